@@ -1,0 +1,32 @@
+# Two commands do everything: `make demo` and `make test`.
+.POSIX:
+
+CARGO = cargo
+
+.PHONY: help build demo test lint bench clean
+
+help:
+	@echo 'make demo   build, then lose a device under a signing application and watch'
+	@echo 'make test   install what the tests need (root and apt) and run them'
+	@echo 'make build  the module and the command, optimised, in target/release'
+	@echo 'make lint   formatting and clippy'
+	@echo 'make bench  the table beside SoftHSM2'
+
+build:
+	$(CARGO) build --release --locked -p hsmsim-pkcs11-module -p hsmsim-cli
+
+demo: build
+	target/release/hsmsim drill run device-loss
+
+test:
+	scripts/test
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: build
+	$(CARGO) bench --locked -p hsmsim-benches
+
+clean:
+	$(CARGO) clean
