@@ -1,0 +1,92 @@
+//! The numbers: every constant and C structure of PKCS#11 2.40 to 3.2 (from `cryptoki-sys`), and
+//! those of Luna's extension header that applications meet.
+//!
+//! Source of the vendor numbers: public code that is compiled against the vendor's client
+//! (pycryptoki, the OpenSSL engine's header, luna-samples).
+
+pub use cryptoki_sys::*;
+
+macro_rules! vendor {
+    ($type:ty; $($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
+        $($(#[$doc])* #[allow(missing_docs)] pub const $name: $type = $value;)*
+    };
+}
+
+vendor! { CK_USER_TYPE;
+    /// Luna's Crypto User, also called Limited User: may use keys, may not make or change them.
+    CKU_LIMITED_USER = 0x8000_0001;
+    /// The number an older header gave the Crypto User.
+    CKU_LIMITED_USER_OLD = 0x0800_0001;
+    /// Luna's Auditor; exists on the admin partition only.
+    CKU_AUDIT = 0x8000_0002;
+    /// Luna's Limited Crypto Officer of newer firmware.
+    CKU_LIMITED_CRYPTO_OFFICER = 0x8000_0003;
+}
+
+vendor! { CK_RV;
+    CKR_RC_ERROR = 0x8000_0004;
+    CKR_USER_LOCKED_OUT = 0x8000_0007;
+    CKR_CLONING_PARAMETER_MISSING = 0x8000_0009;
+    CKR_USER_NOT_AUTHORIZED = 0x8000_001A;
+    CKR_MAX_OBJECT_COUNT_EXCEEDED = 0x8000_001B;
+    CKR_SO_LOGIN_FAILURE_THRESHOLD = 0x8000_001C;
+    CKR_UNABLE_TO_CONNECT = 0x8000_001F;
+    CKR_PARTITION_DISABLED = 0x8000_0020;
+    CKR_TIMEOUT = 0x8000_0024;
+    CKR_HSM_STORAGE_FULL = 0x8000_002A;
+    CKR_DEVICE_TIMEOUT = 0x8000_002B;
+    CKR_CONTAINER_OBJECT_STORAGE_FULL = 0x8000_002C;
+    CKR_OPERATION_NOT_ALLOWED = 0x8000_0030;
+    CKR_LICENSE_CAPACITY_EXCEEDED = 0x8000_0031;
+    CKR_LOG_FULL = 0x8000_0035;
+    CKR_AUDIT_LOGIN_FAILURE_THRESHOLD = 0x8000_003C;
+    CKR_AGAIN = 0x8000_0041;
+    CKR_CHALLENGE_INCORRECT = 0x8000_0067;
+    CKR_HSM_TAMPERED = 0x8000_0076;
+    CKR_HSM_RESTART_REQUIRED = 0x8000_008D;
+    CKR_FAILED_TO_CLONE_AN_OBJECT = 0x8000_0106;
+    CKR_OBJECT_READ_ONLY = 0x8000_0114;
+    CKR_KEY_NOT_ACTIVE = 0x8000_0136;
+    CKR_BUSY = 0x8000_1604;
+}
+
+vendor! { CK_MECHANISM_TYPE;
+    CKM_LUNA_DES3_CTR = 0x8000_0116;
+    CKM_LUNA_AES_CFB8 = 0x8000_0118;
+    CKM_LUNA_AES_CFB128 = 0x8000_0119;
+    CKM_LUNA_AES_OFB = 0x8000_011A;
+    CKM_LUNA_AES_GCM = 0x8000_011C;
+    CKM_LUNA_ECDSA_SHA224 = 0x8000_0122;
+    CKM_LUNA_ECDSA_SHA256 = 0x8000_0123;
+    CKM_LUNA_ECDSA_SHA384 = 0x8000_0124;
+    CKM_LUNA_ECDSA_SHA512 = 0x8000_0125;
+    CKM_LUNA_AES_GMAC = 0x8000_0126;
+    CKM_LUNA_DSA_SHA224 = 0x8000_0140;
+    CKM_LUNA_DSA_SHA256 = 0x8000_0141;
+    CKM_RSA_FIPS_186_3_AUX_PRIME_KEY_PAIR_GEN = 0x8000_0142;
+    CKM_RSA_FIPS_186_3_PRIME_KEY_PAIR_GEN = 0x8000_0143;
+    CKM_LUNA_AES_KW = 0x8000_0170;
+    CKM_LUNA_AES_KWP = 0x8000_0171;
+    CKM_ECIES = 0x8000_0A00;
+    CKM_NIST_PRF_KDF = 0x8000_0A02;
+    CKM_PRF_KDF = 0x8000_0A03;
+    CKM_LUNA_AES_XTS = 0x8000_0A04;
+    CKM_LUNA_EC_EDWARDS_KEY_PAIR_GEN = 0x8000_0C01;
+    CKM_LUNA_EDDSA_NACL = 0x8000_0C02;
+    CKM_LUNA_EDDSA = 0x8000_0C03;
+    CKM_LUNA_EC_MONTGOMERY_KEY_PAIR_GEN = 0x8000_0D01;
+}
+
+vendor! { CK_ATTRIBUTE_TYPE;
+    CKA_CCM_PRIVATE = 0x8000_0001;
+    CKA_FINGERPRINT_SHA1 = 0x8000_0002;
+    /// Luna's object unique identifier, the same on every member that holds the object.
+    CKA_OUID = 0x8000_0005;
+    CKA_EKM_UID = 0x8000_0008;
+    CKA_USAGE_COUNT = 0x8000_0101;
+    CKA_USAGE_LIMIT = 0x8000_0200;
+    CKA_GENERIC_1 = 0x8000_1000;
+    CKA_GENERIC_2 = 0x8000_1001;
+    CKA_GENERIC_3 = 0x8000_1002;
+    CKA_FINGERPRINT_SHA256 = 0x8000_1003;
+}

@@ -1,0 +1,22 @@
+//! Owned PKCS#11 words: attributes, mechanisms and their parameters, handles, roles, errors.
+//!
+//! Everything that travels between the C boundary, the client, a link and a device is made of these
+//! types. They own their bytes, know no pointer, and print no secret.
+
+#![forbid(unsafe_code)]
+
+pub mod attribute;
+pub mod ck;
+pub mod error;
+pub mod handle;
+pub mod mechanism;
+pub mod names;
+pub mod role;
+pub mod secret;
+
+pub use attribute::{Attribute, AttributeKind, AttributeValue, Template};
+pub use error::{Error, Result, ReturnValue};
+pub use handle::{ObjectHandle, ObjectId, SessionHandle, SlotId};
+pub use mechanism::{Mechanism, Params};
+pub use role::Role;
+pub use secret::{Pin, SecretBytes};

@@ -1,0 +1,111 @@
+//! A mechanism and its parameters, owned.
+//!
+//! The C boundary reads the parameter structure that belongs to the mechanism into [`Params`]; a
+//! structure of the wrong size or with wild contents never gets past it
+//! (CKR_MECHANISM_PARAM_INVALID).
+
+use std::fmt;
+
+use crate::{ck::CK_MECHANISM_TYPE, names};
+
+/// A mechanism with its parameters (PKCS#11 3.1, chapter 3.6, CK_MECHANISM).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Mechanism {
+    /// The CKM number.
+    pub kind: CK_MECHANISM_TYPE,
+    /// The parameters that go with it.
+    pub params: Params,
+}
+
+impl Mechanism {
+    /// A mechanism without parameters.
+    pub fn plain(kind: CK_MECHANISM_TYPE) -> Self {
+        Self { kind, params: Params::None }
+    }
+
+    /// The mechanism's name, or its number in hexadecimal.
+    pub fn name(&self) -> String {
+        names::or_hex(names::mechanism, self.kind)
+    }
+}
+
+impl fmt::Debug for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({:?})", self.name(), self.params)
+    }
+}
+
+/// Parameters of a mechanism (PKCS#11 3.1, chapter 6).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Params {
+    /// No parameter was given (NULL, or length zero).
+    #[default]
+    None,
+    /// Plain bytes: an initialisation vector, or whatever a mechanism without structure takes.
+    Bytes(Vec<u8>),
+    /// A plain number: CK_MAC_GENERAL_PARAMS, the MAC's length in bytes.
+    Length(u64),
+    /// CK_RSA_PKCS_OAEP_PARAMS.
+    Oaep {
+        /// CKM number of the hash.
+        hash: u64,
+        /// CKG number of the mask generation function.
+        mgf: u64,
+        /// CKZ number of the label's source (CKZ_DATA_SPECIFIED, or 0 with an empty label).
+        source: u64,
+        /// The label (encoding parameter).
+        label: Vec<u8>,
+    },
+    /// CK_RSA_PKCS_PSS_PARAMS.
+    Pss {
+        /// CKM number of the hash.
+        hash: u64,
+        /// CKG number of the mask generation function.
+        mgf: u64,
+        /// Length of the salt in bytes.
+        salt_len: u64,
+    },
+    /// CK_AES_CTR_PARAMS.
+    Ctr {
+        /// Low bits of the block that count.
+        counter_bits: u64,
+        /// The first counter block.
+        block: [u8; 16],
+    },
+    /// CK_GCM_PARAMS.
+    Gcm {
+        /// Initialisation vector.
+        iv: Vec<u8>,
+        /// Length of the vector in bits as the caller stated it; many callers leave it zero.
+        iv_bits: u64,
+        /// Additional authenticated data.
+        aad: Vec<u8>,
+        /// Length of the tag in bits.
+        tag_bits: u64,
+    },
+    /// CK_ECDH1_DERIVE_PARAMS.
+    Ecdh1 {
+        /// CKD number of the key derivation function.
+        kdf: u64,
+        /// Shared info for the key derivation function.
+        shared_data: Vec<u8>,
+        /// The other party's public key: the point, plain or as a DER OCTET STRING.
+        public_data: Vec<u8>,
+    },
+    /// CK_EDDSA_PARAMS.
+    Eddsa {
+        /// Whether the message is hashed first (Ed25519ph).
+        prehash: bool,
+        /// The context string.
+        context: Vec<u8>,
+    },
+    /// CK_KEY_DERIVATION_STRING_DATA, and the parameter of the ECB_ENCRYPT_DATA derivations.
+    DerivationData(Vec<u8>),
+    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS.
+    CbcEncryptData {
+        /// Initialisation vector.
+        iv: [u8; 16],
+        /// The data to encrypt.
+        data: Vec<u8>,
+    },
+}

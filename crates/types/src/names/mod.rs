@@ -1,0 +1,79 @@
+//! Names of numbers, for logs, reports and profile files.
+
+mod tables;
+
+use std::{collections::HashMap, sync::LazyLock};
+
+type Index = LazyLock<(HashMap<u64, &'static str>, HashMap<&'static str, u64>)>;
+
+fn index(
+    table: &[(u64, &'static str)],
+) -> (HashMap<u64, &'static str>, HashMap<&'static str, u64>) {
+    (table.iter().copied().collect(), table.iter().map(|&(number, name)| (name, number)).collect())
+}
+
+macro_rules! lookups {
+    ($($(#[$doc:meta])* $by_number:ident, $by_name:ident, $table:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $by_number(number: u64) -> Option<&'static str> {
+                static INDEX: Index = LazyLock::new(|| index(tables::$table));
+                INDEX.0.get(&number).copied()
+            }
+
+            /// The number behind a name, `None` for a name nobody knows.
+            pub fn $by_name(name: &str) -> Option<u64> {
+                static INDEX: Index = LazyLock::new(|| index(tables::$table));
+                INDEX.1.get(name).copied()
+            }
+        )*
+    };
+}
+
+lookups! {
+    /// The name of a return value (CKR_).
+    return_value, return_value_number, RETURN_VALUES;
+    /// The name of a mechanism (CKM_).
+    mechanism, mechanism_number, MECHANISMS;
+    /// The name of an attribute (CKA_).
+    attribute, attribute_number, ATTRIBUTES;
+    /// The name of a key type (CKK_).
+    key_type, key_type_number, KEY_TYPES;
+    /// The name of an object class (CKO_).
+    object_class, object_class_number, OBJECT_CLASSES;
+}
+
+/// The name of `number` as `lookup` knows it, else the number in hexadecimal.
+pub fn or_hex(lookup: fn(u64) -> Option<&'static str>, number: u64) -> String {
+    lookup(number).map_or_else(|| format!("0x{number:08X}"), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::ck::*;
+
+    #[test]
+    fn no_number_has_two_names() {
+        for table in [
+            tables::RETURN_VALUES,
+            tables::MECHANISMS,
+            tables::ATTRIBUTES,
+            tables::KEY_TYPES,
+            tables::OBJECT_CLASSES,
+        ] {
+            let numbers: HashSet<_> = table.iter().map(|entry| entry.0).collect();
+            assert_eq!(numbers.len(), table.len());
+        }
+    }
+
+    #[test]
+    fn names_lead_to_their_numbers_and_back() {
+        assert_eq!(mechanism(CKM_RSA_PKCS), Some("CKM_RSA_PKCS"));
+        assert_eq!(mechanism_number("CKM_AES_GCM"), Some(CKM_AES_GCM));
+        assert_eq!(return_value(CKR_USER_NOT_AUTHORIZED), Some("CKR_USER_NOT_AUTHORIZED"));
+        assert_eq!(or_hex(attribute, 0x1234_5678), "0x12345678");
+    }
+}
