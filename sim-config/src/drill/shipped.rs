@@ -1,0 +1,71 @@
+//! The drills that come with the simulator, and how a drill is found.
+
+use std::path::Path;
+
+use super::{Drill, file};
+use crate::error::{ConfigError, suggestion};
+use crate::source::{beside, looks_like_path, read_file};
+
+const SHIPPED: [(&str, &str); 5] = [
+    ("device-loss", include_str!("../../drills/device-loss.toml")),
+    ("pair-loss", include_str!("../../drills/pair-loss.toml")),
+    ("region-loss", include_str!("../../drills/region-loss.toml")),
+    ("link-cut", include_str!("../../drills/link-cut.toml")),
+    ("maintenance", include_str!("../../drills/maintenance.toml")),
+];
+
+impl Drill {
+    /// Names of the shipped drills.
+    pub fn shipped_names() -> Vec<&'static str> {
+        SHIPPED.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// The text of a shipped drill, for people to start their own from.
+    pub fn shipped_text(name: &str) -> Option<&'static str> {
+        SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    }
+
+    /// A shipped drill.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn shipped(name: &str) -> Result<Self, ConfigError> {
+        match Self::shipped_text(name) {
+            Some(text) => Self::parse(text, &format!("{name}.toml")),
+            None => Err(ConfigError::new(format!(
+                "there is no drill \"{name}\"; {}",
+                suggestion(name, SHIPPED.iter().map(|(n, _)| *n))
+            ))),
+        }
+    }
+
+    /// Reads a drill from a text; `origin` is the name that errors give it.
+    ///
+    /// # Errors
+    /// The text is no valid drill.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        file::parse(text, origin)
+    }
+
+    /// Reads a drill from a file. A relative path to a topology in it starts at the file's directory.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no valid drill.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let (text, origin) = read_file(path.as_ref())?;
+        let mut drill = Self::parse(&text, &origin)?;
+        drill.topology = beside(path.as_ref(), drill.topology);
+        Ok(drill)
+    }
+
+    /// A shipped drill by its name, or a file by its path.
+    ///
+    /// # Errors
+    /// There is neither, or it is no valid drill.
+    pub fn resolve(name_or_path: &str) -> Result<Self, ConfigError> {
+        if !looks_like_path(name_or_path) {
+            return Self::shipped(name_or_path);
+        }
+        Self::load(name_or_path)
+    }
+}

@@ -1,0 +1,289 @@
+//! The table itself: every fault there is, in one place.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::target::Direction;
+use crate::duration::format_duration;
+
+/// What kind of thing a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TargetKind {
+    /// A device, by name, or members of a group by selector.
+    Device,
+    /// The links between two ends: `A:B`, or all links of one device or place.
+    Link,
+    /// A stamp: `eastus/stamp1`.
+    Stamp,
+    /// A region: `eastus`.
+    Region,
+}
+
+impl fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            TargetKind::Device => "device",
+            TargetKind::Link => "link",
+            TargetKind::Stamp => "stamp",
+            TargetKind::Region => "region",
+        })
+    }
+}
+
+/// How a struck member looks to a client that talks to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Appearance {
+    /// Nothing comes back; the client waits for its receive timeout.
+    Silent,
+    /// The connection ends or is refused at once.
+    Refused,
+    /// The member stays usable.
+    None,
+}
+
+impl fmt::Display for Appearance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Appearance::Silent => "silent",
+            Appearance::Refused => "refused",
+            Appearance::None => "none",
+        })
+    }
+}
+
+/// The type of a fault's parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ParamKind {
+    /// `20s`, `1.55ms`.
+    Duration,
+    /// `both`, `there` or `back`.
+    Direction,
+}
+
+/// The value of a fault's parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ParamValue {
+    /// A duration.
+    Duration(Duration),
+    /// A direction.
+    Direction(Direction),
+}
+
+impl fmt::Display for ParamValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParamValue::Duration(d) => f.write_str(&format_duration(*d)),
+            ParamValue::Direction(d) => write!(f, "{d}"),
+        }
+    }
+}
+
+/// One parameter of a fault.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ParamSpec {
+    /// Its key in a drill step and its name on the command line.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: ParamKind,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it does, and what applies when it is absent.
+    pub help: &'static str,
+}
+
+/// One row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FaultSpec {
+    /// Its name: `device.power_loss`.
+    pub id: &'static str,
+    /// What it strikes.
+    pub target: TargetKind,
+    /// Its parameters beside `for`, which all faults have that last.
+    pub params: &'static [ParamSpec],
+    /// What it does, in one line.
+    pub effect: &'static str,
+    /// How it ends.
+    pub ends: &'static str,
+    /// How a struck member looks.
+    pub appearance: Appearance,
+    /// Codes that an application may see through a group because of it. None of them appears for
+    /// one-part calls as long as another member is left.
+    pub permitted_codes: &'static [&'static str],
+    /// Whether it lasts, so that `for` and `heal` have a meaning.
+    pub lasts: bool,
+    /// Whether it destroys keys, so that a drill must say `allow_data_loss`.
+    pub destroys_keys: bool,
+}
+
+impl FaultSpec {
+    /// The parameter of this name.
+    pub fn param(&self, name: &str) -> Option<&'static ParamSpec> {
+        self.params.iter().find(|p| p.name == name)
+    }
+}
+
+/// The row of the fault with this id.
+pub fn fault_spec(id: &str) -> Option<&'static FaultSpec> {
+    FAULTS.iter().find(|spec| spec.id == id)
+}
+
+const BOOT_TIME: ParamSpec = ParamSpec {
+    name: "boot_time",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "time from power on until the device answers; the topology's boot_time",
+};
+
+const DIRECTION: ParamSpec = ParamSpec {
+    name: "direction",
+    kind: ParamKind::Direction,
+    required: false,
+    help: "both (default), there (from the first end to the second) or back",
+};
+
+const EXTRA: ParamSpec = ParamSpec {
+    name: "extra",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "what each message takes longer, each way; link time, which time_scale leaves alone",
+};
+
+const SPREAD: ParamSpec = ParamSpec {
+    name: "spread",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "a part drawn evenly from 0 to this that is added to `extra`; none",
+};
+
+/// A member that is gone: what sessions on it, multi-part operations and, when it was the last one,
+/// all calls answer.
+const MEMBER_GONE: &[&str] =
+    &["CKR_DEVICE_ERROR", "CKR_TOKEN_NOT_PRESENT", "CKR_SESSION_HANDLE_INVALID"];
+
+/// Every fault, in the order of the reference page.
+///
+/// Survived while one member of a group is left and reachable: all of them. Not survived: keys whose
+/// only holder is zeroized.
+pub const FAULTS: &[FaultSpec] = &[
+    FaultSpec {
+        id: "device.power_loss",
+        target: TargetKind::Device,
+        params: &[BOOT_TIME],
+        effect: "power is gone: sessions and session objects end, token objects stay",
+        ends: "power on, then the boot time",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.restart",
+        target: TargetKind::Device,
+        params: &[BOOT_TIME],
+        effect: "the device restarts: connections are refused until it has booted",
+        ends: "by itself, after the boot time",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.hang",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "the device takes connections and requests, and never answers; no heartbeats",
+        ends: "heal; what it had taken in it then answers, too late",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.zeroize",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "all partitions of the device are erased; the device stays on",
+        ends: "not at all: initialise the partitions anew, then synchronise the group",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "link.cut",
+        target: TargetKind::Link,
+        params: &[DIRECTION],
+        effect: "connections over the link end, and new ones are refused",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.blackhole",
+        target: TargetKind::Link,
+        params: &[DIRECTION],
+        effect: "messages on the link vanish, as behind a firewall that forgot the connection",
+        ends: "heal; what was sent meanwhile is lost",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.hold",
+        target: TargetKind::Link,
+        params: &[DIRECTION],
+        effect: "messages on the link wait",
+        ends: "heal; they are then delivered, late and in order",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.delay",
+        target: TargetKind::Link,
+        params: &[EXTRA, SPREAD, DIRECTION],
+        effect: "messages on the link take longer",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "stamp.loss",
+        target: TargetKind::Stamp,
+        params: &[BOOT_TIME],
+        effect: "every device of the stamp loses power",
+        ends: "power on, then the boot time",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "region.loss",
+        target: TargetKind::Region,
+        params: &[BOOT_TIME],
+        effect: "every device of the region loses power; clients there live on",
+        ends: "power on, then the boot time",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "region.isolate",
+        target: TargetKind::Region,
+        params: &[],
+        effect: "messages into and out of the region vanish; inside, all goes on",
+        ends: "heal",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+];

@@ -1,0 +1,244 @@
+//! The profile: what a device looks like to an application.
+//!
+//! `open` offers everything and refuses little; `a790` is a Luna 7 A790 as an application meets it,
+//! so that a test can fail here and not on the real device. Both are data; a profile of one's own is
+//! one more file.
+
+mod file;
+mod shipped;
+
+use std::fmt;
+use std::time::Duration;
+
+/// A version of the PKCS#11 function list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CryptokiVersion {
+    /// The part before the point.
+    pub major: u8,
+    /// The part after the point, as in `CK_VERSION`: 40 for 2.40.
+    pub minor: u8,
+}
+
+impl fmt::Display for CryptokiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// The texts and versions that `C_GetInfo`, `C_GetSlotInfo` and `C_GetTokenInfo` return.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strings {
+    /// `CK_INFO.manufacturerID`, at most 32 bytes.
+    pub manufacturer: String,
+    /// `CK_INFO.libraryDescription`, at most 32 bytes.
+    pub library_description: String,
+    /// `CK_INFO.libraryVersion`.
+    pub library_version: CryptokiVersion,
+    /// `CK_SLOT_INFO.slotDescription` of a group, at most 64 bytes.
+    pub slot_description: String,
+    /// `CK_SLOT_INFO.slotDescription` of a member's own slot, at most 64 bytes.
+    pub member_slot_description: String,
+    /// `CK_SLOT_INFO.manufacturerID`, at most 32 bytes.
+    pub slot_manufacturer: String,
+    /// `CK_TOKEN_INFO.manufacturerID`, at most 32 bytes.
+    pub token_manufacturer: String,
+    /// `CK_TOKEN_INFO.model` of a group, at most 16 bytes.
+    pub model: String,
+    /// `CK_TOKEN_INFO.model` of a member's own slot, at most 16 bytes.
+    pub member_model: String,
+    /// `hardwareVersion` of slot and token.
+    pub hardware_version: CryptokiVersion,
+    /// `firmwareVersion` of slot and token.
+    pub firmware_version: CryptokiVersion,
+}
+
+/// How long a PIN may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinRule {
+    /// Fewest bytes.
+    pub min: u32,
+    /// Most bytes.
+    pub max: u32,
+}
+
+/// What one wrong PIN too many does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginEffect {
+    /// The role is locked until the role above it resets it; nothing is lost.
+    Lock,
+    /// The role is locked for this long.
+    LockFor(Duration),
+    /// The role can never be unlocked: the partition's keys are out of reach until it is
+    /// initialised anew.
+    LockPermanently,
+    /// The partition is erased.
+    ZeroizePartition,
+    /// The device is erased with all its partitions.
+    ZeroizeDevice,
+}
+
+/// A role's bad-login rule. A correct login sets the count back to zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginLimit {
+    /// Wrong PINs in a row after which the effect strikes.
+    pub limit: u32,
+    /// The effect.
+    pub effect: LoginEffect,
+}
+
+/// The bad-login rules of all roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginLimits {
+    /// HSM security officer, on the device.
+    pub hsm_so: LoginLimit,
+    /// Partition security officer (`CKU_SO`).
+    pub partition_so: LoginLimit,
+    /// Crypto officer (`CKU_USER`).
+    pub crypto_officer: LoginLimit,
+    /// Crypto user (Luna's limited user).
+    pub crypto_user: LoginLimit,
+    /// Auditor.
+    pub auditor: LoginLimit,
+}
+
+/// A function that a mechanism may be used with; the `CKF_` flag of the same meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the PKCS#11 flags, one for one")]
+pub enum MechanismUse {
+    Encrypt,
+    Decrypt,
+    Digest,
+    Sign,
+    Verify,
+    Generate,
+    GenerateKeyPair,
+    Wrap,
+    Unwrap,
+    Derive,
+}
+
+impl MechanismUse {
+    /// Every use under the word of the profile file.
+    pub const ALL: [(&'static str, MechanismUse); 10] = [
+        ("encrypt", MechanismUse::Encrypt),
+        ("decrypt", MechanismUse::Decrypt),
+        ("digest", MechanismUse::Digest),
+        ("sign", MechanismUse::Sign),
+        ("verify", MechanismUse::Verify),
+        ("generate", MechanismUse::Generate),
+        ("generate_key_pair", MechanismUse::GenerateKeyPair),
+        ("wrap", MechanismUse::Wrap),
+        ("unwrap", MechanismUse::Unwrap),
+        ("derive", MechanismUse::Derive),
+    ];
+}
+
+/// One mechanism that the profile offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MechanismRule {
+    /// Its name, `CKM_RSA_PKCS`.
+    pub name: String,
+    /// A vendor's number for it, valid beside the number that the standard gives to the name, or
+    /// the only one where the standard has no such name.
+    pub number: Option<u64>,
+    /// `CK_MECHANISM_INFO.ulMinKeySize`, in the mechanism's own unit (bits for RSA, DSA and EC, bytes
+    /// for AES and DES); `None` leaves the simulator's own minimum.
+    pub key_min: Option<u32>,
+    /// `CK_MECHANISM_INFO.ulMaxKeySize`, in the same unit; `None` leaves the simulator's own maximum.
+    pub key_max: Option<u32>,
+    /// The functions it may be used with; `None` leaves all that the simulator can do.
+    pub uses: Option<Vec<MechanismUse>>,
+}
+
+/// Limits of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ObjectLimits {
+    /// Most token objects.
+    pub objects_max: Option<u64>,
+    /// Storage for token objects, in bytes.
+    pub storage_bytes: Option<u64>,
+    /// Most sessions open at a time.
+    pub sessions_max: Option<u64>,
+}
+
+/// How long operations take inside a device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceTimes {
+    /// Operations that a device works on at a time.
+    pub engines: u32,
+    /// Operations a second of the whole device, by name (`sign_rsa_2048`), in the order of the file.
+    pub per_second: Vec<(String, f64)>,
+}
+
+impl ServiceTimes {
+    /// Operation names that a profile may give a rate for.
+    pub const OPERATIONS: [&'static str; 15] = [
+        "sign_rsa_1024",
+        "sign_rsa_2048",
+        "sign_rsa_4096",
+        "sign_ecdsa_p256",
+        "sign_ecdsa_p384",
+        "sign_ecdsa_secp256k1",
+        "encrypt_rsa_2048",
+        "encrypt_rsa_4096",
+        "encrypt_aes_cbc",
+        "encrypt_aes_gcm",
+        "generate_rsa_2048",
+        "generate_rsa_4096",
+        "generate_ec_p256",
+        "generate_ec_p384",
+        "generate_aes",
+    ];
+
+    /// The time that one operation occupies one engine: `engines / rate`.
+    pub fn time(&self, operation: &str) -> Option<Duration> {
+        let (_, rate) = self.per_second.iter().find(|(name, _)| name == operation)?;
+        Some(Duration::from_secs_f64(f64::from(self.engines) / rate))
+    }
+}
+
+/// What a device looks like to an application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Short name: `open`, `a790`.
+    pub name: String,
+    /// One sentence for people.
+    pub description: String,
+    /// The function lists offered, the default one first. `C_GetFunctionList` and `CK_INFO` give the
+    /// highest 2.x version of them.
+    pub cryptoki_versions: Vec<CryptokiVersion>,
+    /// The number of the first slot.
+    pub slot_base: u32,
+    /// How long PINs may be.
+    pub pin: PinRule,
+    /// Texts and versions.
+    pub strings: Strings,
+    /// Bad-login rules.
+    pub login_limits: LoginLimits,
+    /// Rounds of PBKDF2 that wrap a domain's key under a PIN.
+    pub pbkdf2_rounds: u32,
+    /// The partition refuses what FIPS 140 does not approve.
+    pub fips: bool,
+    /// The mechanisms offered; `None` means all that the simulator has.
+    pub mechanisms: Option<Vec<MechanismRule>>,
+    /// Most bytes of data that one call may carry.
+    pub max_data_per_call: Option<u64>,
+    /// Whether `C_InitToken` and `C_InitPIN` work on a group, for all members at once.
+    pub init_token_on_group: bool,
+    /// Limits of a partition.
+    pub limits: ObjectLimits,
+    /// How long operations take; `None` means as long as the computer needs.
+    pub service_times: Option<ServiceTimes>,
+}
+
+impl Profile {
+    /// The rule for a mechanism. `None` when the profile does not offer it, or lists none at all.
+    pub fn mechanism(&self, name: &str) -> Option<&MechanismRule> {
+        self.mechanisms.as_ref()?.iter().find(|m| m.name == name)
+    }
+
+    /// Whether the profile offers the mechanism.
+    pub fn offers(&self, name: &str) -> bool {
+        self.mechanisms.is_none() || self.mechanism(name).is_some()
+    }
+}
