@@ -1,0 +1,358 @@
+//! Directed links: their delay, their faults, and the order of messages on them.
+//!
+//! A link leads one way, from a place where clients are to a device or back, or between two
+//! devices; the two directions of a path are two links with states of their own, so that a fault can
+//! strike one of them. What a link does to a message is decided in this order: a cut refuses it, a
+//! blackhole or a random loss drops it, a hold keeps it, and otherwise it arrives after the delay,
+//! but not before an earlier message of the same [`Flow`]. What counts is everything that happens to
+//! the link until the message has arrived; see [`Passage`](crate::Passage).
+//!
+//! Faults are set and healed from outside, by whoever keeps the fault table; a link never heals
+//! itself. The link's own jitter is drawn for every message, whatever becomes of it, and the faults
+//! draw from streams of their own, so that a fault does not change the delays of what it spares.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::chance::{SimRng, stream};
+use crate::clock::Clock;
+use crate::latency::LatencyModel;
+use crate::passage::{History, LinkRefused, Passage, Transit};
+use crate::time::Time;
+use crate::wait::race;
+
+/// What a link does with messages. Ordered by how much it takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Condition {
+    /// Carries them.
+    #[default]
+    Open,
+    /// Keeps them until it is released.
+    Held,
+    /// Drops them; the sender is told nothing.
+    Blackhole,
+    /// Refuses them; the sender is told at once, as by a connection reset.
+    Cut,
+}
+
+/// The faults on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LinkState {
+    /// What happens to messages.
+    pub condition: Condition,
+    /// Added to the delay of each message sent from now on.
+    pub extra_delay: Duration,
+    /// Added besides: a part drawn evenly from zero to this for each message.
+    pub extra_spread: Duration,
+    /// The probability with which a message sent from now on is dropped, 0 to 1.
+    pub loss: f64,
+}
+
+impl LinkState {
+    /// A link without faults.
+    pub const HEALTHY: LinkState = LinkState {
+        condition: Condition::Open,
+        extra_delay: Duration::ZERO,
+        extra_spread: Duration::ZERO,
+        loss: 0.0,
+    };
+
+    /// A link in this condition with no other fault.
+    pub const fn in_condition(condition: Condition) -> Self {
+        LinkState { condition, ..Self::HEALTHY }
+    }
+
+    /// Two faults at once on one link: the worse condition, the sum of the delays and of their
+    /// spreads, and both chances of loss. The order of the two does not matter.
+    #[must_use]
+    pub fn and(self, other: LinkState) -> LinkState {
+        LinkState {
+            condition: self.condition.max(other.condition),
+            extra_delay: self.extra_delay.saturating_add(other.extra_delay),
+            extra_spread: self.extra_spread.saturating_add(other.extra_spread),
+            loss: 1.0 - (1.0 - self.loss) * (1.0 - other.loss),
+        }
+    }
+}
+
+/// The order of messages of one channel on one link, kept by the sender.
+///
+/// Messages of one flow arrive in the order in which they were sent, as on a TCP connection; flows do
+/// not wait for each other. A session has one for each direction.
+#[derive(Debug, Clone, Default)]
+pub struct Flow {
+    /// When the last message arrives that may still be under way; zero if there is none.
+    last_arrival: Time,
+}
+
+impl Flow {
+    /// A channel on which nothing has been sent.
+    pub const fn new() -> Self {
+        Flow { last_arrival: Time::ZERO }
+    }
+}
+
+/// A directed link. Cheap to clone; clones are the same link.
+#[derive(Clone)]
+pub struct Link {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: Box<str>,
+    /// No delay and no fault: messages need not look any further. The only thing read on the way of
+    /// a call in an undelayed cluster.
+    plain: AtomicBool,
+    generation: AtomicU64,
+    /// A plain mutex, since it is held for a few instructions and never across an await.
+    wire: Mutex<Wire>,
+    changed: Notify,
+}
+
+struct Wire {
+    latency: LatencyModel,
+    state: LinkState,
+    history: History,
+    delay_rng: SimRng,
+    loss_rng: SimRng,
+    spread_rng: SimRng,
+}
+
+impl Link {
+    /// A healthy link. Its delays and losses are drawn from streams of `seed` and `name`, so the
+    /// name must be the link's own in the whole cluster: `place>device` is usual.
+    pub fn new(seed: u64, name: &str, latency: LatencyModel) -> Self {
+        let shared = Shared {
+            name: name.into(),
+            plain: AtomicBool::new(latency.is_instant()),
+            generation: AtomicU64::new(0),
+            wire: Mutex::new(Wire {
+                latency,
+                state: LinkState::HEALTHY,
+                history: History::default(),
+                delay_rng: stream(seed, &format!("link {name} delay")),
+                loss_rng: stream(seed, &format!("link {name} loss")),
+                spread_rng: stream(seed, &format!("link {name} spread")),
+            }),
+            changed: Notify::new(),
+        };
+        Link { shared: Arc::new(shared) }
+    }
+
+    /// The name it was made with.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The faults set at present.
+    pub fn state(&self) -> LinkState {
+        self.shared.wire.lock().state
+    }
+
+    /// The delay it was given, without faults.
+    pub fn latency(&self) -> LatencyModel {
+        self.shared.wire.lock().latency
+    }
+
+    /// Sets the faults of the link as of `now` and wakes everyone who waits on it. Setting the state
+    /// it already has changes nothing.
+    pub fn set_state(&self, now: Time, state: LinkState) {
+        self.change(|wire| {
+            let differs = wire.state != state;
+            wire.history.record(wire.state.condition, state.condition, now);
+            wire.state = state;
+            differs
+        });
+    }
+
+    /// Gives the link another delay, for messages sent from now on.
+    pub fn set_latency(&self, latency: LatencyModel) {
+        self.change(|wire| {
+            let differs = wire.latency != latency;
+            wire.latency = latency;
+            differs
+        });
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut Wire) -> bool) {
+        let mut wire = self.shared.wire.lock();
+        if !apply(&mut wire) {
+            return;
+        }
+        let plain = wire.latency.is_instant() && wire.state == LinkState::HEALTHY;
+        self.shared.plain.store(plain, Ordering::Release);
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
+        drop(wire);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Whether messages pass without delay and without fault at present. One atomic load.
+    pub fn is_plain(&self) -> bool {
+        self.shared.plain.load(Ordering::Acquire)
+    }
+
+    /// Counts the changes of state and delay. One atomic load.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation.load(Ordering::Acquire)
+    }
+
+    /// Completes once [`Link::generation`] differs from `seen`.
+    pub async fn changed(&self, seen: u64) -> u64 {
+        self.until(|link| Some(link.generation()).filter(|generation| *generation != seen)).await
+    }
+
+    /// Completes once the link holds nothing back.
+    pub async fn released(&self) {
+        self.until(|link| (link.state().condition != Condition::Held).then_some(())).await;
+    }
+
+    /// Counts the cuts so far. A connection made over the link is broken by the next one, even if
+    /// that is healed before anybody uses the connection again: see [`Link::cut_since`].
+    pub fn cuts(&self) -> u64 {
+        self.shared.wire.lock().history.cuts()
+    }
+
+    /// Whether a connection made when [`Link::cuts`] was `seen` is broken.
+    pub fn is_cut_since(&self, seen: u64) -> bool {
+        let wire = self.shared.wire.lock();
+        wire.state.condition == Condition::Cut || wire.history.cuts() != seen
+    }
+
+    /// Completes once [`Link::is_cut_since`] holds: what a caller races with an answer that it waits
+    /// for, so that a cut ends the wait at once.
+    pub async fn cut_since(&self, seen: u64) {
+        self.until(|link| link.is_cut_since(seen).then_some(())).await;
+    }
+
+    /// Waits until `condition` gives a value, asking at every change.
+    async fn until<T>(&self, condition: impl Fn(&Link) -> Option<T>) -> T {
+        loop {
+            // In this order: a change after the first line is not missed.
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            if let Some(value) = condition(self) {
+                return value;
+            }
+            changed.await;
+        }
+    }
+
+    /// Puts a message on the link at `now`. What becomes of it is for [`Link::passage`] to say, or
+    /// all in one for [`Link::carry`].
+    pub fn send(&self, now: Time, flow: &mut Flow) -> Passage {
+        let mut wire = self.shared.wire.lock();
+        let wire = &mut *wire;
+        let delay = wire.latency.sample(&mut wire.delay_rng);
+        // The loss stream is drawn from only under a loss fault; nothing else uses it.
+        let lost = wire.state.loss > 0.0 && wire.loss_rng.chance(wire.state.loss);
+        let spread = wire.state.extra_spread;
+        // Like the loss stream: drawn from only under the fault that it belongs to.
+        let extra = if spread.is_zero() {
+            wire.state.extra_delay
+        } else {
+            let part = spread.mul_f64(wire.spread_rng.unit());
+            wire.state.extra_delay.saturating_add(part)
+        };
+        let arrival = (now + delay + extra).max(flow.last_arrival);
+        let passage = wire.history.depart(wire.state.condition, arrival, lost);
+        if !passage.is_dropped() {
+            flow.last_arrival = if arrival > now { arrival } else { Time::ZERO };
+        }
+        passage
+    }
+
+    /// What has become of a message, or will if nothing else happens to the link.
+    pub fn passage(&self, passage: &Passage) -> Transit {
+        let wire = self.shared.wire.lock();
+        wire.history.transit(wire.state.condition, passage)
+    }
+
+    /// Sends a message at `now` and says what will become of it if nothing else happens to the link:
+    /// [`Link::send`] and [`Link::passage`] in one.
+    pub fn transmit(&self, now: Time, flow: &mut Flow) -> Transit {
+        let passage = self.send(now, flow);
+        self.passage(&passage)
+    }
+
+    /// Sends a message and completes when it has arrived. A held message waits for the release. A
+    /// lost one is never heard of: the future then completes only if the link is cut, and the caller
+    /// has a timeout. Dropping the future does not call the message back.
+    ///
+    /// On a link without delay or fault it completes at the first poll, after one atomic load.
+    ///
+    /// # Errors
+    /// [`LinkRefused`] as soon as the link is cut, also while the message is under way.
+    pub async fn carry(&self, clock: &Clock, flow: &mut Flow) -> Result<(), LinkRefused> {
+        if self.is_plain() && flow.last_arrival == Time::ZERO {
+            return Ok(());
+        }
+        let passage = self.send(clock.now(), flow);
+        self.arrival(clock, &passage).await?;
+        // `flow` is ours until here, so nothing was sent after this message.
+        flow.last_arrival = Time::ZERO;
+        Ok(())
+    }
+
+    /// Completes when a message already sent has arrived; otherwise as [`Link::carry`].
+    ///
+    /// # Errors
+    /// [`LinkRefused`] as soon as the link is cut before the message has arrived.
+    pub async fn arrival(&self, clock: &Clock, passage: &Passage) -> Result<(), LinkRefused> {
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            match self.passage(passage) {
+                Transit::Refused => return Err(LinkRefused),
+                Transit::Lost | Transit::Held => changed.await,
+                Transit::Arrives(arrival) => {
+                    if clock.now() >= arrival {
+                        return Ok(());
+                    }
+                    race(changed, clock.sleep_until(arrival)).await;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wire = self.shared.wire.lock();
+        f.debug_struct("Link")
+            .field("name", &self.shared.name)
+            .field("latency", &wire.latency)
+            .field("state", &wire.state)
+            .finish()
+    }
+}
+
+/// The two directions of a path.
+#[derive(Debug, Clone)]
+pub struct Duplex {
+    /// From the near end to the far one: requests.
+    pub there: Link,
+    /// From the far end to the near one: replies.
+    pub back: Link,
+}
+
+impl Duplex {
+    /// A healthy path between two places, with the same delay in both directions. The links are
+    /// named `near>far` and `far>near`.
+    pub fn new(seed: u64, near: &str, far: &str, one_way: LatencyModel) -> Self {
+        Duplex {
+            there: Link::new(seed, &format!("{near}>{far}"), one_way),
+            back: Link::new(seed, &format!("{far}>{near}"), one_way),
+        }
+    }
+
+    /// Sets the faults of both directions.
+    pub fn set_state(&self, now: Time, state: LinkState) {
+        self.there.set_state(now, state);
+        self.back.set_state(now, state);
+    }
+}

@@ -1,0 +1,300 @@
+//! Links with faults: what each does to a message, before, during and after its passage.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::task::Poll;
+use std::thread;
+
+use hsmsim_network::{
+    Clock, Condition, Elapsed, Flow, Jitter, LatencyModel, Link, LinkRefused, LinkState, Time,
+    Transit, VirtualExecutor, drive, timeout,
+};
+
+use crate::{Trace, at_ms, ms, virtual_executor, watchdog};
+
+/// A link of 10 ms.
+fn link() -> Link {
+    Link::new(1, "a>b", LatencyModel::constant(ms(10)))
+}
+
+fn set(link: &Link, at: u64, condition: Condition) {
+    link.set_state(at_ms(at), LinkState::in_condition(condition));
+}
+
+/// Sends one message at time 0, applies the conditions at their times (ms), and says what the sender
+/// saw and when; `None` if nothing within 100 ms.
+fn fate(conditions: &[(u64, Condition)]) -> (Option<Result<(), LinkRefused>>, Time) {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    let link = link();
+    schedule(&executor, &link, conditions);
+    let outcome = executor
+        .block_on(async {
+            // Behind the conditions of time 0.
+            behind_what_is_ready().await;
+            timeout(&clock, at_ms(100), link.carry(&clock, &mut Flow::new())).await
+        })
+        .unwrap();
+    (outcome.ok(), clock.now())
+}
+
+fn schedule(executor: &VirtualExecutor, link: &Link, conditions: &[(u64, Condition)]) {
+    for &(at, condition) in conditions {
+        let (clock, link) = (executor.clock().clone(), link.clone());
+        executor.spawn(async move {
+            clock.sleep_until(at_ms(at)).await;
+            set(&link, at, condition);
+        });
+    }
+}
+
+/// Lets the tasks that are ready go first.
+async fn behind_what_is_ready() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+use Condition::{Blackhole, Cut, Held, Open};
+
+#[test]
+fn cut_link_refuses_at_once() {
+    assert_eq!(fate(&[(0, Cut)]), (Some(Err(LinkRefused)), at_ms(0)));
+    // Before the cut was healed.
+    assert_eq!(fate(&[(0, Cut), (3, Open)]), (Some(Err(LinkRefused)), at_ms(0)));
+}
+
+#[test]
+fn cut_on_the_way_refuses_at_the_moment_of_the_cut() {
+    assert_eq!(fate(&[(4, Cut)]), (Some(Err(LinkRefused)), at_ms(4)));
+    assert_eq!(fate(&[(4, Cut), (5, Open)]), (Some(Err(LinkRefused)), at_ms(4)));
+    assert_eq!(fate(&[(11, Cut)]), (Some(Ok(())), at_ms(10)));
+}
+
+#[test]
+fn blackhole_swallows_without_a_word() {
+    assert_eq!(fate(&[(0, Blackhole)]), (None, at_ms(100)));
+    assert_eq!(fate(&[(4, Blackhole)]), (None, at_ms(100)));
+    assert_eq!(fate(&[(4, Blackhole), (5, Open)]), (None, at_ms(100)));
+    assert_eq!(fate(&[(11, Blackhole)]), (Some(Ok(())), at_ms(10)));
+}
+
+#[test]
+fn cut_ends_the_wait_for_a_lost_message() {
+    assert_eq!(fate(&[(4, Blackhole), (50, Cut)]), (Some(Err(LinkRefused)), at_ms(50)));
+}
+
+#[test]
+fn held_message_arrives_at_the_release() {
+    assert_eq!(fate(&[(0, Held), (60, Open)]), (Some(Ok(())), at_ms(60)));
+    assert_eq!(fate(&[(4, Held), (60, Open)]), (Some(Ok(())), at_ms(60)));
+    assert_eq!(fate(&[(4, Held)]), (None, at_ms(100)));
+}
+
+#[test]
+fn hold_that_ends_before_the_arrival_is_not_noticed() {
+    assert_eq!(fate(&[(0, Held), (7, Open)]), (Some(Ok(())), at_ms(10)));
+}
+
+#[test]
+fn hold_that_turns_into_something_worse_takes_its_messages_along() {
+    assert_eq!(fate(&[(0, Held), (60, Cut)]), (Some(Err(LinkRefused)), at_ms(60)));
+    assert_eq!(fate(&[(0, Held), (60, Blackhole), (70, Open)]), (None, at_ms(100)));
+}
+
+#[test]
+fn fate_does_not_depend_on_anybody_looking() {
+    // As above, but the link is asked only long afterwards.
+    let asked_late = |conditions: &[(u64, Condition)]| {
+        let link = link();
+        let passage = link.send(at_ms(0), &mut Flow::new());
+        for &(at, condition) in conditions {
+            set(&link, at, condition);
+        }
+        link.passage(&passage)
+    };
+    assert_eq!(asked_late(&[]), Transit::Arrives(at_ms(10)));
+    assert_eq!(asked_late(&[(4, Cut), (5, Open)]), Transit::Refused);
+    assert_eq!(asked_late(&[(11, Cut), (12, Open)]), Transit::Arrives(at_ms(10)));
+    assert_eq!(asked_late(&[(4, Blackhole), (5, Open)]), Transit::Lost);
+    assert_eq!(asked_late(&[(11, Blackhole)]), Transit::Arrives(at_ms(10)));
+    assert_eq!(asked_late(&[(4, Held)]), Transit::Held);
+    assert_eq!(asked_late(&[(4, Held), (60, Open)]), Transit::Arrives(at_ms(60)));
+    assert_eq!(asked_late(&[(4, Held), (60, Open), (70, Cut)]), Transit::Arrives(at_ms(60)));
+    assert_eq!(asked_late(&[(11, Held)]), Transit::Arrives(at_ms(10)));
+    assert_eq!(asked_late(&[(4, Held), (60, Cut), (70, Open)]), Transit::Refused);
+}
+
+#[test]
+fn held_messages_of_a_flow_come_out_in_order() {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    let trace = Trace::default();
+    let link = link();
+    set(&link, 0, Held);
+    let mut flow = Flow::new();
+    for name in ["first", "second", "third"] {
+        let passage = link.send(clock.now(), &mut flow);
+        let (trace, clock, link) = (trace.clone(), clock.clone(), link.clone());
+        executor.spawn(async move {
+            link.arrival(&clock, &passage).await.unwrap();
+            trace.note(format!("{name} {}", clock.now()));
+        });
+    }
+    schedule(&executor, &link, &[(80, Open)]);
+    executor.run_until_idle().unwrap();
+    assert_eq!(trace.take(), ["first 0.080000s", "second 0.080000s", "third 0.080000s"]);
+}
+
+#[test]
+fn faults_strike_one_direction_only() {
+    let path = hsmsim_network::Duplex::new(1, "a", "b", LatencyModel::constant(ms(1)));
+    set(&path.back, 0, Cut);
+    assert_eq!(path.there.transmit(at_ms(1), &mut Flow::new()), Transit::Arrives(at_ms(2)));
+    assert_eq!(path.back.transmit(at_ms(1), &mut Flow::new()), Transit::Refused);
+    path.set_state(at_ms(2), LinkState::HEALTHY);
+    assert_eq!(path.back.transmit(at_ms(3), &mut Flow::new()), Transit::Arrives(at_ms(4)));
+}
+
+#[test]
+fn losses_have_their_rate_and_do_not_shift_the_delays_of_the_rest() {
+    let model = LatencyModel { base: ms(10), jitter: Jitter::LogNormal { p99_over_p50: 2.0 } };
+    let transits = |loss: f64| -> Vec<Transit> {
+        let link = Link::new(9, "a>b", model);
+        link.set_state(Time::ZERO, LinkState { loss, ..LinkState::HEALTHY });
+        (0..5_000).map(|sent| link.transmit(at_ms(sent), &mut Flow::new())).collect()
+    };
+    let healthy = transits(0.0);
+    let lossy = transits(0.2);
+    let lost = lossy.iter().filter(|transit| **transit == Transit::Lost).count();
+    assert!((900..1_100).contains(&lost), "{lost} of 5000 lost");
+    let delivered = lossy.iter().zip(&healthy).filter(|(lossy, _)| **lossy != Transit::Lost);
+    assert!(delivered.into_iter().all(|(lossy, healthy)| lossy == healthy));
+    assert!(transits(1.0).iter().all(|transit| *transit == Transit::Lost));
+}
+
+#[test]
+fn refused_message_draws_like_any_other() {
+    let model = LatencyModel { base: ms(10), jitter: Jitter::Normal { sd: ms(2) } };
+    let transits = |cut: bool| -> Vec<Transit> {
+        let link = Link::new(9, "a>b", model);
+        if cut {
+            set(&link, 0, Cut);
+        }
+        let first = link.transmit(at_ms(0), &mut Flow::new());
+        assert_eq!(first == Transit::Refused, cut);
+        set(&link, 1, Open);
+        (1..20).map(|sent| link.transmit(at_ms(sent), &mut Flow::new())).collect()
+    };
+    assert_eq!(transits(true), transits(false));
+}
+
+#[test]
+fn waiters_notice_release_change_and_cut_at_once() {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    let trace = Trace::default();
+    let link = link();
+    set(&link, 0, Held);
+    let (generation, cuts) = (link.generation(), link.cuts());
+    let spawn = |name: &'static str, wait: std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+        let (trace, clock) = (trace.clone(), clock.clone());
+        executor.spawn(async move {
+            wait.await;
+            trace.note(format!("{name} {}", clock.now()));
+        });
+    };
+    let (a, b, c) = (link.clone(), link.clone(), link.clone());
+    spawn("cut", Box::pin(async move { a.cut_since(cuts).await }));
+    spawn("released", Box::pin(async move { b.released().await }));
+    spawn("changed", Box::pin(async move { assert_ne!(c.changed(generation).await, generation) }));
+    schedule(&executor, &link, &[(5, Open), (6, Cut), (7, Open)]);
+    executor.run_until_idle().unwrap();
+    assert_eq!(trace.take(), ["released 0.005000s", "changed 0.005000s", "cut 0.006000s"]);
+    assert!(link.is_cut_since(cuts), "a healed cut still broke the connection");
+    assert!(!link.is_cut_since(link.cuts()));
+}
+
+#[test]
+fn setting_the_same_state_again_disturbs_nobody() {
+    let link = link();
+    set(&link, 1, Held);
+    let passage = link.send(at_ms(2), &mut Flow::new());
+    let generation = link.generation();
+    set(&link, 30, Held);
+    assert_eq!(link.generation(), generation);
+    set(&link, 40, Open);
+    assert_eq!(link.passage(&passage), Transit::Arrives(at_ms(40)));
+}
+
+#[test]
+fn lost_message_leaves_the_caller_to_its_timeout() {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    let link = link();
+    link.set_state(Time::ZERO, LinkState { loss: 1.0, ..LinkState::HEALTHY });
+    let mut flow = Flow::new();
+    let outcome = executor.block_on(async {
+        let lost = timeout(&clock, at_ms(20_000), link.carry(&clock, &mut flow)).await;
+        link.set_state(clock.now(), LinkState::HEALTHY);
+        let next = link.carry(&clock, &mut flow).await;
+        (lost, next, clock.now())
+    });
+    assert_eq!(outcome, Ok((Err(Elapsed), Ok(()), at_ms(20_010))));
+}
+
+#[test]
+fn fault_set_by_a_tick_of_the_waiting_call_strikes_it() {
+    let clock = Clock::real();
+    let link = Link::new(1, "a>b", LatencyModel::constant(ms(60_000)));
+    let tick = || {
+        link.set_state(clock.now(), LinkState::in_condition(Cut));
+        true
+    };
+    let outcome = drive(&clock, &tick, link.carry(&clock, &mut Flow::new()));
+    assert_eq!(outcome, Err(LinkRefused));
+}
+
+#[test]
+fn fault_set_by_another_thread_strikes_a_waiting_call() {
+    let clock = Clock::real();
+    let link = Link::new(1, "a>b", LatencyModel::INSTANT);
+    link.set_state(clock.now(), LinkState::in_condition(Held));
+    let (polled, is_polled) = mpsc::channel();
+    let other = thread::spawn({
+        let (clock, link) = (clock.clone(), link.clone());
+        move || {
+            // After its second poll the call waits.
+            is_polled.recv().unwrap();
+            is_polled.recv().unwrap();
+            link.set_state(clock.now(), LinkState::HEALTHY);
+        }
+    });
+    let mut flow = Flow::new();
+    let mut carry = pin!(link.carry(&clock, &mut flow));
+    let wait = poll_fn(|cx| {
+        let poll = carry.as_mut().poll(cx);
+        // Nobody listens to the last poll.
+        let _ = polled.send(());
+        poll
+    });
+    assert_eq!(drive(&clock, &watchdog(), wait), Ok(()));
+    other.join().unwrap();
+}
+
+#[test]
+fn links_are_shared_by_their_clones() {
+    let one = link();
+    let other = one.clone();
+    set(&one, 0, Blackhole);
+    assert_eq!(other.state().condition, Blackhole);
+    let seen = Rc::new(Cell::new(other.generation()));
+    set(&other, 1, Open);
+    assert_eq!(one.generation(), seen.get() + 1);
+}

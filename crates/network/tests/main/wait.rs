@@ -1,0 +1,100 @@
+//! `timeout`, `race` and the clock's own promises.
+
+use std::future::{Future, pending, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use hsmsim_network::{
+    Clock, Either, Elapsed, Time, VIRTUAL_UNIX_EPOCH_NS, alongside, race, timeout,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{at_ms, ms, virtual_executor};
+
+#[test]
+fn what_is_done_at_the_deadline_is_done_in_time() {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    // The future registers its timer before the deadline does, and in the second case after it.
+    let in_time = executor.block_on(timeout(&clock, at_ms(5), clock.sleep_until(at_ms(5))));
+    assert_eq!(in_time, Ok(Ok(())));
+    let late_registration = executor.block_on(timeout(&clock, at_ms(9), async {
+        clock.sleep_until(at_ms(7)).await;
+        clock.sleep_until(at_ms(9)).await;
+    }));
+    assert_eq!(late_registration, Ok(Ok(())));
+}
+
+#[test]
+fn timeout_elapses_at_its_deadline_and_not_before() {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    let outcome = executor.block_on(timeout(&clock, at_ms(20_000), pending::<()>()));
+    assert_eq!((outcome, clock.now()), (Ok(Err(Elapsed)), at_ms(20_000)));
+}
+
+#[test]
+fn future_that_is_ready_leaves_the_clock_alone() {
+    // Outside `drive` a look at the real clock's sleep would panic.
+    let clock = Clock::real();
+    let mut wait = pin!(timeout(&clock, Time::MAX - ms(1), ready(4)));
+    let poll = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(poll, Poll::Ready(Ok(4)));
+}
+
+#[test]
+fn race_prefers_the_first() {
+    let executor = virtual_executor();
+    let clock = executor.clock().clone();
+    let both = executor.block_on(race(ready(1), ready("x")));
+    assert_eq!(both, Ok(Either::First(1)));
+    let second = executor.block_on(race(pending::<()>(), clock.sleep(ms(3))));
+    assert_eq!(second, Ok(Either::Second(())));
+    let tie = executor.block_on(race(clock.sleep_until(at_ms(8)), clock.sleep_until(at_ms(8))));
+    assert_eq!(tie, Ok(Either::First(())));
+}
+
+#[test]
+fn call_answered_by_its_task_is_done_at_the_first_poll() {
+    let (requests, mut inbox) = mpsc::channel::<(u32, oneshot::Sender<u32>)>(4);
+    let mut task = Box::pin(async move {
+        while let Some((request, reply)) = inbox.recv().await {
+            reply.send(request + 1).unwrap();
+        }
+        "session closed"
+    });
+    for request in 0..3 {
+        let call = async {
+            let (reply, answer) = oneshot::channel();
+            requests.send((request, reply)).await.unwrap();
+            answer.await.unwrap()
+        };
+        let mut both = pin!(alongside(call, task.as_mut()));
+        let poll = both.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(poll, Poll::Ready(Either::First(request + 1)));
+    }
+    drop(requests);
+    let mut both = pin!(alongside(pending::<()>(), task));
+    let poll = both.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(poll, Poll::Ready(Either::Second("session closed")));
+}
+
+#[test]
+fn virtual_wall_time_runs_with_virtual_time() {
+    let clock = Clock::virtual_at(at_ms(40));
+    assert_eq!(clock.unix_now(), VIRTUAL_UNIX_EPOCH_NS + 40_000_000);
+    clock.advance_to(at_ms(100));
+    assert_eq!(clock.unix_now(), VIRTUAL_UNIX_EPOCH_NS + 100_000_000);
+    clock.advance_to(at_ms(50));
+    assert_eq!(clock.now(), at_ms(100), "time never goes back");
+    assert!(clock.is_virtual() && !Clock::real().is_virtual());
+}
+
+#[test]
+fn real_clock_goes_on_and_is_the_same_for_all_clones() {
+    let clock = Clock::real();
+    let first = clock.now();
+    let second = Clock::real().now();
+    assert!(second >= first && second - first < ms(10_000));
+    assert!(clock.unix_now() > VIRTUAL_UNIX_EPOCH_NS - 2 * 365 * 86_400_000_000_000);
+}
