@@ -1,0 +1,88 @@
+//! AES-GCM (NIST SP 800-38D) over whole messages.
+//!
+//! The usual shape (IV of 12 bytes, tag of 16, key of 128 or 256 bits) is ring's, every other one
+//! AWS-LC's. Multi-part GCM gathers the message first and comes here at its end, since no plaintext
+//! may leave before the tag has been checked.
+
+use ring::aead::{Aad, NONCE_LEN, Nonce};
+use zeroize::Zeroizing;
+
+use super::AesKey;
+use crate::{Error, Result, ffi};
+
+/// Encrypts and authenticates; returns `ciphertext || tag`.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for an empty IV or for a tag length other than 32, 64, 96, 104, 112,
+/// 120 or 128 bits; [`Error::DataTooLarge`] above what a message or its AAD may hold.
+pub fn gcm_encrypt(
+    key: &AesKey,
+    iv: &[u8],
+    aad: &[u8],
+    tag_bits: u32,
+    plaintext: &[u8],
+) -> Result<Vec<u8>> {
+    let tag_len = checked_tag_len(iv, tag_bits)?;
+    let Some((usual, nonce)) = usual_shape(key, iv, tag_bits) else {
+        return ffi::gcm::seal(key.bytes(), iv, aad, tag_len, plaintext);
+    };
+    let mut out = Vec::with_capacity(plaintext.len() + usize::from(tag_len));
+    out.extend_from_slice(plaintext);
+    let tag = usual
+        .seal_in_place_separate_tag(nonce, Aad::from(aad), &mut out)
+        .map_err(|_| Error::DataTooLarge)?;
+    out.extend_from_slice(tag.as_ref());
+    Ok(out)
+}
+
+/// Checks and decrypts `ciphertext || tag`.
+///
+/// # Errors
+/// As [`gcm_encrypt`], [`Error::InvalidLength`] for input shorter than a tag,
+/// [`Error::DecryptFailed`] for a wrong tag.
+pub fn gcm_decrypt(
+    key: &AesKey,
+    iv: &[u8],
+    aad: &[u8],
+    tag_bits: u32,
+    ciphertext: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    let tag_len = usize::from(checked_tag_len(iv, tag_bits)?);
+    let text_len = ciphertext.len().checked_sub(tag_len).ok_or(Error::InvalidLength)?;
+    let Some((usual, nonce)) = usual_shape(key, iv, tag_bits) else {
+        let (text, tag) = ciphertext.split_at(text_len);
+        return ffi::gcm::open(key.bytes(), iv, aad, tag, text);
+    };
+    let mut out = Zeroizing::new(ciphertext.to_vec());
+    usual.open_in_place(nonce, Aad::from(aad), &mut out).map_err(|_| Error::DecryptFailed)?;
+    out.truncate(text_len);
+    Ok(out)
+}
+
+/// Tag length in bytes (SP 800-38D, 5.2.1.2 and appendix C for 32 and 64 bits).
+fn checked_tag_len(iv: &[u8], tag_bits: u32) -> Result<u8> {
+    let tag_len = match tag_bits {
+        32 => 4,
+        64 => 8,
+        96 => 12,
+        104 => 13,
+        112 => 14,
+        120 => 15,
+        128 => 16,
+        _ => return Err(Error::InvalidParameter),
+    };
+    if iv.is_empty() { Err(Error::InvalidParameter) } else { Ok(tag_len) }
+}
+
+/// ring's key and nonce, if the parameters are the ones ring has.
+fn usual_shape<'a>(
+    key: &'a AesKey,
+    iv: &[u8],
+    tag_bits: u32,
+) -> Option<(&'a ring::aead::LessSafeKey, Nonce)> {
+    if iv.len() != NONCE_LEN || tag_bits != 128 {
+        return None;
+    }
+    let nonce = Nonce::try_assume_unique_for_key(iv).ok()?;
+    key.gcm().map(|prepared| (prepared, nonce))
+}

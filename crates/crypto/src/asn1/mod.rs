@@ -1,0 +1,125 @@
+//! The few DER structures that PKCS#11 passes around: the `OCTET STRING` around an EC point,
+//! `SubjectPublicKeyInfo` (`CKA_PUBLIC_KEY_INFO`), and `PrivateKeyInfo`, in which private keys are
+//! wrapped.
+//!
+//! What is written here is byte for byte what OpenSSL writes. Reading is strict DER and refuses what
+//! follows the structure.
+
+pub(crate) mod der;
+mod pkcs8;
+mod spki;
+
+pub use self::pkcs8::PrivateKey;
+pub use self::spki::PublicKey;
+use crate::{Error, Result};
+
+/// Content of `1.2.840.113549.1.1.1`, rsaEncryption (RFC 8017, appendix C).
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// Content of `1.2.840.10045.2.1`, id-ecPublicKey (RFC 5480, 2.1.1).
+const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// Content of `1.3.101.110`, id-X25519 (RFC 8410, 3).
+const X25519: &[u8] = &[0x2b, 0x65, 0x6e];
+/// Content of `1.3.101.112`, id-Ed25519 (RFC 8410, 3).
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+/// DER of `CKA_EC_POINT`: an `OCTET STRING` around the point (PKCS#11 v3.1, 6.3.3).
+pub fn wrap_octet_string(content: &[u8]) -> Vec<u8> {
+    der::tlv(der::OCTET_STRING, content).to_vec()
+}
+
+/// Takes the content out of a DER `OCTET STRING`.
+///
+/// # Errors
+/// [`Error::DataInvalid`] for anything else, or when something follows.
+pub fn unwrap_octet_string(encoded: &[u8]) -> Result<Vec<u8>> {
+    let mut reader = der::Reader::new(encoded);
+    let content = reader.expect(der::OCTET_STRING)?;
+    reader.end()?;
+    Ok(content.to_vec())
+}
+
+/// DER of `CKA_EC_PARAMS` of an Ed25519 key: the OID of RFC 8410.
+pub fn ed25519_params() -> Vec<u8> {
+    der::tlv(der::OBJECT_IDENTIFIER, ED25519).to_vec()
+}
+
+/// DER of `CKA_EC_PARAMS` of an X25519 key: the OID of RFC 8410.
+pub fn x25519_params() -> Vec<u8> {
+    der::tlv(der::OBJECT_IDENTIFIER, X25519).to_vec()
+}
+
+/// Whether `CKA_EC_PARAMS` names Ed25519: by the OID of RFC 8410, by the older
+/// `1.3.6.1.4.1.11591.15.1`, or as `edwards25519` (PKCS#11 v3.1, 6.3.5).
+pub fn is_ed25519_params(params: &[u8]) -> bool {
+    const GNU_OID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
+    names_curve(params, &[ED25519, GNU_OID], b"edwards25519")
+}
+
+/// Whether `CKA_EC_PARAMS` names X25519: by the OID of RFC 8410, by the older
+/// `1.3.6.1.4.1.3029.1.5.1`, or as `curve25519` (PKCS#11 v3.1, 6.3.7).
+pub fn is_x25519_params(params: &[u8]) -> bool {
+    const CRYPTLIB_OID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01];
+    names_curve(params, &[X25519, CRYPTLIB_OID], b"curve25519")
+}
+
+fn names_curve(params: &[u8], oids: &[&[u8]], name: &[u8]) -> bool {
+    let mut reader = der::Reader::new(params);
+    let Ok((tag, content)) = reader.any() else {
+        return false;
+    };
+    if reader.end().is_err() {
+        return false;
+    }
+    match tag {
+        der::OBJECT_IDENTIFIER => oids.contains(&content),
+        der::PRINTABLE_STRING => content == name,
+        _ => false,
+    }
+}
+
+/// What an `AlgorithmIdentifier` says about a key.
+enum KeyAlgorithm {
+    Rsa,
+    Ec(crate::ec::Curve),
+    Ed25519,
+    X25519,
+}
+
+impl KeyAlgorithm {
+    fn read(reader: &mut der::Reader<'_>) -> Result<Self> {
+        let mut fields = der::Reader::new(reader.expect(der::SEQUENCE)?);
+        let oid = fields.expect(der::OBJECT_IDENTIFIER)?;
+        let algorithm = match oid {
+            RSA_ENCRYPTION => {
+                // RFC 8017 wants NULL; some writers leave it out.
+                if !fields.is_empty() && !fields.expect(der::NULL)?.is_empty() {
+                    return Err(Error::DataInvalid);
+                }
+                KeyAlgorithm::Rsa
+            }
+            EC_PUBLIC_KEY => {
+                // Explicit parameters are a sequence.
+                let (tag, curve) = fields.any()?;
+                let known = (tag == der::OBJECT_IDENTIFIER)
+                    .then(|| crate::ec::Curve::from_oid(curve))
+                    .flatten();
+                KeyAlgorithm::Ec(known.ok_or(Error::Unsupported)?)
+            }
+            ED25519 => KeyAlgorithm::Ed25519,
+            X25519 => KeyAlgorithm::X25519,
+            _ => return Err(Error::Unsupported),
+        };
+        fields.end()?;
+        Ok(algorithm)
+    }
+
+    fn write(&self) -> der::Bytes {
+        let oid = |content| der::tlv(der::OBJECT_IDENTIFIER, content);
+        match self {
+            KeyAlgorithm::Rsa => der::sequence(&[&oid(RSA_ENCRYPTION), &der::null()]),
+            KeyAlgorithm::Ec(curve) => der::sequence(&[&oid(EC_PUBLIC_KEY), &oid(curve.oid())]),
+            KeyAlgorithm::Ed25519 => der::sequence(&[&oid(ED25519)]),
+            KeyAlgorithm::X25519 => der::sequence(&[&oid(X25519)]),
+        }
+    }
+}

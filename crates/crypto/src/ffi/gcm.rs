@@ -1,0 +1,133 @@
+//! AES-GCM of AWS-LC with an IV of any length and a shortened tag.
+
+use std::ptr::{self, NonNull};
+
+use aws_lc_sys as sys;
+use zeroize::Zeroizing;
+
+use super::{allocated, check};
+use crate::{Error, Result};
+
+struct Context(NonNull<sys::EVP_CIPHER_CTX>);
+
+impl Context {
+    fn new(key: &[u8], iv: &[u8], direction: i32) -> Result<Self> {
+        let iv_len = i32::try_from(iv.len()).map_err(|_| Error::InvalidParameter)?;
+        // SAFETY: the functions that choose the cipher return static tables, and its key length is
+        // the slice's. The context is owned before it is used; the IV is passed only after its
+        // length has been set.
+        unsafe {
+            let cipher = match key.len() {
+                16 => sys::EVP_aes_128_gcm(),
+                24 => sys::EVP_aes_192_gcm(),
+                32 => sys::EVP_aes_256_gcm(),
+                _ => return Err(Error::KeySize),
+            };
+            let this = Context(allocated(sys::EVP_CIPHER_CTX_new()));
+            let context = this.0.as_ptr();
+            let none = ptr::null_mut();
+            let status =
+                sys::EVP_CipherInit_ex(context, cipher, none, ptr::null(), ptr::null(), direction);
+            check(status, Error::Internal)?;
+            this.control(sys::EVP_CTRL_AEAD_SET_IVLEN, iv_len, ptr::null_mut())?;
+            let status = sys::EVP_CipherInit_ex(
+                context,
+                ptr::null(),
+                ptr::null_mut(),
+                key.as_ptr(),
+                iv.as_ptr(),
+                direction,
+            );
+            check(status, Error::Internal)?;
+            Ok(this)
+        }
+    }
+
+    /// # Safety
+    /// `pointer` is what the command of this name expects, with `argument` as its length.
+    unsafe fn control(&self, command: i32, argument: i32, pointer: *mut u8) -> Result<()> {
+        // SAFETY: a valid context; the rest is this function's contract.
+        let status =
+            unsafe { sys::EVP_CIPHER_CTX_ctrl(self.0.as_ptr(), command, argument, pointer.cast()) };
+        check(status, Error::InvalidParameter)
+    }
+
+    fn authenticate(&self, aad: &[u8]) -> Result<()> {
+        let aad_len = i32::try_from(aad.len()).map_err(|_| Error::DataTooLarge)?;
+        let mut written = 0;
+        // SAFETY: without an output buffer the library only reads the slice.
+        let status = unsafe {
+            let context = self.0.as_ptr();
+            sys::EVP_CipherUpdate(context, ptr::null_mut(), &mut written, aad.as_ptr(), aad_len)
+        };
+        check(status, Error::Internal)
+    }
+
+    fn crypt(&self, data: &mut [u8]) -> Result<()> {
+        let len = i32::try_from(data.len()).map_err(|_| Error::DataTooLarge)?;
+        let mut written = 0;
+        // SAFETY: GCM gives as many bytes as it takes, and may work in place.
+        let status = unsafe {
+            let (context, start) = (self.0.as_ptr(), data.as_mut_ptr());
+            sys::EVP_CipherUpdate(context, start, &mut written, start, len)
+        };
+        check(status, Error::Internal)
+    }
+
+    fn finish(&self, error: Error) -> Result<()> {
+        let (mut rest, mut written) = ([0; 16], 0);
+        // SAFETY: GCM writes nothing here; the buffer has a block all the same.
+        let status =
+            unsafe { sys::EVP_CipherFinal_ex(self.0.as_ptr(), rest.as_mut_ptr(), &mut written) };
+        check(status, error)
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: owned, freed once; the C side wipes it.
+        unsafe { sys::EVP_CIPHER_CTX_free(self.0.as_ptr()) }
+    }
+}
+
+/// Encrypts and appends the tag, `tag_len` bytes in `1..=16`.
+pub(crate) fn seal(
+    key: &[u8],
+    iv: &[u8],
+    aad: &[u8],
+    tag_len: u8,
+    plaintext: &[u8],
+) -> Result<Vec<u8>> {
+    let context = Context::new(key, iv, 1)?;
+    context.authenticate(aad)?;
+    let mut out = Vec::with_capacity(plaintext.len() + usize::from(tag_len));
+    out.extend_from_slice(plaintext);
+    context.crypt(&mut out)?;
+    context.finish(Error::Internal)?;
+    let mut tag = [0; 16];
+    // SAFETY: the command writes `tag_len` bytes, at most the 16 of the buffer by the library's check.
+    unsafe { context.control(sys::EVP_CTRL_AEAD_GET_TAG, i32::from(tag_len), tag.as_mut_ptr())? };
+    out.extend_from_slice(&tag[..usize::from(tag_len)]);
+    Ok(out)
+}
+
+/// Checks the tag and decrypts.
+pub(crate) fn open(
+    key: &[u8],
+    iv: &[u8],
+    aad: &[u8],
+    tag: &[u8],
+    ciphertext: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    let mut expected = [0; 16];
+    let tag_len = i32::try_from(tag.len()).map_err(|_| Error::InvalidParameter)?;
+    expected.get_mut(..tag.len()).ok_or(Error::InvalidParameter)?.copy_from_slice(tag);
+    let context = Context::new(key, iv, 0)?;
+    // SAFETY: the command reads `tag_len` bytes, which the buffer has.
+    unsafe { context.control(sys::EVP_CTRL_AEAD_SET_TAG, tag_len, expected.as_mut_ptr())? };
+    context.authenticate(aad)?;
+    let mut out = Zeroizing::new(ciphertext.to_vec());
+    context.crypt(&mut out)?;
+    context.finish(Error::DecryptFailed)?;
+    Ok(out)
+}

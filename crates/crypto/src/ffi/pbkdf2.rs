@@ -1,0 +1,31 @@
+//! PBKDF2 of AWS-LC, for the hash functions that ring's PBKDF2 does not have.
+
+use aws_lc_sys as sys;
+
+use super::check;
+use super::digest::evp_md;
+use crate::digest::HashAlg;
+use crate::{Error, Result};
+
+pub(crate) fn derive(
+    hash: HashAlg,
+    password: &[u8],
+    salt: &[u8],
+    rounds: u32,
+    out: &mut [u8],
+) -> Result<()> {
+    // SAFETY: each buffer is given with its length; the descriptor is static.
+    let status = unsafe {
+        sys::PKCS5_PBKDF2_HMAC(
+            password.as_ptr().cast(),
+            password.len(),
+            salt.as_ptr(),
+            salt.len(),
+            rounds,
+            evp_md(hash),
+            out.len(),
+            out.as_mut_ptr(),
+        )
+    };
+    check(status, Error::Internal)
+}

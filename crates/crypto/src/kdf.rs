@@ -1,0 +1,116 @@
+//! Key derivation: PBKDF2, the X9.63 function of ECDH, HKDF.
+
+use std::num::NonZeroU32;
+
+use ring::pbkdf2;
+use zeroize::Zeroizing;
+
+use crate::digest::{HashAlg, Hasher};
+use crate::mac::{MacAlg, MacKey};
+use crate::{Error, Result, ffi};
+
+/// PBKDF2 with HMAC-SHA-256 (RFC 8018, 5.2), filling `out`.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for no rounds.
+pub fn pbkdf2_hmac_sha256(password: &[u8], salt: &[u8], rounds: u32, out: &mut [u8]) -> Result<()> {
+    pbkdf2_hmac(HashAlg::Sha256, password, salt, rounds, out)
+}
+
+/// PBKDF2 (RFC 8018, 5.2) with HMAC of any hash function, filling `out`.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for no rounds.
+pub fn pbkdf2_hmac(
+    hash: HashAlg,
+    password: &[u8],
+    salt: &[u8],
+    rounds: u32,
+    out: &mut [u8],
+) -> Result<()> {
+    let count = NonZeroU32::new(rounds).ok_or(Error::InvalidParameter)?;
+    let algorithm = match hash {
+        HashAlg::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+        HashAlg::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+        HashAlg::Sha384 => pbkdf2::PBKDF2_HMAC_SHA384,
+        HashAlg::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        _ => return ffi::pbkdf2::derive(hash, password, salt, rounds, out),
+    };
+    pbkdf2::derive(algorithm, count, salt, password, out);
+    Ok(())
+}
+
+/// The key derivation function of ANSI X9.63 (SEC 1, 3.6.1): `len` bytes from the shared secret `z`.
+///
+/// # Errors
+/// [`Error::InvalidLength`] for more than 2^32 - 1 digests.
+pub fn x963_kdf(
+    hash: HashAlg,
+    z: &[u8],
+    shared_info: &[u8],
+    len: usize,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let blocks = len.div_ceil(hash.output_len());
+    let blocks = u32::try_from(blocks).map_err(|_| Error::InvalidLength)?;
+    let mut out = Zeroizing::new(Vec::with_capacity(blocks as usize * hash.output_len()));
+    for counter in 1..=blocks {
+        let mut hasher = Hasher::new(hash);
+        hasher.update(z);
+        hasher.update(&counter.to_be_bytes());
+        hasher.update(shared_info);
+        out.extend_from_slice(&Zeroizing::new(hasher.finish()));
+    }
+    out.truncate(len);
+    Ok(out)
+}
+
+/// First half of HKDF (RFC 5869, 2.2): a pseudorandom key as long as the digest. An empty salt
+/// counts as a digest of zeros, as in the standard.
+///
+/// # Errors
+/// [`Error::Internal`], never in practice.
+pub fn hkdf_extract(hash: HashAlg, salt: &[u8], ikm: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    // HMAC pads its key with zeros, so that an empty key is the digest of zeros.
+    Ok(Zeroizing::new(MacKey::new(MacAlg::Hmac(hash), salt)?.sign(ikm)))
+}
+
+/// Second half of HKDF (RFC 5869, 2.3): `len` bytes from a pseudorandom key.
+///
+/// # Errors
+/// [`Error::InvalidLength`] for more than 255 digests.
+pub fn hkdf_expand(
+    hash: HashAlg,
+    prk: &[u8],
+    info: &[u8],
+    len: usize,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let blocks = len.div_ceil(hash.output_len());
+    let blocks = u8::try_from(blocks).map_err(|_| Error::InvalidLength)?;
+    let key = MacKey::new(MacAlg::Hmac(hash), prk)?;
+    let mut out = Zeroizing::new(Vec::with_capacity(usize::from(blocks) * hash.output_len()));
+    let mut previous = Zeroizing::new(Vec::new());
+    for counter in 1..=blocks {
+        let mut mac = key.start();
+        mac.update(&previous);
+        mac.update(info);
+        mac.update(&[counter]);
+        previous = Zeroizing::new(mac.finish());
+        out.extend_from_slice(&previous);
+    }
+    out.truncate(len);
+    Ok(out)
+}
+
+/// HKDF as a whole (RFC 5869).
+///
+/// # Errors
+/// As [`hkdf_expand`].
+pub fn hkdf(
+    hash: HashAlg,
+    salt: &[u8],
+    ikm: &[u8],
+    info: &[u8],
+    len: usize,
+) -> Result<Zeroizing<Vec<u8>>> {
+    hkdf_expand(hash, &hkdf_extract(hash, salt, ikm)?, info, len)
+}

@@ -1,0 +1,52 @@
+//! The mechanisms of a PKCS#11 token as plain functions over key material.
+//!
+//! All cryptography of hsmsim stands behind this one door: no other crate names `ring` or AWS-LC.
+//! What is here knows bytes, keys and parameters. It knows no PKCS#11 object, attribute, session or
+//! return code, does no input or output, and asks for nothing but memory and the system's random
+//! numbers. Which error becomes which `CKR_` code is written beside each variant of [`Error`]; the
+//! translation itself belongs to the caller.
+//!
+//! | module | what for | library |
+//! |---|---|---|
+//! | [`random`] | system random numbers | ring |
+//! | [`digest`] | SHA-1, SHA-2, SHA-3 | ring; AWS-LC where ring has none |
+//! | [`mac`] | HMAC, AES-CMAC | ring; AWS-LC where ring has none |
+//! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, raw | AWS-LC |
+//! | [`ec`] | ECDSA over digests, ECDH on P-256, P-384, P-521, secp256k1 | AWS-LC |
+//! | [`edwards`], [`montgomery`] | Ed25519, X25519 | ring; AWS-LC for static X25519 keys |
+//! | [`aes`] | ECB, CBC, CTR, GCM, key wrap | ring for GCM of the usual shape, AWS-LC for the rest |
+//! | [`kdf`] | PBKDF2, X9.63, HKDF | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
+//! | [`seal`] | sealing of objects at rest | ring |
+//! | [`asn1`] | the few DER structures that PKCS#11 passes around | own code |
+//!
+//! Keys are parsed once into a value that is `Send` and `Sync`; callers keep it in an `Arc` and any
+//! number of threads use it at once. Secret results come as `Zeroizing<Vec<u8>>`. `Debug` of a
+//! private key shows its kind and size, never a value. Key bytes of this crate and all of AWS-LC's
+//! are wiped when dropped; ring's prepared keys (HMAC, GCM, Ed25519, sealing) are not, ring has no
+//! such thing.
+
+#![deny(unsafe_code)]
+
+pub mod aes;
+pub mod asn1;
+pub mod digest;
+pub mod ec;
+pub mod edwards;
+mod error;
+#[allow(unsafe_code)]
+mod ffi;
+pub mod kdf;
+pub mod mac;
+pub mod montgomery;
+pub mod random;
+pub mod rsa;
+pub mod seal;
+
+pub use error::{Error, Result};
+
+/// Compares two byte strings in a time that depends on their lengths alone.
+///
+/// Strings of different length are unequal; the length itself is not hidden.
+pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}

@@ -1,0 +1,215 @@
+//! Message authentication codes: HMAC with any hash function of this crate, and AES-CMAC.
+//!
+//! A [`MacKey`] holds the key already prepared (inner and outer hash states of HMAC, subkeys of CMAC),
+//! so that a call on a cached key costs only its data.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ring::hmac;
+
+use crate::constant_time_eq;
+use crate::digest::HashAlg;
+use crate::ffi::cmac::CmacContext;
+use crate::ffi::hmac::HmacContext;
+use crate::{Error, Result};
+
+/// A MAC algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MacAlg {
+    /// HMAC (RFC 2104, FIPS 198-1) with this hash function.
+    Hmac(HashAlg),
+    /// AES-CMAC (NIST SP 800-38B).
+    AesCmac,
+}
+
+impl MacAlg {
+    /// Length of the untruncated MAC in bytes.
+    pub const fn output_len(self) -> usize {
+        match self {
+            MacAlg::Hmac(hash) => hash.output_len(),
+            MacAlg::AesCmac => 16,
+        }
+    }
+}
+
+/// A key prepared for one MAC algorithm. Clones share it.
+#[derive(Clone)]
+pub struct MacKey {
+    alg: MacAlg,
+    prepared: Arc<Prepared>,
+}
+
+enum Prepared {
+    Ring(hmac::Key),
+    Hmac(HmacContext),
+    Cmac(CmacContext),
+}
+
+impl MacKey {
+    /// Prepares a key. HMAC takes any length, AES-CMAC 16, 24 or 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::KeySize`] for an AES key of another length.
+    pub fn new(alg: MacAlg, key: &[u8]) -> Result<Self> {
+        let prepared = match alg {
+            MacAlg::Hmac(hash) => match in_ring(hash) {
+                Some(algorithm) => Prepared::Ring(hmac::Key::new(algorithm, key)),
+                None => Prepared::Hmac(HmacContext::new(hash, key)),
+            },
+            MacAlg::AesCmac => Prepared::Cmac(CmacContext::new(key)?),
+        };
+        Ok(MacKey { alg, prepared: Arc::new(prepared) })
+    }
+
+    /// The algorithm this key was prepared for.
+    pub fn alg(&self) -> MacAlg {
+        self.alg
+    }
+
+    /// Starts a MAC over a message that comes in parts.
+    pub fn start(&self) -> Mac {
+        let state = match &*self.prepared {
+            Prepared::Ring(key) => State::Ring(hmac::Context::with_key(key)),
+            Prepared::Hmac(context) => State::Hmac(context.clone()),
+            Prepared::Cmac(context) => State::Cmac(context.clone()),
+        };
+        Mac { alg: self.alg, state }
+    }
+
+    /// The MAC of a whole message, untruncated.
+    pub fn sign(&self, data: &[u8]) -> Vec<u8> {
+        if let Prepared::Ring(key) = &*self.prepared {
+            return hmac::sign(key, data).as_ref().to_vec();
+        }
+        let mut mac = self.start();
+        mac.update(data);
+        mac.finish()
+    }
+
+    /// Checks an untruncated MAC of a whole message, in constant time.
+    ///
+    /// # Errors
+    /// [`Error::SignatureLength`], [`Error::VerifyFailed`].
+    pub fn verify(&self, data: &[u8], expected: &[u8]) -> Result<()> {
+        let mut mac = self.start();
+        mac.update(data);
+        mac.verify(expected)
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MacKey").field("alg", &self.alg).finish_non_exhaustive()
+    }
+}
+
+/// A MAC in progress. A clone goes on from the same state independently.
+#[derive(Clone)]
+pub struct Mac {
+    alg: MacAlg,
+    state: State,
+}
+
+#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a box would cost every MAC an allocation")]
+enum State {
+    Ring(hmac::Context),
+    Hmac(HmacContext),
+    Cmac(CmacContext),
+}
+
+impl Mac {
+    /// Starts a MAC with a key that is used once. See [`MacKey::new`] for keys used again.
+    ///
+    /// # Errors
+    /// As [`MacKey::new`].
+    pub fn new(alg: MacAlg, key: &[u8]) -> Result<Self> {
+        Ok(MacKey::new(alg, key)?.start())
+    }
+
+    /// The algorithm of this MAC.
+    pub fn alg(&self) -> MacAlg {
+        self.alg
+    }
+
+    /// Takes the next part of the message.
+    pub fn update(&mut self, data: &[u8]) {
+        match &mut self.state {
+            State::Ring(context) => context.update(data),
+            State::Hmac(context) => context.update(data),
+            State::Cmac(context) => context.update(data),
+        }
+    }
+
+    /// Ends the message and returns the untruncated MAC.
+    pub fn finish(self) -> Vec<u8> {
+        match self.state {
+            State::Ring(context) => context.sign().as_ref().to_vec(),
+            State::Hmac(context) => context.finish(),
+            State::Cmac(context) => context.finish(),
+        }
+    }
+
+    /// Ends the message and checks its untruncated MAC, in constant time.
+    ///
+    /// # Errors
+    /// [`Error::SignatureLength`], [`Error::VerifyFailed`].
+    pub fn verify(self, expected: &[u8]) -> Result<()> {
+        if expected.len() != self.alg.output_len() {
+            return Err(Error::SignatureLength);
+        }
+        self.verify_truncated(expected)
+    }
+
+    /// Ends the message and checks a MAC truncated to its leftmost bytes, in constant time.
+    ///
+    /// How short a MAC may be is the caller's rule (the parameter of the `_GENERAL` mechanisms);
+    /// here only an empty or overlong one is refused.
+    ///
+    /// # Errors
+    /// [`Error::SignatureLength`], [`Error::VerifyFailed`].
+    pub fn verify_truncated(self, expected: &[u8]) -> Result<()> {
+        if expected.is_empty() || expected.len() > self.alg.output_len() {
+            return Err(Error::SignatureLength);
+        }
+        let computed = self.finish();
+        if constant_time_eq(&computed[..expected.len()], expected) {
+            Ok(())
+        } else {
+            Err(Error::VerifyFailed)
+        }
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mac").field("alg", &self.alg).finish_non_exhaustive()
+    }
+}
+
+/// The untruncated MAC of a whole message.
+///
+/// # Errors
+/// As [`MacKey::new`].
+pub fn mac(alg: MacAlg, key: &[u8], data: &[u8]) -> Result<Vec<u8>> {
+    Ok(MacKey::new(alg, key)?.sign(data))
+}
+
+/// Checks an untruncated MAC of a whole message, in constant time.
+///
+/// # Errors
+/// As [`MacKey::new`], and [`Error::SignatureLength`], [`Error::VerifyFailed`].
+pub fn verify(alg: MacAlg, key: &[u8], data: &[u8], expected: &[u8]) -> Result<()> {
+    MacKey::new(alg, key)?.verify(data, expected)
+}
+
+fn in_ring(hash: HashAlg) -> Option<hmac::Algorithm> {
+    match hash {
+        HashAlg::Sha1 => Some(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        HashAlg::Sha256 => Some(hmac::HMAC_SHA256),
+        HashAlg::Sha384 => Some(hmac::HMAC_SHA384),
+        HashAlg::Sha512 => Some(hmac::HMAC_SHA512),
+        _ => None,
+    }
+}

