@@ -1,0 +1,386 @@
+//! What a session asks of a partition and what it gets back: the words that travel over a link.
+//!
+//! Everything is owned: a request crosses threads, waits in a link, and may outlive its caller.
+//! Objects are named by [`ObjectId`], which is the same on every member that holds the object; the
+//! application's handles exist in the client alone.
+
+use std::sync::Arc;
+
+use hsmsim_types::{
+    AttributeValue, Mechanism, ObjectId, Pin, SecretBytes, Template, ck::CK_ATTRIBUTE_TYPE,
+    role::UserType,
+};
+
+use crate::output::OutputLen;
+
+/// One application on one client machine: whoever shares a login (Luna guide, "application ID").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppId(pub u64);
+
+/// Names one session of an application across all members, so that a session object and its clones
+/// end with the session that made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionTag(pub u64);
+
+/// How a session is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Whose session it is.
+    pub app: AppId,
+    /// Which of the application's sessions it is.
+    pub tag: SessionTag,
+    /// CKF_RW_SESSION.
+    pub read_write: bool,
+}
+
+/// The kinds of operation a session can have active, each beside the others (PKCS#11 3.1, 5.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OperationKind {
+    /// C_Encrypt and its kin.
+    Encrypt,
+    /// C_Decrypt and its kin.
+    Decrypt,
+    /// C_Digest and its kin.
+    Digest,
+    /// C_Sign and its kin.
+    Sign,
+    /// C_Verify and its kin.
+    Verify,
+}
+
+impl OperationKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] =
+        [Self::Encrypt, Self::Decrypt, Self::Digest, Self::Sign, Self::Verify];
+}
+
+/// What `C_SignInit` and its kin fix: kind, mechanism, key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The kind.
+    pub kind: OperationKind,
+    /// The mechanism, shared: it is kept in the client and sent with every call.
+    pub mechanism: Arc<Mechanism>,
+    /// The key; `None` for digests.
+    pub key: Option<ObjectId>,
+}
+
+/// What a session asks.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// C_Login. A login holds for the application, on this member.
+    Login {
+        /// For whom, or for the next operation only.
+        user: UserType,
+        /// The PIN.
+        pin: Pin,
+    },
+    /// C_Logout.
+    Logout,
+    /// C_InitToken: erases the partition's objects, sets the SO's PIN on a blank partition or
+    /// checks it on an initialised one.
+    InitToken {
+        /// The SO's PIN.
+        pin: Pin,
+        /// The label, already trimmed to at most 32 bytes.
+        label: Vec<u8>,
+        /// Salt for PIN derivation and key of the cloning domain: the same for all members of a
+        /// group, so that what one member seals another can open.
+        domain: DomainSeed,
+    },
+    /// C_InitPIN: the SO sets the Crypto Officer's PIN (clears a lock-out).
+    InitPin {
+        /// The new PIN.
+        pin: Pin,
+    },
+    /// Luna's `role init` of the Crypto User, by the Crypto Officer.
+    InitCryptoUser {
+        /// The new PIN.
+        pin: Pin,
+    },
+    /// C_SetPIN: for who is logged in, for the Crypto Officer in a public session.
+    SetPin {
+        /// The PIN that holds.
+        old: Pin,
+        /// The PIN that is to hold.
+        new: Pin,
+    },
+    /// C_GetTokenInfo.
+    TokenInfo,
+    /// C_CreateObject.
+    Create {
+        /// The template.
+        template: Template,
+    },
+    /// C_CopyObject.
+    Copy {
+        /// What to copy.
+        object: ObjectId,
+        /// What the copy has otherwise.
+        template: Template,
+    },
+    /// C_DestroyObject.
+    Destroy {
+        /// What to destroy.
+        object: ObjectId,
+    },
+    /// C_GetObjectSize.
+    Size {
+        /// Of what.
+        object: ObjectId,
+    },
+    /// C_GetAttributeValue.
+    GetAttributes {
+        /// Of what.
+        object: ObjectId,
+        /// Which, in the caller's order.
+        kinds: Vec<CK_ATTRIBUTE_TYPE>,
+    },
+    /// C_SetAttributeValue.
+    SetAttributes {
+        /// Of what.
+        object: ObjectId,
+        /// The new values.
+        template: Template,
+    },
+    /// C_FindObjectsInit: all that match, in one answer, in a stable order.
+    Find {
+        /// What must match; empty matches everything visible.
+        template: Template,
+    },
+    /// C_SignInit and its kin: would this operation be allowed? Begins nothing.
+    Check {
+        /// The operation.
+        operation: Operation,
+    },
+    /// A one-part operation: init and call in one.
+    OnePart {
+        /// The operation.
+        operation: Operation,
+        /// Plaintext, ciphertext or message.
+        data: Vec<u8>,
+        /// The signature to verify; empty otherwise.
+        signature: Vec<u8>,
+    },
+    /// Init and first part of a multi-part operation. Ends one of that kind that was active.
+    Begin {
+        /// The operation.
+        operation: Operation,
+        /// The first part; may be empty.
+        data: Vec<u8>,
+    },
+    /// A further part.
+    Update {
+        /// Of which operation.
+        kind: OperationKind,
+        /// The part.
+        data: Vec<u8>,
+    },
+    /// C_DigestKey: a secret key's value into the active digest.
+    DigestKey {
+        /// The key.
+        key: ObjectId,
+    },
+    /// The last step of a multi-part operation.
+    Final {
+        /// Of which operation.
+        kind: OperationKind,
+        /// The signature to verify; empty otherwise.
+        signature: Vec<u8>,
+    },
+    /// Ends an operation without a result.
+    Cancel {
+        /// Which.
+        kind: OperationKind,
+    },
+    /// C_GenerateKey.
+    GenerateKey {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The key's template.
+        template: Template,
+    },
+    /// C_GenerateKeyPair: both keys or neither.
+    GenerateKeyPair {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The public key's template.
+        public: Template,
+        /// The private key's template.
+        private: Template,
+    },
+    /// C_WrapKey.
+    Wrap {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The key that wraps.
+        wrapping_key: ObjectId,
+        /// The key that is wrapped.
+        key: ObjectId,
+    },
+    /// C_UnwrapKey.
+    Unwrap {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The key that unwraps.
+        unwrapping_key: ObjectId,
+        /// The wrapped key.
+        wrapped: Vec<u8>,
+        /// The new key's template.
+        template: Template,
+    },
+    /// C_DeriveKey.
+    Derive {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The key that is derived from.
+        base_key: ObjectId,
+        /// The new key's template.
+        template: Template,
+    },
+    /// C_GenerateRandom.
+    Random {
+        /// How many bytes.
+        len: usize,
+    },
+    /// C_SeedRandom: taken and mixed into nothing; the generators seed themselves.
+    SeedRandom,
+    /// Luna's CA_CloneAsSource: these objects, sealed under the cloning domain.
+    CloneAsSource {
+        /// Which; one that is gone meanwhile is left out of the answer.
+        objects: Vec<ObjectId>,
+    },
+    /// Luna's CA_CloneAsTarget: takes over sealed objects; one that is there in the same or a newer
+    /// version stays as it is.
+    CloneAsTarget {
+        /// The objects.
+        objects: Vec<SealedObject>,
+    },
+    /// Which token objects there are: for `ha synchronize` and for comparisons.
+    Inventory,
+    /// Removes token objects whatever their attributes say: a deletion that this member missed.
+    ReplayDeletion {
+        /// Which; one that is not there counts as removed.
+        objects: Vec<ObjectId>,
+    },
+}
+
+/// What makes members of one cloning domain understand each other's sealed objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainSeed {
+    /// Salt of the PIN derivation, one for all members, so that one derivation serves them all.
+    pub salt: [u8; 16],
+    /// The domain's sealing key.
+    pub key: SecretBytes,
+}
+
+/// What a session gets back.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Done; nothing to say. For Verify: the signature is good.
+    Done,
+    /// Ciphertext, plaintext, digest, signature, wrapped key, random bytes.
+    Bytes(Vec<u8>),
+    /// The operation is allowed.
+    Checked(Checked),
+    /// Objects came into being (create, copy, generate, unwrap, derive); for a pair the public key
+    /// first.
+    Created(Vec<Created>),
+    /// Objects that match, or the inventory's names.
+    Found(Vec<ObjectId>),
+    /// One entry for each attribute asked for, in that order.
+    Attributes(Vec<AttributeResult>),
+    /// CK_TOKEN_INFO.
+    Token(Box<TokenInfo>),
+    /// Bytes an object takes.
+    Size(u64),
+    /// Sealed objects.
+    Sealed(Vec<SealedObject>),
+    /// Token objects with their versions.
+    Inventory(Vec<InventoryEntry>),
+}
+
+/// The answer to [`Request::Check`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// How long outputs will be.
+    pub output: OutputLen,
+    /// CKA_ALWAYS_AUTHENTICATE: the operation waits for a C_Login of its own, on the primary.
+    pub always_authenticate: bool,
+    /// Whether the key is a session object (or there is no key): the check then ends with it.
+    pub session_key: bool,
+}
+
+/// An object that came into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its identity.
+    pub id: ObjectId,
+    /// CKA_TOKEN.
+    pub token: bool,
+}
+
+/// The answer for one attribute (PKCS#11 3.1, 5.7.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeResult {
+    /// Its value.
+    Value(AttributeValue),
+    /// CKR_ATTRIBUTE_SENSITIVE: it exists and is not shown.
+    Sensitive,
+    /// CKR_ATTRIBUTE_TYPE_INVALID: the object has no such attribute.
+    Invalid,
+}
+
+/// An object as it travels between members: sealed if private, in the clear if public.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedObject {
+    /// Its identity.
+    pub id: ObjectId,
+    /// Counts the changes of this object; the higher version wins.
+    pub version: u64,
+    /// Which cloning domain sealed it; another domain cannot take it.
+    pub domain: [u8; 16],
+    /// CKA_TOKEN.
+    pub token: bool,
+    /// CKA_PRIVATE: whether `body` is sealed under the domain's key.
+    pub private: bool,
+    /// Lookup tags, as in [`StoredObject`](crate::port::StoredObject).
+    pub tags: crate::port::Tags,
+    /// The encoded attributes.
+    pub body: SecretBytes,
+}
+
+impl std::fmt::Debug for SealedObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealedObject({}, version {}, {} bytes)", self.id, self.version, self.body.len())
+    }
+}
+
+/// One line of an inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InventoryEntry {
+    /// The object.
+    pub id: ObjectId,
+    /// Its version.
+    pub version: u64,
+}
+
+/// CK_TOKEN_INFO as a partition knows it; the client adds what belongs to the slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// The label, not padded.
+    pub label: Vec<u8>,
+    /// CKF_TOKEN_INITIALIZED, CKF_USER_PIN_INITIALIZED, CKF_LOGIN_REQUIRED, CKF_RNG, PIN count
+    /// flags and so on.
+    pub flags: u64,
+    /// Serial number of the partition.
+    pub serial: String,
+    /// Shortest PIN.
+    pub pin_min: u64,
+    /// Longest PIN.
+    pub pin_max: u64,
+    /// Which cloning domain; zeros on a blank partition.
+    pub domain: [u8; 16],
+    /// Number of token objects.
+    pub objects: u64,
+}

@@ -1,0 +1,224 @@
+//! An application's presence on a partition: its login and its session objects.
+//!
+//! It lives as long as a connection or a session of the application holds it, and what it holds dies
+//! with it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use hsmsim_crypto::seal::SealingKey;
+use hsmsim_types::{Error, ObjectId, Result, Role, ck::*, error::fail};
+use parking_lot::RwLock;
+
+use crate::{
+    api::{AppId, SessionTag},
+    object::Object,
+    partition::Partition,
+};
+
+/// A successful login.
+pub(crate) struct Login {
+    pub(crate) role: Role,
+    /// The initialisation of the token that it belongs to.
+    pub(crate) epoch: [u8; 16],
+    pub(crate) domain_key: Arc<SealingKey>,
+}
+
+/// A session object and whose it is.
+struct Transient {
+    object: Arc<Object>,
+    tag: SessionTag,
+    /// Order of creation.
+    sequence: u64,
+}
+
+/// See the module's text.
+pub(crate) struct Application {
+    id: AppId,
+    partition: Weak<Partition>,
+    /// The role in `login`, readable without a lock: 0 for nobody.
+    role: AtomicU8,
+    // Written at login and logout; read when an object is sealed or opened.
+    login: RwLock<Option<Login>>,
+    /// The store's generation at which the login was last known to be good.
+    checked: AtomicU64,
+    // Written when a session object comes, changes or goes.
+    transients: RwLock<HashMap<ObjectId, Transient>>,
+    sequence: AtomicU64,
+}
+
+impl Application {
+    pub(crate) fn new(id: AppId, partition: Weak<Partition>) -> Self {
+        Self {
+            id,
+            partition,
+            role: AtomicU8::new(0),
+            login: RwLock::new(None),
+            checked: AtomicU64::new(u64::MAX),
+            transients: RwLock::default(),
+            sequence: AtomicU64::new(0),
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn id(&self) -> AppId {
+        self.id
+    }
+
+    /// Who is logged in.
+    pub(crate) fn role(&self) -> Option<Role> {
+        match self.role.load(Relaxed) {
+            1 => Some(Role::SecurityOfficer),
+            2 => Some(Role::CryptoOfficer),
+            3 => Some(Role::CryptoUser),
+            _ => None,
+        }
+    }
+
+    /// Whether private objects are there for it: the Crypto Officer's and the Crypto User's.
+    pub(crate) fn sees_private(&self) -> bool {
+        matches!(self.role(), Some(Role::CryptoOfficer | Role::CryptoUser))
+    }
+
+    /// The domain's key, for private objects.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN.
+    pub(crate) fn domain_key(&self) -> Result<Arc<SealingKey>> {
+        match &*self.login.read() {
+            Some(login) if login.role != Role::SecurityOfficer => Ok(Arc::clone(&login.domain_key)),
+            _ => fail(CKR_USER_NOT_LOGGED_IN, "private objects need a login of the user"),
+        }
+    }
+
+    /// The domain's key as whoever is logged in has it, with the role and the token's epoch.
+    pub(crate) fn credentials(&self) -> Option<(Role, [u8; 16], Arc<SealingKey>)> {
+        let login = self.login.read();
+        login.as_ref().map(|login| (login.role, login.epoch, Arc::clone(&login.domain_key)))
+    }
+
+    /// Whether that role could log in now.
+    ///
+    /// # Errors
+    /// CKR_USER_ALREADY_LOGGED_IN, CKR_USER_ANOTHER_ALREADY_LOGGED_IN.
+    pub(crate) fn check_can_log_in(&self, role: Role) -> Result<()> {
+        match self.role() {
+            None => Ok(()),
+            Some(same) if same == role => {
+                fail(CKR_USER_ALREADY_LOGGED_IN, "the application is logged in already")
+            }
+            Some(_) => fail(
+                CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+                "the application is logged in with another role",
+            ),
+        }
+    }
+
+    /// Takes over a login, unless another thread's came first.
+    ///
+    /// # Errors
+    /// As [`Self::check_can_log_in`].
+    pub(crate) fn log_in(&self, login: Login) -> Result<()> {
+        let mut current = self.login.write();
+        self.check_can_log_in(login.role)?;
+        let number = match login.role {
+            Role::SecurityOfficer => 1,
+            Role::CryptoOfficer => 2,
+            Role::CryptoUser => 3,
+        };
+        *current = Some(login);
+        self.role.store(number, Relaxed);
+        Ok(())
+    }
+
+    /// Ends the login and with it the private session objects (5.6.8). Whether there was one.
+    pub(crate) fn log_out(&self) -> bool {
+        let mut current = self.login.write();
+        self.role.store(0, Relaxed);
+        let was = current.take().is_some();
+        self.transients.write().retain(|_, transient| !transient.object.private);
+        was
+    }
+
+    /// What a loss of power does.
+    pub(crate) fn power_lost(&self) {
+        self.log_out();
+        self.transients.write().clear();
+    }
+
+    /// Whether the login was found good at that generation of the store.
+    pub(crate) fn is_checked(&self, generation: u64) -> bool {
+        generation.is_multiple_of(2) && self.checked.load(Relaxed) == generation
+    }
+
+    /// The login is good as far as the store says at that generation.
+    pub(crate) fn checked_at(&self, generation: u64) {
+        self.checked.store(generation, Relaxed);
+    }
+
+    /// A session object, if this application may see it.
+    pub(crate) fn transient(&self, id: &ObjectId) -> Option<Arc<Object>> {
+        let transients = self.transients.read();
+        let object = &transients.get(id)?.object;
+        (!object.private || self.sees_private()).then(|| Arc::clone(object))
+    }
+
+    /// All session objects that it may see, in order of creation.
+    pub(crate) fn transients(&self) -> Vec<Arc<Object>> {
+        let transients = self.transients.read();
+        let sees_private = self.sees_private();
+        let mut visible: Vec<_> = transients
+            .values()
+            .filter(|transient| sees_private || !transient.object.private)
+            .collect();
+        visible.sort_unstable_by_key(|transient| transient.sequence);
+        visible.iter().map(|transient| Arc::clone(&transient.object)).collect()
+    }
+
+    /// Keeps a session object until its session ends.
+    pub(crate) fn put_transient(&self, object: Arc<Object>, tag: SessionTag) {
+        let sequence = self.sequence.fetch_add(1, Relaxed);
+        self.transients.write().insert(object.id, Transient { object, tag, sequence });
+    }
+
+    /// Replaces a session object that is there in the version before.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID when it is not.
+    pub(crate) fn replace_transient(&self, object: Arc<Object>) -> Result<()> {
+        match self.transients.write().get_mut(&object.id) {
+            Some(known) if known.object.version + 1 == object.version => {
+                known.object = object;
+                Ok(())
+            }
+            _ => Err(Error::new(CKR_OBJECT_HANDLE_INVALID, "the object is gone or has changed")),
+        }
+    }
+
+    /// Removes a session object. Whether it was there.
+    pub(crate) fn remove_transient(&self, id: &ObjectId) -> bool {
+        self.transients.write().remove(id).is_some()
+    }
+
+    /// Removes the objects of a session that ended.
+    pub(crate) fn end_session(&self, tag: SessionTag) {
+        let mut transients = self.transients.write();
+        if !transients.is_empty() {
+            transients.retain(|_, transient| transient.tag != tag);
+        }
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        if let Some(partition) = self.partition.upgrade() {
+            let was_logged_in = self.log_out();
+            partition.forget(self, was_logged_in);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! How a new object gets its attributes: what the caller gives, what the operation knows, what
+//! follows from these, and the defaults.
+
+use hsmsim_types::{
+    Attribute, Error, ObjectId, Result,
+    ck::*,
+    error::fail,
+    names::{self, or_hex},
+};
+
+use super::{Initial, Rule, Shape, Source, Way, computed, is_capable};
+use crate::object::Attributes;
+
+/// Where a new object comes from.
+pub(crate) struct Origin {
+    /// By which function.
+    pub(crate) way: Way,
+    /// What the operation knows: class, key type, the key itself. Empty for C_CreateObject, where
+    /// the caller says everything.
+    pub(crate) known: Attributes,
+    /// The mechanism that made the key on this token, if one did.
+    pub(crate) generated_by: Option<CK_MECHANISM_TYPE>,
+    /// For derived keys: CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE of the base key.
+    pub(crate) base: Option<(bool, bool)>,
+    /// Whether the SO asks: only then can CKA_TRUSTED be set.
+    pub(crate) officer: bool,
+}
+
+impl Origin {
+    /// C_CreateObject.
+    pub(crate) fn created(officer: bool) -> Self {
+        Self::of(Way::Create, Attributes::default(), officer)
+    }
+
+    /// Another way, with what it knows.
+    pub(crate) fn of(way: Way, known: Attributes, officer: bool) -> Self {
+        Self { way, known, generated_by: None, base: None, officer }
+    }
+}
+
+/// The class and kind of a new object, from the template or from what the operation knows.
+///
+/// # Errors
+/// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_VALUE_INVALID.
+fn shape_of(given: &Attributes, known: &Attributes) -> Result<(u64, u64, Shape)> {
+    let number = |kind| -> Result<Option<u64>> {
+        match (given.ulong(kind), known.ulong(kind)) {
+            (Some(given), Some(known)) if given != known => {
+                let name = or_hex(names::attribute, kind);
+                fail(CKR_TEMPLATE_INCONSISTENT, format!("{name} is not what the mechanism makes"))
+            }
+            (given, known) => Ok(given.or(known)),
+        }
+    };
+    let missing = |kind| {
+        let name = or_hex(names::attribute, kind);
+        Error::new(CKR_TEMPLATE_INCOMPLETE, format!("{name} is missing"))
+    };
+    let class = number(CKA_CLASS)?.ok_or_else(|| missing(CKA_CLASS))?;
+    let kind = match class {
+        CKO_CERTIFICATE => {
+            number(CKA_CERTIFICATE_TYPE)?.ok_or_else(|| missing(CKA_CERTIFICATE_TYPE))?
+        }
+        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY => {
+            number(CKA_KEY_TYPE)?.ok_or_else(|| missing(CKA_KEY_TYPE))?
+        }
+        _ => 0,
+    };
+    Ok((class, kind, Shape::of(class, kind)?))
+}
+
+/// Checks, before anything costly is done, that a template can become an object.
+///
+/// # Errors
+/// As [`build`], as far as the template alone shows.
+pub(crate) fn check_template(origin: &Origin, given: &Attributes) -> Result<()> {
+    let (_, _, shape) = shape_of(given, &origin.known)?;
+    check_given(origin, given, shape)
+}
+
+fn check_given(origin: &Origin, given: &Attributes, shape: Shape) -> Result<()> {
+    for attribute in given.iter() {
+        let Some(rule) = Rule::find(attribute.kind, shape) else {
+            if attribute.kind & CKA_VENDOR_DEFINED != 0 {
+                continue;
+            }
+            return fail(
+                CKR_ATTRIBUTE_TYPE_INVALID,
+                format!("{} is no attribute of such an object", attribute.name()),
+            );
+        };
+        if rule.source == Source::Token {
+            return fail(CKR_ATTRIBUTE_READ_ONLY, format!("{} is the token's", rule.name()));
+        }
+        if rule.by_officer && !origin.officer && attribute.value.as_bool() == Some(true) {
+            return fail(
+                CKR_ATTRIBUTE_READ_ONLY,
+                format!("only the SO makes {} true", rule.name()),
+            );
+        }
+        if origin.way != Way::Create && rule.secret {
+            return fail(
+                CKR_TEMPLATE_INCONSISTENT,
+                format!("{} comes from the operation", rule.name()),
+            );
+        }
+    }
+    let missing = Rule::all(shape)
+        .find(|rule| rule.is_required(origin.way) && given.get(rule.kind).is_none());
+    match missing {
+        Some(rule) => fail(CKR_TEMPLATE_INCOMPLETE, format!("{} is missing", rule.name())),
+        None => Ok(()),
+    }
+}
+
+/// The attributes of a new object.
+///
+/// # Errors
+/// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_TYPE_INVALID,
+/// CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_CURVE_NOT_SUPPORTED.
+pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Result<Attributes> {
+    let (class, kind, shape) = shape_of(given, &origin.known)?;
+    check_given(origin, given, shape)?;
+
+    let mut all = origin.known.clone();
+    if origin.way == Way::Create {
+        given.iter().for_each(|attribute| all.set(attribute.clone()));
+    } else {
+        all.set_default(Attribute::ulong(CKA_CLASS, class));
+        all.set_default(Attribute::ulong(CKA_KEY_TYPE, kind));
+    }
+    computed::complete(shape, &mut all)?;
+    if origin.way != Way::Create {
+        merge(given, shape, &mut all)?;
+    }
+
+    for rule in Rule::all(shape) {
+        let value = match rule.initial {
+            Initial::Absent => continue,
+            Initial::Flag(flag) => Attribute::bool(rule.kind, flag),
+            Initial::Number(number) => Attribute::ulong(rule.kind, number),
+            Initial::Empty => Attribute::bytes(rule.kind, ""),
+            Initial::IfCapable => Attribute::bool(rule.kind, is_capable(class, kind, rule.kind)),
+        };
+        all.set_default(value);
+    }
+    if all.flag(CKA_ALWAYS_AUTHENTICATE) && !all.flag(CKA_PRIVATE) {
+        return fail(
+            CKR_TEMPLATE_INCONSISTENT,
+            "CKA_ALWAYS_AUTHENTICATE makes sense for private objects only",
+        );
+    }
+    // Clients choke on an empty list; it means the same as none.
+    if all.get(CKA_ALLOWED_MECHANISMS).is_some_and(is_empty_list) {
+        all.remove(CKA_ALLOWED_MECHANISMS);
+    }
+    set_history(origin, shape, &mut all);
+    set_identity(&mut all, id);
+    Ok(all)
+}
+
+fn is_empty_list(value: &hsmsim_types::AttributeValue) -> bool {
+    matches!(value, hsmsim_types::AttributeValue::Mechanisms(list) if list.is_empty())
+}
+
+/// Puts the caller's attributes to those of the operation.
+fn merge(given: &Attributes, shape: Shape, all: &mut Attributes) -> Result<()> {
+    for attribute in given.iter() {
+        let by_operation =
+            Rule::find(attribute.kind, shape).is_some_and(|rule| rule.source == Source::Operation);
+        if !by_operation {
+            all.set(attribute.clone());
+        } else if attribute.kind == CKA_CHECK_VALUE
+            && attribute.value.as_bytes().is_some_and(<[u8]>::is_empty)
+        {
+            all.remove(CKA_CHECK_VALUE);
+        } else if all.get(attribute.kind) != Some(&attribute.value) {
+            return fail(
+                CKR_TEMPLATE_INCONSISTENT,
+                format!("{} is not what the operation makes", attribute.name()),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What the token remembers of a key's origin (4.7, 4.9, 4.10).
+fn set_history(origin: &Origin, shape: Shape, all: &mut Attributes) {
+    if let Some(mechanism) = origin.generated_by {
+        all.set(Attribute::bool(CKA_LOCAL, true));
+        all.set(Attribute::ulong(CKA_KEY_GEN_MECHANISM, mechanism));
+    }
+    if Rule::find(CKA_ALWAYS_SENSITIVE, shape).is_some() {
+        let (was_sensitive, was_inside) =
+            origin.base.unwrap_or((origin.generated_by.is_some(), origin.generated_by.is_some()));
+        let sensitive = was_sensitive && all.flag(CKA_SENSITIVE);
+        let inside = was_inside && !all.flag(CKA_EXTRACTABLE);
+        all.set(Attribute::bool(CKA_ALWAYS_SENSITIVE, sensitive));
+        all.set(Attribute::bool(CKA_NEVER_EXTRACTABLE, inside));
+    }
+}
+
+/// CKA_UNIQUE_ID (4.4.1) and Luna's OUID.
+pub(super) fn set_identity(all: &mut Attributes, id: &ObjectId) {
+    all.set(Attribute::bytes(CKA_UNIQUE_ID, id.to_string()));
+    all.set(Attribute::bytes(CKA_OUID, id.0));
+}

@@ -1,0 +1,82 @@
+//! C_SetAttributeValue and C_CopyObject: what may change, and in which direction.
+
+use hsmsim_types::{Attribute, ObjectId, Result, ck::*, error::fail};
+
+use super::{Later, Rule, Shape, Way, build::set_identity};
+use crate::object::{Attributes, Object};
+
+/// The object's attributes after C_SetAttributeValue.
+///
+/// # Errors
+/// CKR_ACTION_PROHIBITED for an object that is not modifiable, CKR_ATTRIBUTE_READ_ONLY,
+/// CKR_ATTRIBUTE_TYPE_INVALID.
+pub(crate) fn set(object: &Object, given: &Attributes, officer: bool) -> Result<Attributes> {
+    if !object.attributes.flag(CKA_MODIFIABLE) {
+        return fail(CKR_ACTION_PROHIBITED, "CKA_MODIFIABLE of the object is false");
+    }
+    changed(object, given, Way::Set, officer)
+}
+
+/// The attributes of a copy.
+///
+/// # Errors
+/// CKR_ACTION_PROHIBITED for an object that is not copyable, CKR_TEMPLATE_INCONSISTENT for a public
+/// copy of a private object, CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID.
+pub(crate) fn copy(
+    object: &Object,
+    given: &Attributes,
+    id: &ObjectId,
+    officer: bool,
+) -> Result<Attributes> {
+    if !object.attributes.flag(CKA_COPYABLE) {
+        return fail(CKR_ACTION_PROHIBITED, "CKA_COPYABLE of the object is false");
+    }
+    let mut all = changed(object, given, Way::Copy, officer)?;
+    if object.private && !all.flag(CKA_PRIVATE) {
+        return fail(CKR_TEMPLATE_INCONSISTENT, "a private object has no public copy");
+    }
+    set_identity(&mut all, id);
+    Ok(all)
+}
+
+fn changed(object: &Object, given: &Attributes, way: Way, officer: bool) -> Result<Attributes> {
+    let mut all = object.attributes.clone();
+    for attribute in given.iter() {
+        check_change(object, attribute, way, officer)?;
+        all.set(attribute.clone());
+    }
+    Ok(all)
+}
+
+fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool) -> Result<()> {
+    let rule = Shape::of_object(object).and_then(|shape| Rule::find(attribute.kind, shape));
+    let Some(rule) = rule else {
+        if attribute.kind & CKA_VENDOR_DEFINED != 0 {
+            return Ok(());
+        }
+        return fail(
+            CKR_ATTRIBUTE_TYPE_INVALID,
+            format!("{} is no attribute of this object", attribute.name()),
+        );
+    };
+    let old = object.attributes.get(attribute.kind);
+    // A part of a secret must not be guessed by setting it to what it is.
+    if !rule.secret && old == Some(&attribute.value) && rule.later != Later::No {
+        return Ok(());
+    }
+    let wanted = attribute.value.as_bool();
+    let allowed = match rule.later {
+        Later::No => false,
+        Later::InCopies => way == Way::Copy,
+        Later::Free => true,
+        Later::ToTrue => wanted == Some(true),
+        Later::ToFalse => wanted == Some(false),
+    };
+    if !allowed {
+        return fail(CKR_ATTRIBUTE_READ_ONLY, format!("{} cannot be changed so", rule.name()));
+    }
+    if rule.by_officer && !officer && wanted == Some(true) {
+        return fail(CKR_ATTRIBUTE_READ_ONLY, format!("only the SO makes {} true", rule.name()));
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Attributes that follow from others: lengths, check values, public halves. What a caller says of
+//! them must agree.
+
+use hsmsim_crypto::{
+    aes::{CipherMode, encrypt},
+    asn1::wrap_octet_string,
+    digest::{HashAlg, hash},
+};
+use hsmsim_types::{
+    Attribute, Error, Result,
+    ck::*,
+    error::fail,
+    names::{self, or_hex},
+};
+
+use super::Shape;
+use crate::{
+    failure::{During, during},
+    object::{Attributes, key::KeyMaterial},
+};
+
+/// Fills in what follows from the rest, and refuses what contradicts it.
+///
+/// # Errors
+/// CKR_ATTRIBUTE_VALUE_INVALID for values that make no key or certificate, CKR_CURVE_NOT_SUPPORTED,
+/// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT.
+pub(crate) fn complete(shape: Shape, all: &mut Attributes) -> Result<()> {
+    match shape {
+        Shape::Data => Ok(()),
+        Shape::Certificate => complete_certificate(all),
+        _ => complete_key(all),
+    }
+}
+
+fn complete_certificate(all: &mut Attributes) -> Result<()> {
+    let has = |kind| all.bytes(kind).is_some_and(|bytes| !bytes.is_empty());
+    if !has(CKA_VALUE) {
+        // 4.6.3: a certificate is here or somewhere else.
+        if !has(CKA_URL) {
+            return fail(CKR_TEMPLATE_INCOMPLETE, "a certificate needs CKA_VALUE or CKA_URL");
+        }
+        if !has(CKA_HASH_OF_SUBJECT_PUBLIC_KEY) || !has(CKA_HASH_OF_ISSUER_PUBLIC_KEY) {
+            return fail(
+                CKR_TEMPLATE_INCOMPLETE,
+                "a certificate by CKA_URL needs the hashes of both public keys",
+            );
+        }
+        return Ok(());
+    }
+    let check = hash(HashAlg::Sha1, all.bytes(CKA_VALUE).unwrap_or_default());
+    agree_check_value(all, &check[..3])
+}
+
+fn complete_key(all: &mut Attributes) -> Result<()> {
+    match KeyMaterial::from_attributes(all)? {
+        KeyMaterial::RsaPublic(key) => {
+            agree(all, Attribute::ulong(CKA_MODULUS_BITS, key.modulus_bits() as u64))?;
+            agree_public_key_info(all, key.to_spki())
+        }
+        KeyMaterial::RsaPrivate(key) => {
+            let parts = key.components().map_err(during(During::Import))?;
+            for (kind, bytes) in [
+                (CKA_MODULUS, &parts.n),
+                (CKA_PUBLIC_EXPONENT, &parts.e),
+                (CKA_PRIVATE_EXPONENT, &parts.d),
+                (CKA_PRIME_1, &parts.p),
+                (CKA_PRIME_2, &parts.q),
+                (CKA_EXPONENT_1, &parts.dp),
+                (CKA_EXPONENT_2, &parts.dq),
+                (CKA_COEFFICIENT, &parts.qi),
+            ] {
+                agree(all, Attribute::bytes(kind, &bytes[..]))?;
+            }
+            let public = key.public().map_err(during(During::Import))?;
+            agree_public_key_info(all, public.to_spki())
+        }
+        KeyMaterial::EcPublic(key) => {
+            all.set(point(&key.point()));
+            agree_public_key_info(all, key.to_spki())
+        }
+        KeyMaterial::EcPrivate(key) => {
+            let public = key.public().map_err(during(During::Import))?;
+            let scalar = key.scalar().map_err(during(During::Import))?;
+            all.set(Attribute::bytes(CKA_VALUE, &scalar[..]));
+            agree_point(all, &key.public_point())?;
+            agree_public_key_info(all, public.to_spki())
+        }
+        KeyMaterial::EdPublic(key) => {
+            all.set(point(key.as_bytes()));
+            agree_public_key_info(all, key.to_spki())
+        }
+        KeyMaterial::EdPrivate(key) => {
+            agree_point(all, key.public().as_bytes())?;
+            agree_public_key_info(all, key.public().to_spki())
+        }
+        KeyMaterial::XPublic(key) => {
+            all.set(point(key.as_bytes()));
+            agree_public_key_info(all, key.to_spki())
+        }
+        KeyMaterial::XPrivate(key) => {
+            agree_point(all, key.public().as_bytes())?;
+            agree_public_key_info(all, key.public().to_spki())
+        }
+        KeyMaterial::Secret(key) => {
+            agree(all, Attribute::ulong(CKA_VALUE_LEN, key.value().len() as u64))?;
+            // 4.10.2: an AES key's check value is of the cipher, any other secret's of a hash.
+            if all.ulong(CKA_KEY_TYPE) == Some(CKK_AES) {
+                let block = encrypt(CipherMode::Ecb, key.aes()?, &[], &[0; 16])
+                    .map_err(during(During::Import))?;
+                agree_check_value(all, &block[..3])
+            } else {
+                agree_check_value(all, &hash(HashAlg::Sha1, key.value())[..3])
+            }
+        }
+    }
+}
+
+/// CKA_EC_POINT: a DER OCTET STRING around the point.
+fn point(bytes: &[u8]) -> Attribute {
+    Attribute::bytes(CKA_EC_POINT, wrap_octet_string(bytes))
+}
+
+/// A private key's point as far as the caller gave one, which may be bare.
+fn agree_point(all: &mut Attributes, bytes: &[u8]) -> Result<()> {
+    if all.bytes(CKA_EC_POINT) == Some(bytes) {
+        all.remove(CKA_EC_POINT);
+    }
+    agree(all, point(bytes))
+}
+
+fn agree_public_key_info(all: &mut Attributes, info: Vec<u8>) -> Result<()> {
+    if all.bytes(CKA_PUBLIC_KEY_INFO).is_some_and(<[u8]>::is_empty) {
+        all.remove(CKA_PUBLIC_KEY_INFO);
+    }
+    agree(all, Attribute::bytes(CKA_PUBLIC_KEY_INFO, info))
+}
+
+/// An empty CKA_CHECK_VALUE asks for an object without one (4.6.2).
+fn agree_check_value(all: &mut Attributes, value: &[u8]) -> Result<()> {
+    match all.bytes(CKA_CHECK_VALUE) {
+        Some([]) => {
+            all.remove(CKA_CHECK_VALUE);
+            Ok(())
+        }
+        Some(given) if given != value => {
+            fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_CHECK_VALUE is not that of the value")
+        }
+        _ => {
+            all.set(Attribute::bytes(CKA_CHECK_VALUE, value));
+            Ok(())
+        }
+    }
+}
+
+/// Sets what was computed, unless the caller said otherwise.
+fn agree(all: &mut Attributes, computed: Attribute) -> Result<()> {
+    match all.get(computed.kind) {
+        Some(given) if *given != computed.value => {
+            let name = or_hex(names::attribute, computed.kind);
+            Err(Error::new(
+                CKR_TEMPLATE_INCONSISTENT,
+                format!("{name} contradicts the rest of the key"),
+            ))
+        }
+        _ => {
+            all.set(computed);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Attributes and their rules (PKCS#11 3.1, chapter 4).
+//!
+//! [`table`] says for every attribute which objects have it, who may give it when, what it is when
+//! left out, and whether it is shown. The code here and beside it reads that table and knows no
+//! attribute by itself, except where a value is computed from others ([`computed`]).
+
+pub(crate) mod build;
+pub(crate) mod change;
+pub(crate) mod computed;
+mod table;
+pub(crate) mod template;
+
+use hsmsim_types::{
+    Result,
+    ck::*,
+    error::fail,
+    names::{attribute, key_type, object_class, or_hex},
+};
+
+use crate::object::Object;
+
+/// How an object comes into being or is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// C_CreateObject.
+    Create,
+    /// C_GenerateKey and C_GenerateKeyPair.
+    Generate,
+    /// C_UnwrapKey.
+    Unwrap,
+    /// C_DeriveKey.
+    Derive,
+    /// C_CopyObject.
+    Copy,
+    /// C_SetAttributeValue.
+    Set,
+}
+
+impl Way {
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// What an object is, as far as its attributes go: a set of these says which objects have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// CKO_DATA.
+    Data,
+    /// CKO_CERTIFICATE, CKC_X_509.
+    Certificate,
+    /// CKO_PUBLIC_KEY, CKK_RSA.
+    RsaPublic,
+    /// CKO_PUBLIC_KEY, CKK_EC and its Edwards and Montgomery kin.
+    EcPublic,
+    /// CKO_PRIVATE_KEY, CKK_RSA.
+    RsaPrivate,
+    /// CKO_PRIVATE_KEY, CKK_EC and its Edwards and Montgomery kin.
+    EcPrivate,
+    /// CKO_SECRET_KEY.
+    Secret,
+}
+
+impl Shape {
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// What a class and a key type (or certificate type) make.
+    ///
+    /// # Errors
+    /// CKR_ATTRIBUTE_VALUE_INVALID for a class or type that the token does not keep.
+    pub(crate) fn of(class: u64, kind: u64) -> Result<Self> {
+        Ok(match (class, kind) {
+            (CKO_DATA, _) => Self::Data,
+            (CKO_CERTIFICATE, CKC_X_509) => Self::Certificate,
+            (CKO_CERTIFICATE, _) => {
+                return fail(
+                    CKR_ATTRIBUTE_VALUE_INVALID,
+                    "CKA_CERTIFICATE_TYPE: only CKC_X_509 is kept",
+                );
+            }
+            (CKO_PUBLIC_KEY, CKK_RSA) => Self::RsaPublic,
+            (CKO_PUBLIC_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPublic,
+            (CKO_PRIVATE_KEY, CKK_RSA) => Self::RsaPrivate,
+            (CKO_PRIVATE_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPrivate,
+            (CKO_SECRET_KEY, kind) if is_secret_type(kind) => Self::Secret,
+            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY, kind) => {
+                return fail(
+                    CKR_ATTRIBUTE_VALUE_INVALID,
+                    format!(
+                        "CKA_KEY_TYPE {} is not kept as {}",
+                        or_hex(key_type, kind),
+                        or_hex(object_class, class)
+                    ),
+                );
+            }
+            (class, _) => {
+                return fail(
+                    CKR_ATTRIBUTE_VALUE_INVALID,
+                    format!("CKA_CLASS {} is not kept here", or_hex(object_class, class)),
+                );
+            }
+        })
+    }
+
+    /// The shape of an object that is already there.
+    pub(crate) fn of_object(object: &Object) -> Option<Self> {
+        let kind = match object.class {
+            CKO_CERTIFICATE => object.attributes.ulong(CKA_CERTIFICATE_TYPE).unwrap_or(u64::MAX),
+            _ => object.key_type,
+        };
+        Self::of(object.class, kind).ok()
+    }
+}
+
+/// The types of secret keys that are kept.
+pub(crate) fn is_secret_type(key_type: u64) -> bool {
+    key_type == CKK_AES || is_mac_type(key_type)
+}
+
+/// Generic secrets and the types that name one HMAC.
+pub(crate) fn is_mac_type(key_type: u64) -> bool {
+    matches!(
+        key_type,
+        CKK_GENERIC_SECRET
+            | CKK_SHA_1_HMAC
+            | CKK_SHA224_HMAC
+            | CKK_SHA256_HMAC
+            | CKK_SHA384_HMAC
+            | CKK_SHA512_HMAC
+            | CKK_SHA3_224_HMAC
+            | CKK_SHA3_256_HMAC
+            | CKK_SHA3_384_HMAC
+            | CKK_SHA3_512_HMAC
+    )
+}
+
+/// Whether an attribute can be changed once the object is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Later {
+    /// Never.
+    No,
+    /// By C_CopyObject only, for the copy.
+    InCopies,
+    /// At will.
+    Free,
+    /// Only from false to true.
+    ToTrue,
+    /// Only from true to false.
+    ToFalse,
+}
+
+/// What an attribute is when nobody gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Initial {
+    /// The object then does not have it.
+    Absent,
+    /// A flag.
+    Flag(bool),
+    /// A number.
+    Number(u64),
+    /// No bytes.
+    Empty,
+    /// A usage: whatever the key type can do.
+    IfCapable,
+}
+
+/// Where an attribute's value comes from, beside the caller's template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From the caller alone.
+    Caller,
+    /// From the operation: what the caller says must agree with it.
+    Operation,
+    /// From the token alone: the caller may not say it.
+    Token,
+}
+
+/// The rule for one attribute on some shapes of objects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    /// CKA number.
+    pub(crate) kind: CK_ATTRIBUTE_TYPE,
+    /// Set of shapes that have it.
+    shapes: u8,
+    /// Where it comes from.
+    pub(crate) source: Source,
+    /// Set of ways in which the caller must give it.
+    required: u8,
+    /// What it is when left out.
+    pub(crate) initial: Initial,
+    /// Whether it can change.
+    pub(crate) later: Later,
+    /// Whether it is part of the secret: not shown when sensitive or unextractable.
+    pub(crate) secret: bool,
+    /// Whether only the SO may make it true.
+    pub(crate) by_officer: bool,
+}
+
+impl Rule {
+    /// The rule for an attribute of an object of that shape.
+    pub(crate) fn find(kind: CK_ATTRIBUTE_TYPE, shape: Shape) -> Option<&'static Self> {
+        table::RULES.iter().find(|rule| rule.kind == kind && rule.shapes & shape.bit() != 0)
+    }
+
+    /// All rules for objects of that shape.
+    pub(crate) fn all(shape: Shape) -> impl Iterator<Item = &'static Self> {
+        table::RULES.iter().filter(move |rule| rule.shapes & shape.bit() != 0)
+    }
+
+    /// Whether the caller must give it.
+    pub(crate) fn is_required(&self, way: Way) -> bool {
+        self.required & way.bit() != 0
+    }
+
+    /// The attribute's name, for messages.
+    pub(crate) fn name(&self) -> String {
+        or_hex(attribute, self.kind)
+    }
+}
+
+/// Whether a value is there but not shown (PKCS#11 3.1, 5.7.5): part of the secret of a key that is
+/// sensitive or not extractable.
+pub(crate) fn is_hidden(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> bool {
+    let secret = Shape::of_object(object)
+        .and_then(|shape| Rule::find(kind, shape))
+        .is_some_and(|rule| rule.secret);
+    secret && (object.attributes.flag(CKA_SENSITIVE) || !object.attributes.flag(CKA_EXTRACTABLE))
+}
+
+/// Whether keys of that class and type can be used so: the default of the usage attributes.
+pub(crate) fn is_capable(class: u64, key_type: u64, usage: CK_ATTRIBUTE_TYPE) -> bool {
+    match (class, key_type) {
+        (CKO_PUBLIC_KEY, CKK_RSA) => matches!(usage, CKA_ENCRYPT | CKA_VERIFY | CKA_WRAP),
+        (CKO_PUBLIC_KEY, CKK_EC | CKK_EC_EDWARDS) => usage == CKA_VERIFY,
+        (CKO_PRIVATE_KEY, CKK_RSA) => matches!(usage, CKA_DECRYPT | CKA_SIGN | CKA_UNWRAP),
+        (CKO_PRIVATE_KEY, CKK_EC) => matches!(usage, CKA_SIGN | CKA_DERIVE),
+        (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => usage == CKA_SIGN,
+        (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => usage == CKA_DERIVE,
+        (CKO_SECRET_KEY, CKK_AES) => matches!(
+            usage,
+            CKA_ENCRYPT | CKA_DECRYPT | CKA_SIGN | CKA_VERIFY | CKA_WRAP | CKA_UNWRAP | CKA_DERIVE
+        ),
+        (CKO_SECRET_KEY, CKK_GENERIC_SECRET) => {
+            matches!(usage, CKA_SIGN | CKA_VERIFY | CKA_DERIVE)
+        }
+        (CKO_SECRET_KEY, _) => matches!(usage, CKA_SIGN | CKA_VERIFY),
+        _ => false,
+    }
+}

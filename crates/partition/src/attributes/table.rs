@@ -1,0 +1,168 @@
+//! The table of attributes: PKCS#11 3.1, tables 11 to 32 and those of chapter 6, row by row.
+
+use hsmsim_types::ck::*;
+
+use super::{
+    Initial::{self, *},
+    Later::{self, *},
+    Rule, Shape,
+    Source::{self, *},
+    Way,
+};
+
+const DATA: u8 = Shape::Data.bit();
+const CERT: u8 = Shape::Certificate.bit();
+const RSA_PUB: u8 = Shape::RsaPublic.bit();
+const EC_PUB: u8 = Shape::EcPublic.bit();
+const RSA_PRIV: u8 = Shape::RsaPrivate.bit();
+const EC_PRIV: u8 = Shape::EcPrivate.bit();
+const SECRET: u8 = Shape::Secret.bit();
+const PUBLIC: u8 = RSA_PUB | EC_PUB;
+const PRIVATE: u8 = RSA_PRIV | EC_PRIV;
+const KEYS: u8 = PUBLIC | PRIVATE | SECRET;
+const ALL: u8 = DATA | CERT | KEYS;
+
+const CREATE: u8 = Way::Create.bit();
+const GENERATE: u8 = Way::Generate.bit();
+
+const fn row(kind: u64, shapes: u8, source: Source, initial: Initial, later: Later) -> Rule {
+    Rule { kind, shapes, source, required: 0, initial, later, secret: false, by_officer: false }
+}
+
+impl Rule {
+    const fn required(mut self, ways: u8) -> Self {
+        self.required = ways;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    const fn by_officer(mut self) -> Self {
+        self.by_officer = true;
+        self
+    }
+}
+
+/// Every attribute that an object here can have.
+#[rustfmt::skip]
+pub(super) static RULES: &[Rule] = &[
+    // Every object.
+    row(CKA_CLASS, ALL, Operation, Absent, No).required(CREATE),
+    row(CKA_TOKEN, ALL, Caller, Flag(false), InCopies),
+    row(CKA_PRIVATE, DATA | PRIVATE | SECRET, Caller, Flag(true), InCopies),
+    row(CKA_PRIVATE, CERT | PUBLIC, Caller, Flag(false), InCopies),
+    row(CKA_MODIFIABLE, ALL, Caller, Flag(true), InCopies),
+    row(CKA_COPYABLE, ALL, Caller, Flag(true), ToFalse),
+    row(CKA_DESTROYABLE, ALL, Caller, Flag(true), InCopies),
+    row(CKA_LABEL, ALL, Caller, Empty, Free),
+    row(CKA_UNIQUE_ID, ALL, Token, Absent, No),
+    row(CKA_OUID, ALL, Token, Absent, No),
+
+    // Data.
+    row(CKA_APPLICATION, DATA, Caller, Empty, Free),
+    row(CKA_OBJECT_ID, DATA, Caller, Empty, Free),
+    row(CKA_VALUE, DATA, Caller, Empty, Free),
+
+    // Certificates. Whether CKA_VALUE may be missing depends on CKA_URL: see `computed`.
+    row(CKA_CERTIFICATE_TYPE, CERT, Caller, Absent, No).required(CREATE),
+    row(CKA_TRUSTED, CERT | PUBLIC | SECRET, Caller, Flag(false), Free).by_officer(),
+    row(CKA_CERTIFICATE_CATEGORY, CERT, Caller, Number(CK_CERTIFICATE_CATEGORY_UNSPECIFIED), No),
+    row(CKA_SUBJECT, CERT, Caller, Absent, No).required(CREATE),
+    row(CKA_ISSUER, CERT, Caller, Empty, Free),
+    row(CKA_SERIAL_NUMBER, CERT, Caller, Empty, Free),
+    row(CKA_VALUE, CERT, Caller, Empty, No),
+    row(CKA_URL, CERT, Caller, Empty, No),
+    row(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CERT, Caller, Empty, No),
+    row(CKA_HASH_OF_ISSUER_PUBLIC_KEY, CERT, Caller, Empty, No),
+    row(CKA_JAVA_MIDP_SECURITY_DOMAIN, CERT, Caller, Number(CK_SECURITY_DOMAIN_UNSPECIFIED), No),
+    row(CKA_NAME_HASH_ALGORITHM, CERT, Caller, Absent, No),
+    row(CKA_CHECK_VALUE, CERT | SECRET, Operation, Absent, No),
+
+    // Every key.
+    row(CKA_KEY_TYPE, KEYS, Operation, Absent, No).required(CREATE),
+    row(CKA_ID, CERT | KEYS, Caller, Empty, Free),
+    row(CKA_START_DATE, CERT | KEYS, Caller, Empty, Free),
+    row(CKA_END_DATE, CERT | KEYS, Caller, Empty, Free),
+    row(CKA_DERIVE, KEYS, Caller, IfCapable, Free),
+    row(CKA_LOCAL, KEYS, Token, Flag(false), No),
+    row(CKA_KEY_GEN_MECHANISM, KEYS, Token, Number(CK_UNAVAILABLE_INFORMATION), No),
+    row(CKA_ALLOWED_MECHANISMS, KEYS, Caller, Absent, No),
+    row(CKA_PUBLIC_KEY_INFO, CERT, Caller, Empty, No),
+    row(CKA_PUBLIC_KEY_INFO, PUBLIC | PRIVATE, Operation, Absent, No),
+    row(CKA_SUBJECT, PUBLIC | PRIVATE, Caller, Empty, Free),
+
+    // Usage.
+    row(CKA_ENCRYPT, PUBLIC | SECRET, Caller, IfCapable, Free),
+    row(CKA_VERIFY, PUBLIC | SECRET, Caller, IfCapable, Free),
+    row(CKA_VERIFY_RECOVER, PUBLIC, Caller, IfCapable, Free),
+    row(CKA_WRAP, PUBLIC | SECRET, Caller, IfCapable, Free),
+    row(CKA_DECRYPT, PRIVATE | SECRET, Caller, IfCapable, Free),
+    row(CKA_SIGN, PRIVATE | SECRET, Caller, IfCapable, Free),
+    row(CKA_SIGN_RECOVER, PRIVATE, Caller, IfCapable, Free),
+    row(CKA_UNWRAP, PRIVATE | SECRET, Caller, IfCapable, Free),
+    row(CKA_WRAP_TEMPLATE, PUBLIC | SECRET, Caller, Absent, No),
+    row(CKA_UNWRAP_TEMPLATE, PRIVATE | SECRET, Caller, Absent, No),
+    row(CKA_DERIVE_TEMPLATE, PRIVATE | SECRET, Caller, Absent, No),
+
+    // Protection. The defaults are the cautious ones, and those of the token that most
+    // applications were written against.
+    row(CKA_SENSITIVE, PRIVATE | SECRET, Caller, Flag(true), ToTrue),
+    row(CKA_EXTRACTABLE, PRIVATE | SECRET, Caller, Flag(false), ToFalse),
+    row(CKA_WRAP_WITH_TRUSTED, PRIVATE | SECRET, Caller, Flag(false), ToTrue),
+    row(CKA_ALWAYS_SENSITIVE, PRIVATE | SECRET, Token, Flag(false), No),
+    row(CKA_NEVER_EXTRACTABLE, PRIVATE | SECRET, Token, Flag(false), No),
+    row(CKA_ALWAYS_AUTHENTICATE, PRIVATE, Caller, Flag(false), No),
+
+    // RSA (6.1).
+    row(CKA_MODULUS, RSA_PUB | RSA_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_MODULUS_BITS, RSA_PUB, Operation, Absent, No).required(GENERATE),
+    row(CKA_PUBLIC_EXPONENT, RSA_PUB, Operation, Absent, No).required(CREATE),
+    row(CKA_PUBLIC_EXPONENT, RSA_PRIV, Operation, Absent, No),
+    row(CKA_PRIVATE_EXPONENT, RSA_PRIV, Operation, Absent, No).required(CREATE).secret(),
+    row(CKA_PRIME_1, RSA_PRIV, Operation, Absent, No).secret(),
+    row(CKA_PRIME_2, RSA_PRIV, Operation, Absent, No).secret(),
+    row(CKA_EXPONENT_1, RSA_PRIV, Operation, Absent, No).secret(),
+    row(CKA_EXPONENT_2, RSA_PRIV, Operation, Absent, No).secret(),
+    row(CKA_COEFFICIENT, RSA_PRIV, Operation, Absent, No).secret(),
+
+    // Elliptic curves (6.3). CKA_EC_POINT on a private key is no attribute of the standard, but
+    // several applications store it there and look for it.
+    row(CKA_EC_PARAMS, EC_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_EC_PARAMS, EC_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_EC_POINT, EC_PUB, Operation, Absent, No).required(CREATE),
+    row(CKA_EC_POINT, EC_PRIV, Operation, Absent, No),
+    row(CKA_VALUE, EC_PRIV, Operation, Absent, No).required(CREATE).secret(),
+
+    // Secret keys (6.7, 6.10).
+    row(CKA_VALUE, SECRET, Operation, Absent, No).required(CREATE).secret(),
+    row(CKA_VALUE_LEN, SECRET, Operation, Absent, No),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_shape_has_two_rules_for_one_attribute() {
+        for (at, rule) in RULES.iter().enumerate() {
+            for other in &RULES[at + 1..] {
+                assert!(
+                    rule.kind != other.kind || rule.shapes & other.shapes == 0,
+                    "{} stands twice",
+                    rule.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_token_alone_says_is_never_asked_for() {
+        for rule in RULES.iter().filter(|rule| rule.source == Token) {
+            assert_eq!(rule.required, 0, "{}", rule.name());
+            assert_eq!(rule.later, No, "{}", rule.name());
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The mechanisms of a partition: one table, from which `C_GetMechanismList`, `C_GetMechanismInfo`
+//! and every operation's checks come.
+
+mod table;
+
+use std::sync::LazyLock;
+
+use hsmsim_crypto::digest::HashAlg;
+use hsmsim_sim_config::{MechanismRule, MechanismUse};
+use hsmsim_types::{
+    Result,
+    ck::*,
+    error::fail,
+    names::{self, or_hex},
+};
+
+use crate::personality::Personality;
+
+/// CK_MECHANISM_INFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MechanismInfo {
+    /// Smallest key, in the unit the standard names for the mechanism: bits for RSA and EC, bytes
+    /// for AES and the MACs.
+    pub min: u64,
+    /// Largest key, in the same unit.
+    pub max: u64,
+    /// CKF_ flags.
+    pub flags: u64,
+}
+
+/// What a mechanism does: the code behind its number. Several numbers can have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RSA key pair generation.
+    RsaKeyPairGen,
+    /// Key pairs on a Weierstrass curve.
+    EcKeyPairGen,
+    /// Ed25519 key pairs.
+    EdwardsKeyPairGen,
+    /// X25519 key pairs.
+    MontgomeryKeyPairGen,
+    /// Secret keys of that CKK type.
+    SecretKeyGen(u64),
+    /// A digest.
+    Digest(HashAlg),
+    /// PKCS#1 v1.5: signature over what the caller gives, or over its hash; encryption.
+    RsaPkcs(Option<HashAlg>),
+    /// Raw RSA.
+    RsaRaw,
+    /// RSA-OAEP.
+    RsaOaep,
+    /// RSA-PSS over a given digest, or over the hash of what the caller gives.
+    RsaPss(Option<HashAlg>),
+    /// ECDSA over a given digest, or over the hash of what the caller gives.
+    Ecdsa(Option<HashAlg>),
+    /// Ed25519.
+    Eddsa,
+    /// HMAC; `true` with a length parameter.
+    Hmac(HashAlg, bool),
+    /// AES-CMAC; `true` with a length parameter.
+    Cmac(bool),
+    /// AES-ECB.
+    AesEcb,
+    /// AES-CBC without padding.
+    AesCbc,
+    /// AES-CBC with PKCS#7 padding.
+    AesCbcPad,
+    /// AES-CTR.
+    AesCtr,
+    /// AES-GCM.
+    AesGcm,
+    /// AES key wrap of whole semiblocks (SP 800-38F KW).
+    AesKw,
+    /// AES key wrap of any length (SP 800-38F KWP).
+    AesKwp,
+    /// ECDH, on Weierstrass curves and X25519.
+    Ecdh,
+    /// Derivation by AES-ECB encryption.
+    EcbEncryptData,
+    /// Derivation by AES-CBC encryption.
+    CbcEncryptData,
+}
+
+impl Scheme {
+    /// Whether a key of that type can be used with it.
+    pub(crate) fn takes(self, key_type: u64) -> bool {
+        match self {
+            Self::RsaKeyPairGen
+            | Self::RsaPkcs(_)
+            | Self::RsaRaw
+            | Self::RsaOaep
+            | Self::RsaPss(_) => key_type == CKK_RSA,
+            Self::EcKeyPairGen | Self::Ecdsa(_) => key_type == CKK_EC,
+            Self::EdwardsKeyPairGen | Self::Eddsa => key_type == CKK_EC_EDWARDS,
+            Self::MontgomeryKeyPairGen => key_type == CKK_EC_MONTGOMERY,
+            Self::Ecdh => matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY),
+            Self::Hmac(hash, _) => {
+                key_type == CKK_GENERIC_SECRET || Some(key_type) == hmac_key_type(hash)
+            }
+            Self::SecretKeyGen(made) => key_type == made,
+            Self::Digest(_) => false,
+            Self::Cmac(_)
+            | Self::AesEcb
+            | Self::AesCbc
+            | Self::AesCbcPad
+            | Self::AesCtr
+            | Self::AesGcm
+            | Self::AesKw
+            | Self::AesKwp
+            | Self::EcbEncryptData
+            | Self::CbcEncryptData => key_type == CKK_AES,
+        }
+    }
+}
+
+/// The key type that belongs to one HMAC alone.
+fn hmac_key_type(hash: HashAlg) -> Option<u64> {
+    Some(match hash {
+        HashAlg::Sha1 => CKK_SHA_1_HMAC,
+        HashAlg::Sha224 => CKK_SHA224_HMAC,
+        HashAlg::Sha256 => CKK_SHA256_HMAC,
+        HashAlg::Sha384 => CKK_SHA384_HMAC,
+        HashAlg::Sha512 => CKK_SHA512_HMAC,
+        HashAlg::Sha3_224 => CKK_SHA3_224_HMAC,
+        HashAlg::Sha3_256 => CKK_SHA3_256_HMAC,
+        HashAlg::Sha3_384 => CKK_SHA3_384_HMAC,
+        HashAlg::Sha3_512 => CKK_SHA3_512_HMAC,
+        HashAlg::Sha512_224 | HashAlg::Sha512_256 => return None,
+    })
+}
+
+/// One mechanism under one number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// CKM number.
+    pub(crate) kind: CK_MECHANISM_TYPE,
+    /// What it does.
+    pub(crate) scheme: Scheme,
+    /// Sizes and flags.
+    pub(crate) info: MechanismInfo,
+}
+
+/// The mechanisms of a profile, in ascending order of their numbers.
+#[derive(Clone, Debug)]
+pub struct Mechanisms(Vec<Entry>);
+
+static ALL: LazyLock<Mechanisms> = LazyLock::new(|| {
+    let mut entries = table::entries();
+    entries.sort_by_key(|entry| entry.kind);
+    Mechanisms(entries)
+});
+
+impl Mechanisms {
+    /// Every mechanism that there is.
+    pub fn all() -> Self {
+        ALL.clone()
+    }
+
+    /// Those that a profile names, within its limits. A name that is not implemented is left out:
+    /// a mechanism list must not promise what is not there.
+    pub fn restricted(rules: &[MechanismRule]) -> Self {
+        let mut entries: Vec<_> = rules.iter().flat_map(offered).collect();
+        entries.sort_by_key(|entry| entry.kind);
+        entries.dedup_by_key(|entry| entry.kind);
+        Self(entries)
+    }
+
+    /// The mechanism of that number.
+    ///
+    /// # Errors
+    /// CKR_MECHANISM_INVALID.
+    pub(crate) fn get(&self, kind: CK_MECHANISM_TYPE) -> Result<&Entry> {
+        match self.0.binary_search_by_key(&kind, |entry| entry.kind) {
+            Ok(at) => Ok(&self.0[at]),
+            Err(_) => {
+                let name = or_hex(names::mechanism, kind);
+                fail(CKR_MECHANISM_INVALID, format!("{name} is not offered"))
+            }
+        }
+    }
+
+    /// The mechanism of that number, if it may be used so (a CKF_ flag).
+    ///
+    /// # Errors
+    /// CKR_MECHANISM_INVALID.
+    pub(crate) fn usable(&self, kind: CK_MECHANISM_TYPE, flag: CK_FLAGS) -> Result<&Entry> {
+        let entry = self.get(kind)?;
+        if entry.info.flags & flag == 0 {
+            let name = or_hex(names::mechanism, kind);
+            return fail(CKR_MECHANISM_INVALID, format!("{name} cannot be used for this"));
+        }
+        Ok(entry)
+    }
+}
+
+/// The entries that a rule offers: under the standard's number and under the vendor's.
+fn offered(rule: &MechanismRule) -> Vec<Entry> {
+    let standard = names::mechanism_number(&rule.name);
+    let known =
+        [standard, rule.number].into_iter().flatten().find_map(|kind| ALL.get(kind).ok()).copied();
+    let Some(mut entry) = known else { return Vec::new() };
+    if let Some(min) = rule.key_min {
+        entry.info.min = min.into();
+    }
+    if let Some(max) = rule.key_max {
+        entry.info.max = max.into();
+    }
+    if let Some(uses) = &rule.uses {
+        let kept = uses.iter().fold(0, |flags, &used| flags | flag_of(used));
+        entry.info.flags &= kept | !MechanismUse::ALL.iter().fold(0, |all, u| all | flag_of(u.1));
+    }
+    [standard, rule.number].into_iter().flatten().map(|kind| Entry { kind, ..entry }).collect()
+}
+
+fn flag_of(used: MechanismUse) -> CK_FLAGS {
+    match used {
+        MechanismUse::Encrypt => CKF_ENCRYPT,
+        MechanismUse::Decrypt => CKF_DECRYPT,
+        MechanismUse::Digest => CKF_DIGEST,
+        MechanismUse::Sign => CKF_SIGN,
+        MechanismUse::Verify => CKF_VERIFY,
+        MechanismUse::Generate => CKF_GENERATE,
+        MechanismUse::GenerateKeyPair => CKF_GENERATE_KEY_PAIR,
+        MechanismUse::Wrap => CKF_WRAP,
+        MechanismUse::Unwrap => CKF_UNWRAP,
+        MechanismUse::Derive => CKF_DERIVE,
+    }
+}
+
+/// The mechanisms of a profile, in ascending order of their numbers (C_GetMechanismList).
+pub fn mechanism_list(personality: &Personality) -> Vec<CK_MECHANISM_TYPE> {
+    personality.mechanisms.0.iter().map(|entry| entry.kind).collect()
+}
+
+/// What a mechanism can do under a profile (C_GetMechanismInfo).
+///
+/// # Errors
+/// CKR_MECHANISM_INVALID for one that the profile does not have.
+pub fn mechanism_info(personality: &Personality, kind: CK_MECHANISM_TYPE) -> Result<MechanismInfo> {
+    personality.mechanisms.get(kind).map(|entry| entry.info)
+}
+
+/// The hash function that a CKM number names in a parameter structure.
+pub(crate) fn hash_of(kind: CK_MECHANISM_TYPE) -> Option<HashAlg> {
+    match ALL.get(kind).ok()?.scheme {
+        Scheme::Digest(hash) => Some(hash),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_stands_once_and_has_a_name() {
+        assert!(ALL.0.is_sorted_by(|a, b| a.kind < b.kind));
+        for entry in &ALL.0 {
+            assert!(names::mechanism(entry.kind).is_some(), "0x{:x}", entry.kind);
+            assert!(entry.info.min <= entry.info.max);
+        }
+    }
+
+    #[test]
+    fn a_profile_narrows_sizes_and_uses_and_adds_numbers() {
+        let rule = MechanismRule {
+            name: "CKM_AES_KEY_WRAP".to_owned(),
+            number: Some(0x8000_0170),
+            key_min: Some(32),
+            key_max: None,
+            uses: Some(vec![MechanismUse::Wrap]),
+        };
+        let unknown = MechanismRule { name: "CKM_CAST_CBC".to_owned(), ..rule.clone() };
+        let only = Mechanisms::restricted(&[rule, MechanismRule { number: None, ..unknown }]);
+        let personality = Personality { mechanisms: only, ..Personality::default() };
+        assert_eq!(mechanism_list(&personality), [CKM_AES_KEY_WRAP, CKM_LUNA_AES_KW]);
+        let info = mechanism_info(&personality, CKM_LUNA_AES_KW).unwrap();
+        assert_eq!((info.min, info.max, info.flags), (32, 32, CKF_WRAP));
+        assert_eq!(
+            mechanism_info(&personality, CKM_RSA_PKCS).unwrap_err().rv(),
+            CKR_MECHANISM_INVALID
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! The encoding of an object's attributes, as it is sealed and stored.
+//!
+//! One byte of version, then each attribute: its number and, by a tag byte, its value. Numbers are
+//! little-endian base-128. Damaged bytes are refused with CKR_DEVICE_ERROR, and so is a version that
+//! this code does not know: a newer module's object must not be misread.
+
+use hsmsim_types::{
+    Attribute, AttributeValue, Error, Result, SecretBytes, Template, ck::CKR_DEVICE_ERROR,
+    error::fail,
+};
+use zeroize::Zeroizing;
+
+use super::Attributes;
+
+const VERSION: u8 = 1;
+/// Templates in templates: the standard needs one level.
+const MAX_DEPTH: u32 = 4;
+
+const FALSE: u8 = 0;
+const TRUE: u8 = 1;
+const ULONG: u8 = 2;
+const BYTES: u8 = 3;
+const TEMPLATE: u8 = 4;
+const MECHANISMS: u8 = 5;
+
+/// Encodes all attributes.
+pub(crate) fn encode(attributes: &Attributes) -> Zeroizing<Vec<u8>> {
+    let size = attributes.iter().map(size_hint).sum::<usize>();
+    // Room for everything at once: a growing vector would leave copies of keys in freed memory.
+    let mut out = Zeroizing::new(Vec::with_capacity(size + 16));
+    out.push(VERSION);
+    put_number(&mut out, attributes.len() as u64);
+    attributes.iter().for_each(|attribute| put_attribute(&mut out, attribute));
+    out
+}
+
+/// Decodes what [`encode`] made.
+///
+/// # Errors
+/// CKR_DEVICE_ERROR for damaged bytes or an unknown version.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Attributes> {
+    let mut reader = Reader { rest: bytes };
+    let version = reader.byte()?;
+    if version != VERSION {
+        return fail(
+            CKR_DEVICE_ERROR,
+            format!("a stored object has encoding version {version}, this module knows {VERSION}"),
+        );
+    }
+    let list = reader.attributes(0)?;
+    if !reader.rest.is_empty() {
+        return Err(damaged());
+    }
+    if !list.is_sorted_by(|a, b| a.kind < b.kind) {
+        return Err(damaged());
+    }
+    Ok(Attributes(list))
+}
+
+fn damaged() -> Error {
+    Error::new(CKR_DEVICE_ERROR, "a stored object is damaged")
+}
+
+fn size_hint(attribute: &Attribute) -> usize {
+    20 + match &attribute.value {
+        AttributeValue::Bool(_) | AttributeValue::Ulong(_) => 10,
+        AttributeValue::Bytes(bytes) => bytes.len() + 10,
+        AttributeValue::Template(template) => 10 + template.0.iter().map(size_hint).sum::<usize>(),
+        AttributeValue::Mechanisms(list) => 10 * (list.len() + 1),
+    }
+}
+
+fn put_attribute(out: &mut Vec<u8>, attribute: &Attribute) {
+    put_number(out, attribute.kind);
+    match &attribute.value {
+        AttributeValue::Bool(value) => out.push(if *value { TRUE } else { FALSE }),
+        AttributeValue::Ulong(value) => {
+            out.push(ULONG);
+            put_number(out, *value);
+        }
+        AttributeValue::Bytes(bytes) => {
+            out.push(BYTES);
+            put_number(out, bytes.len() as u64);
+            out.extend_from_slice(bytes);
+        }
+        AttributeValue::Template(template) => {
+            out.push(TEMPLATE);
+            put_number(out, template.0.len() as u64);
+            template.0.iter().for_each(|inner| put_attribute(out, inner));
+        }
+        AttributeValue::Mechanisms(list) => {
+            out.push(MECHANISMS);
+            put_number(out, list.len() as u64);
+            list.iter().for_each(|&mechanism| put_number(out, mechanism));
+        }
+    }
+}
+
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Reads what `put_*` wrote; the token record shares it.
+pub(crate) struct Reader<'a> {
+    pub(crate) rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn byte(&mut self) -> Result<u8> {
+        let (&first, rest) = self.rest.split_first().ok_or_else(damaged)?;
+        self.rest = rest;
+        Ok(first)
+    }
+
+    pub(crate) fn number(&mut self) -> Result<u64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7F);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(damaged())
+    }
+
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(damaged)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8]> {
+        let len = usize::try_from(self.number()?).map_err(|_| damaged())?;
+        self.take(len)
+    }
+
+    /// A count of things that take at least one byte each: more than there are bytes is damage, and
+    /// must not reserve memory.
+    fn count(&mut self) -> Result<usize> {
+        let count = usize::try_from(self.number()?).map_err(|_| damaged())?;
+        if count > self.rest.len() { Err(damaged()) } else { Ok(count) }
+    }
+
+    fn attributes(&mut self, depth: u32) -> Result<Vec<Attribute>> {
+        if depth > MAX_DEPTH {
+            return Err(damaged());
+        }
+        let count = self.count()?;
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            let kind = self.number()?;
+            list.push(Attribute { kind, value: self.value(depth)? });
+        }
+        Ok(list)
+    }
+
+    fn value(&mut self, depth: u32) -> Result<AttributeValue> {
+        Ok(match self.byte()? {
+            FALSE => AttributeValue::Bool(false),
+            TRUE => AttributeValue::Bool(true),
+            ULONG => AttributeValue::Ulong(self.number()?),
+            BYTES => AttributeValue::Bytes(SecretBytes::new(self.bytes()?.to_vec())),
+            TEMPLATE => AttributeValue::Template(Template(self.attributes(depth + 1)?)),
+            MECHANISMS => {
+                let count = self.count()?;
+                let list = (0..count).map(|_| self.number()).collect::<Result<_>>()?;
+                AttributeValue::Mechanisms(list)
+            }
+            _ => return Err(damaged()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hsmsim_types::ck::*;
+
+    use super::*;
+
+    fn sample() -> Attributes {
+        [
+            Attribute::ulong(CKA_CLASS, CKO_SECRET_KEY),
+            Attribute::bool(CKA_TOKEN, true),
+            Attribute::bytes(CKA_LABEL, "a label"),
+            Attribute::bytes(CKA_VALUE, vec![7; 300]),
+            Attribute::ulong(CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION),
+            Attribute {
+                kind: CKA_ALLOWED_MECHANISMS,
+                value: AttributeValue::Mechanisms(vec![CKM_AES_GCM, u64::MAX]),
+            },
+            Attribute {
+                kind: CKA_UNWRAP_TEMPLATE,
+                value: AttributeValue::Template(Template(vec![
+                    Attribute::bool(CKA_SENSITIVE, true),
+                    Attribute::bytes(CKA_ID, ""),
+                ])),
+            },
+            Attribute::bytes(0x8765_4321, "of a vendor"),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    #[test]
+    fn what_was_encoded_comes_back() {
+        assert_eq!(decode(&encode(&sample())).unwrap(), sample());
+        assert_eq!(decode(&encode(&Attributes::default())).unwrap(), Attributes::default());
+    }
+
+    #[test]
+    fn every_truncation_is_a_device_error() {
+        let whole = encode(&sample());
+        for len in 0..whole.len() {
+            assert_eq!(decode(&whole[..len]).unwrap_err().rv(), CKR_DEVICE_ERROR, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn no_flipped_bit_panics_and_none_yields_unsorted_attributes() {
+        let whole = encode(&sample());
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut bytes = whole.to_vec();
+                bytes[at] ^= 1 << bit;
+                match decode(&bytes) {
+                    Ok(attributes) => {
+                        assert!(attributes.0.is_sorted_by(|a, b| a.kind < b.kind));
+                    }
+                    Err(error) => assert_eq!(error.rv(), CKR_DEVICE_ERROR),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_name() {
+        let mut bytes = encode(&sample()).to_vec();
+        bytes[0] = 2;
+        let error = decode(&bytes).unwrap_err();
+        assert_eq!(error.rv(), CKR_DEVICE_ERROR);
+        assert!(error.rule().contains("version 2"), "{error}");
+    }
+
+    #[test]
+    fn absurd_counts_reserve_nothing() {
+        let mut bytes = vec![VERSION];
+        put_number(&mut bytes, u64::MAX);
+        assert_eq!(decode(&bytes).unwrap_err().rv(), CKR_DEVICE_ERROR);
+    }
+
+    #[test]
+    fn endless_nesting_is_refused() {
+        let mut bytes = vec![VERSION];
+        for _ in 0..100_000 {
+            bytes.extend_from_slice(&[1, 0, TEMPLATE]);
+        }
+        assert_eq!(decode(&bytes).unwrap_err().rv(), CKR_DEVICE_ERROR);
+    }
+}

@@ -1,0 +1,156 @@
+//! Objects: what one is made of, how it is encoded and sealed, where opened ones are kept.
+
+pub(crate) mod cache;
+pub(crate) mod codec;
+pub(crate) mod key;
+pub(crate) mod parts;
+pub(crate) mod sealing;
+
+use std::{fmt, sync::OnceLock};
+
+use hsmsim_types::{
+    Attribute, AttributeValue, Error, ObjectId, Result, Template,
+    ck::{CK_ATTRIBUTE_TYPE, CKA_CLASS, CKA_KEY_TYPE, CKA_PRIVATE, CKA_TOKEN, CKR_FUNCTION_FAILED},
+};
+
+use key::KeyMaterial;
+
+/// An object's attributes, sorted by number, each there once.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attributes(Vec<Attribute>);
+
+impl Attributes {
+    /// The attribute of that number.
+    pub(crate) fn get(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&AttributeValue> {
+        self.position(kind).ok().map(|at| &self.0[at].value)
+    }
+
+    /// The flag of that number; `false` if it is not there.
+    pub(crate) fn flag(&self, kind: CK_ATTRIBUTE_TYPE) -> bool {
+        self.get(kind).and_then(AttributeValue::as_bool).unwrap_or(false)
+    }
+
+    /// The number of that number.
+    pub(crate) fn ulong(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<u64> {
+        self.get(kind)?.as_ulong()
+    }
+
+    /// The bytes of that number.
+    pub(crate) fn bytes(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
+        self.get(kind)?.as_bytes()
+    }
+
+    /// Sets an attribute, whether it was there or not.
+    pub(crate) fn set(&mut self, attribute: Attribute) {
+        match self.position(attribute.kind) {
+            Ok(at) => self.0[at] = attribute,
+            Err(at) => self.0.insert(at, attribute),
+        }
+    }
+
+    /// Sets an attribute that is not there yet.
+    pub(crate) fn set_default(&mut self, attribute: Attribute) {
+        if let Err(at) = self.position(attribute.kind) {
+            self.0.insert(at, attribute);
+        }
+    }
+
+    /// Takes an attribute away.
+    pub(crate) fn remove(&mut self, kind: CK_ATTRIBUTE_TYPE) -> Option<Attribute> {
+        self.position(kind).ok().map(|at| self.0.remove(at))
+    }
+
+    /// All of them, in order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Attribute> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn position(&self, kind: CK_ATTRIBUTE_TYPE) -> std::result::Result<usize, usize> {
+        self.0.binary_search_by_key(&kind, |attribute| attribute.kind)
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.0).finish()
+    }
+}
+
+impl FromIterator<Attribute> for Attributes {
+    fn from_iter<I: IntoIterator<Item = Attribute>>(attributes: I) -> Self {
+        let mut all = Self::default();
+        attributes.into_iter().for_each(|attribute| all.set(attribute));
+        all
+    }
+}
+
+/// An opened object.
+pub(crate) struct Object {
+    /// Its identity.
+    pub(crate) id: ObjectId,
+    /// Counts its changes, from 1.
+    pub(crate) version: u64,
+    /// CKA_TOKEN.
+    pub(crate) token: bool,
+    /// CKA_PRIVATE.
+    pub(crate) private: bool,
+    /// CKA_CLASS.
+    pub(crate) class: u64,
+    /// CKA_KEY_TYPE; 0 for what is no key.
+    pub(crate) key_type: u64,
+    /// All attributes.
+    pub(crate) attributes: Attributes,
+    /// The key as the primitives want it, made on first use.
+    material: OnceLock<std::result::Result<KeyMaterial, Error>>,
+}
+
+impl Object {
+    /// An object of these attributes.
+    pub(crate) fn new(id: ObjectId, version: u64, attributes: Attributes) -> Self {
+        Self {
+            id,
+            version,
+            token: attributes.flag(CKA_TOKEN),
+            private: attributes.flag(CKA_PRIVATE),
+            class: attributes.ulong(CKA_CLASS).unwrap_or(u64::MAX),
+            key_type: attributes.ulong(CKA_KEY_TYPE).unwrap_or(0),
+            attributes,
+            material: OnceLock::new(),
+        }
+    }
+
+    /// The key as the primitives want it.
+    ///
+    /// # Errors
+    /// CKR_FUNCTION_FAILED for what is no key after all.
+    pub(crate) fn material(&self) -> Result<&KeyMaterial> {
+        self.material
+            .get_or_init(|| {
+                // Whoever made the object had its values checked; a refusal now is no caller's fault.
+                KeyMaterial::from_attributes(&self.attributes)
+                    .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.rule().to_owned()))
+            })
+            .as_ref()
+            .map_err(Error::clone)
+    }
+
+    /// Whether all of a search template's attributes are equal. Attributes that are not shown match
+    /// nothing: a search must not be a way to guess a key.
+    pub(crate) fn matches(&self, template: &Template) -> bool {
+        template.0.iter().all(|wanted| {
+            self.attributes.get(wanted.kind) == Some(&wanted.value)
+                && !crate::attributes::is_hidden(self, wanted.kind)
+        })
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({}, version {}, {:?})", self.id, self.version, self.attributes)
+    }
+}

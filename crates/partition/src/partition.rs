@@ -1,0 +1,250 @@
+//! A process's view of one partition: what its session tasks share.
+
+use std::{
+    collections::HashMap,
+    ptr,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use hsmsim_crypto::seal::SealingKey;
+use hsmsim_types::{Error, ObjectId, Result, ck::*};
+use parking_lot::{Mutex, RwLock};
+use tracing::{debug, info};
+
+use crate::{
+    api::{AppId, OpenSession},
+    application::Application,
+    failure::{During, during},
+    object::{Object, cache::Cache, sealing},
+    personality::Personality,
+    port::{PartitionStore, StoredObject, TokenUpdate},
+    roles::TokenView,
+    session::Session,
+};
+
+/// A process's view of one partition; shared by all its session tasks.
+pub struct Partition {
+    me: Weak<Self>,
+    store: Arc<dyn PartitionStore>,
+    device_key: Arc<SealingKey>,
+    personality: Arc<Personality>,
+    // The token record as last read; written when the store's generation has changed.
+    pub(crate) token: RwLock<TokenView>,
+    // Taken when an application comes or goes, never for an operation.
+    applications: Mutex<HashMap<AppId, Weak<Application>>>,
+    pub(crate) cache: Cache,
+    power: AtomicU64,
+}
+
+/// An application's presence on a partition: its login and its session objects live as long as one
+/// of its connections or sessions does.
+#[derive(Clone)]
+pub struct Connection {
+    _application: Arc<Application>,
+}
+
+impl Partition {
+    /// A view of the partition behind `store`. Reads nothing yet.
+    pub fn new(store: Arc<dyn PartitionStore>, personality: Arc<Personality>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            device_key: store.device_key(),
+            store,
+            personality,
+            token: RwLock::default(),
+            applications: Mutex::default(),
+            cache: Cache::default(),
+            power: AtomicU64::new(0),
+        })
+    }
+
+    /// The rules it follows.
+    pub fn personality(&self) -> &Arc<Personality> {
+        &self.personality
+    }
+
+    /// Where it keeps its objects.
+    pub fn store(&self) -> &Arc<dyn PartitionStore> {
+        &self.store
+    }
+
+    /// Announces an application.
+    pub fn connect(&self, app: AppId) -> Connection {
+        Connection { _application: self.application(app) }
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR when the store cannot be read.
+    pub fn open_session(self: &Arc<Self>, open: OpenSession) -> Result<Session> {
+        // A partition that cannot read its own record is of no use to a session.
+        self.token_record()?;
+        let application = self.application(open.app);
+        Ok(Session::new(Arc::clone(self), application, open, self.power()))
+    }
+
+    /// What a loss of power does: logins, unsealed keys, session objects and open sessions are gone;
+    /// token objects stay. Sessions opened before answer CKR_SESSION_HANDLE_INVALID from now on.
+    pub fn power_lost(&self) {
+        self.power.fetch_add(1, Relaxed);
+        let present: Vec<_> = self.applications.lock().values().filter_map(Weak::upgrade).collect();
+        present.iter().for_each(|application| application.power_lost());
+        self.cache.clear();
+        self.forget_pins();
+        debug!(serial = self.store.serial(), "partition lost power");
+    }
+
+    /// Makes the partition blank: every object and the token record are gone, for every process.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR or CKR_DEVICE_MEMORY when the store cannot write.
+    pub fn zeroize(&self) -> Result<()> {
+        self.store.update_token(&mut |_| Ok(TokenUpdate::Erase(None)))?;
+        self.cache.clear();
+        info!(serial = self.store.serial(), "partition zeroized");
+        Ok(())
+    }
+
+    /// Counts losses of power.
+    pub(crate) fn power(&self) -> u64 {
+        self.power.load(Relaxed)
+    }
+
+    fn application(&self, id: AppId) -> Arc<Application> {
+        let mut applications = self.applications.lock();
+        if let Some(present) = applications.get(&id).and_then(Weak::upgrade) {
+            return present;
+        }
+        let new = Arc::new(Application::new(id, Weak::clone(&self.me)));
+        applications.insert(id, Arc::downgrade(&new));
+        new
+    }
+
+    /// An application is gone.
+    pub(crate) fn forget(&self, gone: &Application, was_logged_in: bool) {
+        let mut applications = self.applications.lock();
+        // Another presence of the same name may have taken its place meanwhile.
+        if applications.get(&gone.id()).is_some_and(|known| ptr::eq(known.as_ptr(), gone)) {
+            applications.remove(&gone.id());
+        }
+        drop(applications);
+        if was_logged_in {
+            self.after_logout();
+        }
+    }
+
+    /// Drops unsealed private objects once nobody is logged in.
+    pub(crate) fn after_logout(&self) {
+        let present: Vec<_> = self.applications.lock().values().filter_map(Weak::upgrade).collect();
+        if !present.iter().any(|application| application.role().is_some()) {
+            self.cache.remove_private();
+            self.forget_pins();
+        }
+    }
+
+    /// Ends a login that belongs to an earlier initialisation of the token, or to one that another
+    /// process erased. Costs one atomic load while nothing has changed.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR when the store cannot be read.
+    pub(crate) fn refresh(&self, application: &Application) -> Result<()> {
+        let generation = self.store.generation();
+        if application.is_checked(generation) {
+            return Ok(());
+        }
+        if let Some((_, epoch, _)) = application.credentials() {
+            let record = self.token_record()?;
+            if record.is_none_or(|record| record.epoch != epoch) && application.log_out() {
+                self.after_logout();
+            }
+        }
+        application.checked_at(generation);
+        Ok(())
+    }
+
+    /// The key that seals objects of that kind.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN for private ones without a login.
+    pub(crate) fn sealing_key(
+        &self,
+        application: &Application,
+        private: bool,
+    ) -> Result<Arc<SealingKey>> {
+        if private { application.domain_key() } else { Ok(Arc::clone(&self.device_key)) }
+    }
+
+    /// Opens a stored object.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN, CKR_DEVICE_ERROR.
+    pub(crate) fn open(&self, application: &Application, stored: &StoredObject) -> Result<Object> {
+        let key = self.sealing_key(application, stored.private)?;
+        sealing::open(&stored.id, stored.version, (true, stored.private), &stored.body, &key)
+    }
+
+    /// An object that the application may see: a session object or a token object.
+    ///
+    /// # Errors
+    /// `missing` if there is none; CKR_DEVICE_ERROR if it cannot be read.
+    pub(crate) fn object(
+        &self,
+        application: &Application,
+        id: &ObjectId,
+        missing: CK_RV,
+    ) -> Result<Arc<Object>> {
+        let invalid = || Error::new(missing, "there is no such object for this application");
+        let generation = self.store.generation();
+        let known = self.cache.get(id);
+        if let Some(entry) = &known
+            && entry.is_current(generation)
+        {
+            return self.visible(application, &entry.object).ok_or_else(invalid);
+        }
+        if let Some(object) = application.transient(id) {
+            return Ok(object);
+        }
+        let Some(stored) = self.store.load(id)? else {
+            self.cache.remove(id);
+            return Err(invalid());
+        };
+        if let Some(entry) = &known
+            && entry.object.version == stored.version
+        {
+            entry.checked_at(generation);
+            return self.visible(application, &entry.object).ok_or_else(invalid);
+        }
+        if stored.private && !application.sees_private() {
+            return Err(invalid());
+        }
+        let object = Arc::new(self.open(application, &stored)?);
+        self.cache.put(Arc::clone(&object), generation);
+        Ok(object)
+    }
+
+    fn visible(&self, application: &Application, object: &Arc<Object>) -> Option<Arc<Object>> {
+        (!object.private || application.sees_private()).then(|| Arc::clone(object))
+    }
+}
+
+/// A new random identity.
+///
+/// # Errors
+/// CKR_FUNCTION_FAILED without random numbers.
+pub(crate) fn new_id() -> Result<ObjectId> {
+    Ok(ObjectId(random_16()?))
+}
+
+/// Sixteen random bytes.
+///
+/// # Errors
+/// CKR_FUNCTION_FAILED without random numbers.
+pub(crate) fn random_16() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    hsmsim_crypto::random::fill(&mut bytes).map_err(during(During::Generate))?;
+    Ok(bytes)
+}

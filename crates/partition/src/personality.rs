@@ -1,0 +1,72 @@
+//! What differs between profiles, as far as a partition's rules go.
+
+use hsmsim_sim_config::{LoginEffect, LoginLimit, LoginLimits, PinRule, Profile};
+use hsmsim_types::Role;
+
+use crate::mechanisms::Mechanisms;
+
+/// A profile's rules for partitions.
+#[derive(Clone, Debug)]
+pub struct Personality {
+    /// Lengths of PINs in bytes.
+    pub pin: PinRule,
+    /// Rounds of PBKDF2 that turn a PIN into a key.
+    pub pin_rounds: u32,
+    /// What wrong PINs do; those of the partition's roles are read here.
+    pub login_limits: LoginLimits,
+    /// Whether refusals have Luna's codes (CKR_USER_NOT_AUTHORIZED, CKR_USER_LOCKED_OUT,
+    /// CKR_SO_LOGIN_FAILURE_THRESHOLD) instead of the standard's.
+    pub vendor_codes: bool,
+    /// Which mechanisms there are, and within which limits.
+    pub mechanisms: Mechanisms,
+    /// Most token objects; `None` means as many as the store holds.
+    pub objects_max: Option<u64>,
+}
+
+impl Personality {
+    /// The bad-login rule of a role.
+    pub(crate) fn limit(&self, role: Role) -> LoginLimit {
+        match role {
+            Role::SecurityOfficer => self.login_limits.partition_so,
+            Role::CryptoOfficer => self.login_limits.crypto_officer,
+            Role::CryptoUser => self.login_limits.crypto_user,
+        }
+    }
+}
+
+impl From<&Profile> for Personality {
+    fn from(profile: &Profile) -> Self {
+        Self {
+            pin: profile.pin,
+            pin_rounds: profile.pbkdf2_rounds,
+            login_limits: profile.login_limits,
+            vendor_codes: profile.name == "a790",
+            mechanisms: profile
+                .mechanisms
+                .as_deref()
+                .map_or_else(Mechanisms::all, Mechanisms::restricted),
+            objects_max: profile.limits.objects_max,
+        }
+    }
+}
+
+impl Default for Personality {
+    /// Every mechanism, PINs of 4 to 255 bytes, ten tries, nothing ever erased: the profile `open`.
+    fn default() -> Self {
+        let limit = LoginLimit { limit: 10, effect: LoginEffect::Lock };
+        Self {
+            pin: PinRule { min: 4, max: 255 },
+            pin_rounds: 10_000,
+            login_limits: LoginLimits {
+                hsm_so: limit,
+                partition_so: limit,
+                crypto_officer: limit,
+                crypto_user: limit,
+                auditor: limit,
+            },
+            vendor_codes: false,
+            mechanisms: Mechanisms::all(),
+            objects_max: None,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! C_DeriveKey (PKCS#11 3.1, 5.18.5): ECDH (6.3.16, 6.3.17) and derivation by encryption (6.15).
+
+use hsmsim_crypto::{
+    aes::{self, CipherMode},
+    asn1::unwrap_octet_string,
+    digest::HashAlg,
+    kdf::x963_kdf,
+};
+use hsmsim_types::{Error, Mechanism, ObjectId, Params, Result, Template, ck::*, error::fail};
+use zeroize::Zeroizing;
+
+use super::{Session, wrap::impose};
+use crate::{
+    api::Reply,
+    attributes::{
+        Way,
+        build::{Origin, build},
+        template::checked,
+    },
+    failure::{During, during},
+    mechanisms::Scheme,
+    object::{Attributes, Object, key::KeyMaterial, parts},
+    operation::{KEY_CODES, check_key},
+    partition::new_id,
+};
+
+impl Session {
+    pub(super) fn derive(
+        &self,
+        mechanism: &Mechanism,
+        base_key: &ObjectId,
+        template: &Template,
+    ) -> Result<Reply> {
+        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_DERIVE)?;
+        let base = self.partition.object(&self.application, base_key, KEY_CODES.handle)?;
+        check_key(&base, entry, CKA_DERIVE, &KEY_CODES)?;
+        let mut given = checked(template)?;
+        impose(&base, CKA_DERIVE_TEMPLATE, &mut given)?;
+        if given.ulong(CKA_CLASS).is_some_and(|class| class != CKO_SECRET_KEY) {
+            return fail(CKR_TEMPLATE_INCONSISTENT, "only secret keys are derived");
+        }
+        // 6.3.16: without a type the result is a generic secret.
+        let key_type = given.ulong(CKA_KEY_TYPE).unwrap_or(CKK_GENERIC_SECRET);
+        self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
+
+        let wanted = wanted_len(&given)?;
+        let material = base.material()?;
+        let value = match entry.scheme {
+            Scheme::Ecdh => agree(&mechanism.params, material, key_type, wanted)?,
+            scheme => {
+                let bytes = encrypted(scheme, &mechanism.params, material)?;
+                leading(bytes, key_type, wanted)?
+            }
+        };
+
+        let mut origin =
+            Origin::of(Way::Derive, parts::secret(key_type, &value), self.is_officer());
+        origin.base = Some((
+            base.attributes.flag(CKA_ALWAYS_SENSITIVE),
+            base.attributes.flag(CKA_NEVER_EXTRACTABLE),
+        ));
+        let id = new_id()?;
+        self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
+    }
+}
+
+fn wanted_len(given: &Attributes) -> Result<Option<usize>> {
+    match given.ulong(CKA_VALUE_LEN) {
+        None => Ok(None),
+        Some(len @ 1..=0xFFFF) => Ok(Some(len as usize)),
+        Some(_) => fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN is from 1 to 65535"),
+    }
+}
+
+/// How long the key will be, given how many bytes there are.
+fn key_len(available: usize, key_type: u64, wanted: Option<usize>) -> Result<usize> {
+    let len = wanted.unwrap_or(available);
+    if key_type == CKK_AES && !matches!(len, 16 | 24 | 32) {
+        return match wanted {
+            Some(_) => {
+                fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN of an AES key is 16, 24 or 32")
+            }
+            None => fail(CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is missing"),
+        };
+    }
+    if len > available {
+        return fail(
+            CKR_TEMPLATE_INCONSISTENT,
+            format!("CKA_VALUE_LEN is more than the {available} bytes that are derived"),
+        );
+    }
+    Ok(len)
+}
+
+/// The first bytes of what encryption gave (6.15.2).
+fn leading(
+    mut bytes: Zeroizing<Vec<u8>>,
+    key_type: u64,
+    wanted: Option<usize>,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let len = key_len(bytes.len(), key_type, wanted)?;
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// ECDH, and the function that makes a key of the shared secret.
+fn agree(
+    params: &Params,
+    key: &KeyMaterial,
+    key_type: u64,
+    wanted: Option<usize>,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let Params::Ecdh1 { kdf, shared_data, public_data } = params else {
+        return fail(CKR_MECHANISM_PARAM_INVALID, "ECDH needs CK_ECDH1_DERIVE_PARAMS");
+    };
+    let hash = kdf_hash(*kdf)?;
+    if hash.is_none() && !shared_data.is_empty() {
+        return fail(CKR_MECHANISM_PARAM_INVALID, "CKD_NULL takes no shared data");
+    }
+    let secret = shared_secret(key, public_data)?;
+    let Some(hash) = hash else {
+        // 6.3.16: the truncation takes bytes away from the leading end.
+        let len = key_len(secret.len(), key_type, wanted)?;
+        return Ok(Zeroizing::new(secret[secret.len() - len..].to_vec()));
+    };
+    let available = wanted.unwrap_or(hash.output_len());
+    let len = key_len(available, key_type, wanted)?;
+    x963_kdf(hash, &secret, shared_data, len).map_err(during(During::Derive))
+}
+
+/// The hash of a key derivation function (CKD number); `None` for CKD_NULL.
+fn kdf_hash(kdf: u64) -> Result<Option<HashAlg>> {
+    Ok(Some(match kdf {
+        CKD_NULL => return Ok(None),
+        CKD_SHA1_KDF => HashAlg::Sha1,
+        CKD_SHA224_KDF => HashAlg::Sha224,
+        CKD_SHA256_KDF => HashAlg::Sha256,
+        CKD_SHA384_KDF => HashAlg::Sha384,
+        CKD_SHA512_KDF => HashAlg::Sha512,
+        _ => return fail(CKR_MECHANISM_PARAM_INVALID, "the derivation function is not known here"),
+    }))
+}
+
+/// The shared secret with a peer, whose point comes bare or as a DER OCTET STRING.
+fn shared_secret(key: &KeyMaterial, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let with = |point: &[u8]| match key {
+        KeyMaterial::EcPrivate(key) => Some(key.ecdh(point)),
+        KeyMaterial::XPrivate(key) => Some(key.agree(point)),
+        _ => None,
+    };
+    if let Ok(inner) = unwrap_octet_string(peer)
+        && let Some(Ok(secret)) = with(&inner)
+    {
+        return Ok(secret);
+    }
+    match with(peer) {
+        Some(secret) => secret.map_err(|cause| match cause {
+            hsmsim_crypto::Error::Internal => crate::failure::because(During::Derive, cause),
+            _ => Error::new(CKR_MECHANISM_PARAM_INVALID, "the peer's public key is no point here"),
+        }),
+        None => fail(CKR_KEY_TYPE_INCONSISTENT, "only private EC keys agree"),
+    }
+}
+
+fn encrypted(scheme: Scheme, params: &Params, key: &KeyMaterial) -> Result<Zeroizing<Vec<u8>>> {
+    let KeyMaterial::Secret(key) = key else {
+        return fail(CKR_KEY_TYPE_INCONSISTENT, "derivation by encryption needs an AES key");
+    };
+    let (mode, iv, data): (_, &[u8], _) = match (scheme, params) {
+        (Scheme::EcbEncryptData, Params::DerivationData(data)) => (CipherMode::Ecb, &[], data),
+        (Scheme::CbcEncryptData, Params::CbcEncryptData { iv, data }) => {
+            (CipherMode::Cbc, iv, data)
+        }
+        _ => return fail(CKR_MECHANISM_PARAM_INVALID, "the derivation needs its data"),
+    };
+    if data.is_empty() || !data.len().is_multiple_of(aes::BLOCK_LEN) {
+        return fail(CKR_MECHANISM_PARAM_INVALID, "the data comes in whole blocks");
+    }
+    aes::encrypt(mode, key.aes()?, iv, data).map(Zeroizing::new).map_err(during(During::Derive))
+}

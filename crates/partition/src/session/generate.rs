@@ -1,0 +1,176 @@
+//! C_GenerateKey and C_GenerateKeyPair (PKCS#11 3.1, 5.18.1 and 5.18.2).
+
+use hsmsim_crypto::{
+    asn1::PrivateKey, ec::EcPrivateKey, edwards::Ed25519PrivateKey, montgomery::X25519PrivateKey,
+    random, rsa::RsaPrivateKey,
+};
+use hsmsim_types::{Error, Mechanism, Params, Result, Template, ck::*, error::fail};
+use zeroize::Zeroizing;
+
+use super::Session;
+use crate::{
+    api::Reply,
+    attributes::{
+        Way,
+        build::{Origin, build, check_template},
+        template::checked,
+    },
+    failure::{During, during},
+    mechanisms::{Entry, Scheme},
+    object::{
+        Attributes, Object,
+        key::{check_edwards, check_montgomery, curve_of},
+        parts,
+    },
+    partition::new_id,
+};
+
+/// The public exponent that is used when nobody asks for another.
+const EXPONENT: &[u8] = &[1, 0, 1];
+
+impl Session {
+    pub(super) fn generate_key(&self, mechanism: &Mechanism, template: &Template) -> Result<Reply> {
+        let entry = self.generator(mechanism, CKF_GENERATE)?;
+        let Scheme::SecretKeyGen(key_type) = entry.scheme else {
+            return fail(CKR_MECHANISM_INVALID, "the mechanism makes no secret key");
+        };
+        let given = checked(template)?;
+        let mut origin = self.origin(mechanism, kind(CKO_SECRET_KEY, key_type));
+        check_template(&origin, &given)?;
+        self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
+
+        let mut value = Zeroizing::new(vec![0; secret_len(&given, key_type, entry)?]);
+        random::fill(&mut value).map_err(during(During::Generate))?;
+        origin.known = parts::secret(key_type, &value);
+        let id = new_id()?;
+        self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
+    }
+
+    pub(super) fn generate_key_pair(
+        &self,
+        mechanism: &Mechanism,
+        public: &Template,
+        private: &Template,
+    ) -> Result<Reply> {
+        let entry = self.generator(mechanism, CKF_GENERATE_KEY_PAIR)?;
+        let key_type = match entry.scheme {
+            Scheme::RsaKeyPairGen => CKK_RSA,
+            Scheme::EcKeyPairGen => CKK_EC,
+            Scheme::EdwardsKeyPairGen => CKK_EC_EDWARDS,
+            Scheme::MontgomeryKeyPairGen => CKK_EC_MONTGOMERY,
+            _ => return fail(CKR_MECHANISM_INVALID, "the mechanism makes no key pair"),
+        };
+        let (public, private) = (checked(public)?, checked(private)?);
+        let mut of_public = self.origin(mechanism, kind(CKO_PUBLIC_KEY, key_type));
+        let mut of_private = self.origin(mechanism, kind(CKO_PRIVATE_KEY, key_type));
+        check_template(&of_public, &public)?;
+        check_template(&of_private, &private)?;
+        self.check_write_of(&public, CKO_PUBLIC_KEY, key_type)?;
+        self.check_write_of(&private, CKO_PRIVATE_KEY, key_type)?;
+
+        let made = make_pair(entry, &public)?;
+        let params = public.bytes(CKA_EC_PARAMS);
+        of_public.known = parts::public(&made, params)?;
+        of_private.known = parts::private(&made, params)?;
+        let (public_id, private_id) = (new_id()?, new_id()?);
+        self.add(vec![
+            Object::new(public_id, 1, build(&of_public, &public, &public_id)?),
+            Object::new(private_id, 1, build(&of_private, &private, &private_id)?),
+        ])
+    }
+
+    fn generator(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {
+        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, flag)?;
+        match &mechanism.params {
+            Params::None => Ok(entry),
+            Params::Bytes(bytes) if bytes.is_empty() => Ok(entry),
+            _ => fail(CKR_MECHANISM_PARAM_INVALID, "key generation takes no parameter"),
+        }
+    }
+
+    fn origin(&self, mechanism: &Mechanism, known: Attributes) -> Origin {
+        let mut origin = Origin::of(Way::Generate, known, self.is_officer());
+        origin.generated_by = Some(mechanism.kind);
+        origin
+    }
+}
+
+/// Class and type, which the mechanism determines.
+fn kind(class: u64, key_type: u64) -> Attributes {
+    use hsmsim_types::Attribute;
+    [Attribute::ulong(CKA_CLASS, class), Attribute::ulong(CKA_KEY_TYPE, key_type)]
+        .into_iter()
+        .collect()
+}
+
+/// CKA_VALUE_LEN of a secret key that is to be made.
+fn secret_len(given: &Attributes, key_type: u64, entry: &Entry) -> Result<usize> {
+    let Some(len) = given.ulong(CKA_VALUE_LEN) else {
+        // The type of an HMAC key says its length: that of the digest (6.20.4 and its kin).
+        return hmac_len(key_type)
+            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is missing"));
+    };
+    if key_type == CKK_AES && !matches!(len, 16 | 24 | 32) {
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN of an AES key is 16, 24 or 32");
+    }
+    if len < entry.info.min || len > entry.info.max {
+        return fail(
+            CKR_KEY_SIZE_RANGE,
+            format!("CKA_VALUE_LEN is from {} to {}", entry.info.min, entry.info.max),
+        );
+    }
+    Ok(len as usize)
+}
+
+fn hmac_len(key_type: u64) -> Option<usize> {
+    Some(match key_type {
+        CKK_SHA_1_HMAC => 20,
+        CKK_SHA224_HMAC | CKK_SHA3_224_HMAC => 28,
+        CKK_SHA256_HMAC | CKK_SHA3_256_HMAC => 32,
+        CKK_SHA384_HMAC | CKK_SHA3_384_HMAC => 48,
+        CKK_SHA512_HMAC | CKK_SHA3_512_HMAC => 64,
+        _ => return None,
+    })
+}
+
+fn make_pair(entry: &Entry, public: &Attributes) -> Result<PrivateKey> {
+    let failed = during(During::Generate);
+    let params = || {
+        public
+            .bytes(CKA_EC_PARAMS)
+            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_EC_PARAMS is missing"))
+    };
+    Ok(match entry.scheme {
+        Scheme::RsaKeyPairGen => {
+            let bits = public.ulong(CKA_MODULUS_BITS).ok_or_else(|| {
+                Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_MODULUS_BITS is missing")
+            })?;
+            check_size(entry, bits)?;
+            let exponent = public.bytes(CKA_PUBLIC_EXPONENT).unwrap_or(EXPONENT);
+            PrivateKey::Rsa(RsaPrivateKey::generate(bits as u32, exponent).map_err(failed)?)
+        }
+        Scheme::EcKeyPairGen => {
+            let curve = curve_of(params()?)?;
+            check_size(entry, curve.field_bits().into())?;
+            PrivateKey::Ec(EcPrivateKey::generate(curve).map_err(failed)?)
+        }
+        Scheme::EdwardsKeyPairGen => {
+            check_edwards(params()?)?;
+            PrivateKey::Ed25519(Ed25519PrivateKey::generate().map_err(failed)?)
+        }
+        _ => {
+            check_montgomery(params()?)?;
+            PrivateKey::X25519(X25519PrivateKey::generate().map_err(failed)?)
+        }
+    })
+}
+
+fn check_size(entry: &Entry, bits: u64) -> Result<()> {
+    if (entry.info.min..=entry.info.max).contains(&bits) {
+        return Ok(());
+    }
+    fail(
+        CKR_KEY_SIZE_RANGE,
+        format!("the mechanism makes keys of {} to {} bits", entry.info.min, entry.info.max),
+    )
+}

@@ -1,0 +1,241 @@
+//! One session: what is active in it, and the way of a request.
+//!
+//! A request first meets what has happened since the last one (a loss of power, a token that was
+//! initialised anew), then the rules of its chapter, each in a file beside this one, or an operation
+//! ([`crate::operation`]). Multi-part operations belong to the session alone.
+
+mod cloning;
+mod derive;
+mod find;
+mod generate;
+mod objects;
+mod rights;
+mod wrap;
+
+use std::{sync::Arc, time::Duration};
+
+use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
+
+use crate::{
+    api::{AppId, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
+    application::Application,
+    failure::{During, during},
+    operation::{Active, Ready},
+    partition::Partition,
+};
+
+/// Most random bytes that one request gives.
+const RANDOM_MAX: usize = 1 << 24;
+
+/// A session. Belongs to one task; its active operations need no lock. Dropping it destroys its
+/// session objects on this member.
+pub struct Session {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) application: Arc<Application>,
+    tag: SessionTag,
+    read_write: bool,
+    /// The partition's count of power losses when the session was opened.
+    power: u64,
+    active: [Option<Box<Active>>; OperationKind::ALL.len()],
+    /// A context-specific login that no operation has used yet.
+    confirmed: bool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        partition: Arc<Partition>,
+        application: Arc<Application>,
+        open: OpenSession,
+        power: u64,
+    ) -> Self {
+        Self {
+            partition,
+            application,
+            tag: open.tag,
+            read_write: open.read_write,
+            power,
+            active: Default::default(),
+            confirmed: false,
+        }
+    }
+
+    /// Which of the application's sessions it is.
+    pub fn tag(&self) -> SessionTag {
+        self.tag
+    }
+
+    /// Whose session it is.
+    pub fn app(&self) -> AppId {
+        self.application.id()
+    }
+
+    /// Answers a request. Never blocks but for the store. `now` is the time since 1970.
+    ///
+    /// # Errors
+    /// The return value that the standard (or Luna) names, with the rule that was broken.
+    pub fn handle(&mut self, request: Request, now: Duration) -> Result<Reply> {
+        if self.power != self.partition.power() {
+            return fail(CKR_SESSION_HANDLE_INVALID, "the device lost power since");
+        }
+        self.partition.refresh(&self.application)?;
+        match request {
+            Request::OnePart { operation, data, signature } => {
+                self.one_part(&operation, data, &signature)
+            }
+            Request::Check { operation } => self.check(&operation),
+            Request::Begin { operation, data } => self.begin(&operation, &data),
+            Request::Update { kind, data } => self.update(kind, &data),
+            Request::Final { kind, signature } => self.finish(kind, &signature),
+            Request::DigestKey { key } => self.digest_key(&key),
+            Request::Cancel { kind } => {
+                self.active[kind as usize] = None;
+                Ok(Reply::Done)
+            }
+            Request::Login { user, pin } => self.log_in(user, &pin, now.as_secs()),
+            Request::Logout => {
+                self.confirmed = false;
+                self.partition.log_out(&self.application).map(done)
+            }
+            Request::InitToken { pin, label, domain } => {
+                self.partition.init_token(&pin, &label, &domain, now)?;
+                if self.application.log_out() {
+                    self.partition.after_logout();
+                }
+                Ok(Reply::Done)
+            }
+            Request::InitPin { pin } => {
+                self.check_read_write()?;
+                let role = hsmsim_types::Role::CryptoOfficer;
+                self.partition.init_pin(&self.application, role, &pin).map(done)
+            }
+            Request::InitCryptoUser { pin } => {
+                self.check_read_write()?;
+                let role = hsmsim_types::Role::CryptoUser;
+                self.partition.init_pin(&self.application, role, &pin).map(done)
+            }
+            Request::SetPin { old, new } => {
+                self.check_read_write()?;
+                let now = now.as_secs();
+                self.partition.change_pin(&self.application, &old, &new, now).map(done)
+            }
+            Request::TokenInfo => Ok(Reply::Token(Box::new(self.partition.token_info()?))),
+            Request::Create { template } => self.create(&template),
+            Request::Copy { object, template } => self.copy(&object, &template),
+            Request::Destroy { object } => self.destroy(&object),
+            Request::Size { object } => self.size(&object),
+            Request::GetAttributes { object, kinds } => self.get_attributes(&object, &kinds),
+            Request::SetAttributes { object, template } => self.set_attributes(&object, &template),
+            Request::Find { template } => self.find(&template),
+            Request::GenerateKey { mechanism, template } => {
+                self.generate_key(&mechanism, &template)
+            }
+            Request::GenerateKeyPair { mechanism, public, private } => {
+                self.generate_key_pair(&mechanism, &public, &private)
+            }
+            Request::Wrap { mechanism, wrapping_key, key } => {
+                self.wrap(&mechanism, &wrapping_key, &key)
+            }
+            Request::Unwrap { mechanism, unwrapping_key, wrapped, template } => {
+                self.unwrap(&mechanism, &unwrapping_key, &wrapped, &template)
+            }
+            Request::Derive { mechanism, base_key, template } => {
+                self.derive(&mechanism, &base_key, &template)
+            }
+            Request::Random { len } => random(len),
+            Request::SeedRandom => Ok(Reply::Done),
+            Request::CloneAsSource { objects } => self.clone_as_source(&objects),
+            Request::CloneAsTarget { objects } => self.clone_as_target(objects),
+            Request::Inventory => self.inventory(),
+            Request::ReplayDeletion { objects } => self.replay_deletion(&objects),
+        }
+    }
+
+    fn log_in(&mut self, user: UserType, pin: &Pin, now: u64) -> Result<Reply> {
+        match user {
+            UserType::Role(role) => {
+                self.partition.log_in(&self.application, role, pin, now).map(done)
+            }
+            UserType::ContextSpecific => {
+                self.confirmed = false;
+                let Some(role) = self.application.role() else {
+                    return fail(CKR_USER_NOT_LOGGED_IN, "there is no login to confirm");
+                };
+                self.partition.authenticate(role, pin, now)?;
+                self.confirmed = true;
+                Ok(Reply::Done)
+            }
+        }
+    }
+
+    fn check(&self, operation: &Operation) -> Result<Reply> {
+        Ready::new(self, operation)?.checked().map(Reply::Checked)
+    }
+
+    fn one_part(&mut self, operation: &Operation, data: Vec<u8>, sig: &[u8]) -> Result<Reply> {
+        self.active[operation.kind as usize] = None;
+        let confirmed = std::mem::take(&mut self.confirmed);
+        let ready = Ready::new(self, operation)?;
+        ready.check_confirmed(confirmed)?;
+        ready.one_part(data, sig)
+    }
+
+    fn begin(&mut self, operation: &Operation, data: &[u8]) -> Result<Reply> {
+        self.active[operation.kind as usize] = None;
+        let confirmed = std::mem::take(&mut self.confirmed);
+        let ready = Ready::new(self, operation)?;
+        ready.check_confirmed(confirmed)?;
+        let mut active = Box::new(ready.begin()?);
+        let reply = active.update(data)?;
+        self.active[operation.kind as usize] = Some(active);
+        Ok(reply)
+    }
+
+    fn update(&mut self, kind: OperationKind, data: &[u8]) -> Result<Reply> {
+        // Taken out: whatever error comes ends the operation (5.2).
+        let mut active = self.take_active(kind)?;
+        let reply = active.update(data)?;
+        self.active[kind as usize] = Some(active);
+        Ok(reply)
+    }
+
+    fn finish(&mut self, kind: OperationKind, signature: &[u8]) -> Result<Reply> {
+        self.take_active(kind)?.finish(signature)
+    }
+
+    fn digest_key(&mut self, id: &hsmsim_types::ObjectId) -> Result<Reply> {
+        let mut active = self.take_active(OperationKind::Digest)?;
+        let key = self.partition.object(&self.application, id, CKR_KEY_HANDLE_INVALID)?;
+        active.digest_key(&key)?;
+        self.active[OperationKind::Digest as usize] = Some(active);
+        Ok(Reply::Done)
+    }
+
+    fn take_active(&mut self, kind: OperationKind) -> Result<Box<Active>> {
+        let active = self.active[kind as usize].take().ok_or_else(|| {
+            Error::new(CKR_OPERATION_NOT_INITIALIZED, "no operation of this kind is active")
+        })?;
+        if active.uses_private_key() && !self.application.sees_private() {
+            return fail(CKR_USER_NOT_LOGGED_IN, "the login that the key needs has ended");
+        }
+        Ok(active)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.application.end_session(self.tag);
+    }
+}
+
+fn done((): ()) -> Reply {
+    Reply::Done
+}
+
+fn random(len: usize) -> Result<Reply> {
+    if len > RANDOM_MAX {
+        return fail(CKR_ARGUMENTS_BAD, format!("at most {RANDOM_MAX} random bytes a call"));
+    }
+    let mut bytes = vec![0; len];
+    hsmsim_crypto::random::fill(&mut bytes).map_err(during(During::Generate))?;
+    Ok(Reply::Bytes(bytes))
+}

@@ -1,0 +1,159 @@
+//! Objects as a session makes, shows, changes and destroys them (PKCS#11 3.1, 5.7).
+
+use std::sync::Arc;
+
+use hsmsim_types::{ObjectId, Result, Template, ck::*, error::fail};
+
+use super::Session;
+use crate::{
+    api::{AttributeResult, Created, Reply},
+    attributes::{
+        self,
+        build::{Origin, build},
+        change,
+        template::checked,
+    },
+    object::{Attributes, Object, codec, sealing},
+    partition::new_id,
+    port::Change,
+};
+
+/// Largest encoded object.
+const OBJECT_MAX: usize = 1 << 21;
+
+impl Session {
+    /// An object for a function on objects.
+    pub(super) fn object(&self, id: &ObjectId) -> Result<Arc<Object>> {
+        self.partition.object(&self.application, id, CKR_OBJECT_HANDLE_INVALID)
+    }
+
+    pub(super) fn create(&self, template: &Template) -> Result<Reply> {
+        let given = checked(template)?;
+        let id = new_id()?;
+        let all = build(&Origin::created(self.is_officer()), &given, &id)?;
+        self.add(vec![Object::new(id, 1, all)])
+    }
+
+    pub(super) fn copy(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
+        let object = self.object(id)?;
+        let given = checked(template)?;
+        let new = new_id()?;
+        let all = change::copy(&object, &given, &new, self.is_officer())?;
+        self.add(vec![Object::new(new, 1, all)])
+    }
+
+    /// Takes new objects over: all or none.
+    ///
+    /// # Errors
+    /// What [`Session::check_write`] says; CKR_DEVICE_MEMORY and CKR_MAX_OBJECT_COUNT_EXCEEDED when the
+    /// partition is full.
+    pub(super) fn add(&self, objects: Vec<Object>) -> Result<Reply> {
+        for object in &objects {
+            self.check_write(object.token, object.private)?;
+        }
+        let mut changes = Vec::new();
+        for object in objects.iter().filter(|object| object.token) {
+            let key = self.partition.sealing_key(&self.application, object.private)?;
+            let stored = sealing::stored(object, &key)?;
+            check_size(stored.body.len())?;
+            changes.push(Change::Put(stored));
+        }
+        if !changes.is_empty() {
+            self.check_count(changes.len() as u64)?;
+            self.partition.store().apply(&changes)?;
+        }
+        let created =
+            objects.iter().map(|object| Created { id: object.id, token: object.token }).collect();
+        for object in objects.into_iter().filter(|object| !object.token) {
+            self.application.put_transient(Arc::new(object), self.tag);
+        }
+        Ok(Reply::Created(created))
+    }
+
+    fn check_count(&self, more: u64) -> Result<()> {
+        let personality = self.partition.personality();
+        let Some(max) = personality.objects_max else { return Ok(()) };
+        if self.partition.store().count()? + more <= max {
+            return Ok(());
+        }
+        let rv = if personality.vendor_codes {
+            CKR_MAX_OBJECT_COUNT_EXCEEDED
+        } else {
+            CKR_DEVICE_MEMORY
+        };
+        fail(rv, format!("the partition holds at most {max} token objects"))
+    }
+
+    pub(super) fn destroy(&self, id: &ObjectId) -> Result<Reply> {
+        let object = self.object(id)?;
+        self.check_write(object.token, object.private)?;
+        if !object.attributes.flag(CKA_DESTROYABLE) {
+            return fail(CKR_ACTION_PROHIBITED, "CKA_DESTROYABLE of the object is false");
+        }
+        if object.token {
+            self.partition.store().apply(&[Change::Remove(*id)])?;
+            self.partition.cache.remove(id);
+        } else if !self.application.remove_transient(id) {
+            return fail(CKR_OBJECT_HANDLE_INVALID, "the object is gone");
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn size(&self, id: &ObjectId) -> Result<Reply> {
+        let object = self.object(id)?;
+        Ok(Reply::Size(codec::encode(&object.attributes).len() as u64))
+    }
+
+    pub(super) fn get_attributes(
+        &self,
+        id: &ObjectId,
+        kinds: &[CK_ATTRIBUTE_TYPE],
+    ) -> Result<Reply> {
+        let object = self.object(id)?;
+        let results = kinds.iter().map(|&kind| {
+            if attributes::is_hidden(&object, kind) {
+                return AttributeResult::Sensitive;
+            }
+            match object.attributes.get(kind) {
+                Some(value) => AttributeResult::Value(value.clone()),
+                None => AttributeResult::Invalid,
+            }
+        });
+        Ok(Reply::Attributes(results.collect()))
+    }
+
+    pub(super) fn set_attributes(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
+        let given = checked(template)?;
+        loop {
+            let object = self.object(id)?;
+            self.check_write(object.token, object.private)?;
+            let all = change::set(&object, &given, self.is_officer())?;
+            match self.replace(&object, all) {
+                // Another process changed it between: what it now is decides anew.
+                Err(error) if error.rv() == CKR_OBJECT_HANDLE_INVALID => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn replace(&self, old: &Object, all: Attributes) -> Result<Reply> {
+        let new = Object::new(old.id, old.version + 1, all);
+        if !new.token {
+            self.application.replace_transient(Arc::new(new))?;
+            return Ok(Reply::Done);
+        }
+        let key = self.partition.sealing_key(&self.application, new.private)?;
+        let stored = sealing::stored(&new, &key)?;
+        check_size(stored.body.len())?;
+        self.partition.store().apply(&[Change::Update(stored)])?;
+        self.partition.cache.remove(&old.id);
+        Ok(Reply::Done)
+    }
+}
+
+fn check_size(len: usize) -> Result<()> {
+    if len <= OBJECT_MAX {
+        return Ok(());
+    }
+    fail(CKR_DEVICE_MEMORY, format!("an object takes at most {OBJECT_MAX} bytes"))
+}

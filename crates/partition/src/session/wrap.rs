@@ -1,0 +1,259 @@
+//! C_WrapKey and C_UnwrapKey (PKCS#11 3.1, 5.18.3 and 5.18.4): secret keys as they are, private keys
+//! as PrivateKeyInfo.
+
+use hsmsim_crypto::{
+    aes::{CipherMode, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap},
+    asn1::PrivateKey,
+};
+use hsmsim_types::{
+    AttributeValue, Error, Mechanism, ObjectId, Params, Result, Template, ck::*, error::fail,
+};
+use zeroize::Zeroizing;
+
+use super::Session;
+use crate::{
+    api::Reply,
+    attributes::{
+        Way,
+        build::{Origin, build},
+        template::checked,
+    },
+    failure::{During, during},
+    object::{Attributes, Object, key::KeyMaterial, parts},
+    operation::{
+        KeyCodes, check_key,
+        cipher::{decrypt, encrypt},
+        params::Work,
+    },
+    partition::new_id,
+};
+
+const WRAPPING: KeyCodes = KeyCodes {
+    handle: CKR_WRAPPING_KEY_HANDLE_INVALID,
+    kind: CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+    size: CKR_WRAPPING_KEY_SIZE_RANGE,
+};
+
+const UNWRAPPING: KeyCodes = KeyCodes {
+    handle: CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    kind: CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+    size: CKR_UNWRAPPING_KEY_SIZE_RANGE,
+};
+
+const BLOCK: usize = 16;
+
+impl Session {
+    pub(super) fn wrap(
+        &self,
+        mechanism: &Mechanism,
+        wrapping_key: &ObjectId,
+        key: &ObjectId,
+    ) -> Result<Reply> {
+        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_WRAP)?;
+        let wrapping = self.partition.object(&self.application, wrapping_key, WRAPPING.handle)?;
+        check_key(&wrapping, entry, CKA_WRAP, &WRAPPING)?;
+        let key = self.partition.object(&self.application, key, CKR_KEY_HANDLE_INVALID)?;
+        check_wrappable(&key, &wrapping)?;
+        let work = Work::new(entry.scheme, &mechanism.params)?;
+
+        let mut plain = plain_key(&key)?;
+        if matches!(work, Work::RsaPkcs(_) | Work::RsaOaep { .. }) && key.class != CKO_SECRET_KEY {
+            return fail(CKR_KEY_NOT_WRAPPABLE, "RSA wraps secret keys only");
+        }
+        if matches!(work, Work::Cipher(CipherMode::Ecb | CipherMode::Cbc)) {
+            if key.class != CKO_SECRET_KEY {
+                return fail(
+                    CKR_KEY_NOT_WRAPPABLE,
+                    "ECB and CBC without padding wrap secret keys only",
+                );
+            }
+            // 6.13.5: filled up with zeros to whole blocks.
+            let whole = plain.len().next_multiple_of(BLOCK);
+            let mut padded = Zeroizing::new(vec![0; whole]);
+            padded[..plain.len()].copy_from_slice(&plain);
+            plain = padded;
+        }
+        wrapped(&work, &mechanism.params, wrapping.material()?, &plain).map(Reply::Bytes)
+    }
+
+    pub(super) fn unwrap(
+        &self,
+        mechanism: &Mechanism,
+        unwrapping_key: &ObjectId,
+        wrapped: &[u8],
+        template: &Template,
+    ) -> Result<Reply> {
+        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_UNWRAP)?;
+        let unwrapping =
+            self.partition.object(&self.application, unwrapping_key, UNWRAPPING.handle)?;
+        check_key(&unwrapping, entry, CKA_UNWRAP, &UNWRAPPING)?;
+        let work = Work::new(entry.scheme, &mechanism.params)?;
+        let mut given = checked(template)?;
+        impose(&unwrapping, CKA_UNWRAP_TEMPLATE, &mut given)?;
+        let class = given
+            .ulong(CKA_CLASS)
+            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_CLASS is missing"))?;
+
+        let known = match class {
+            CKO_SECRET_KEY => {
+                let key_type = given.ulong(CKA_KEY_TYPE).ok_or_else(|| {
+                    Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_KEY_TYPE is missing")
+                })?;
+                self.check_write_of(&given, class, key_type)?;
+                let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
+                secret_of(key_type, &work, &given, &plain)?
+            }
+            CKO_PRIVATE_KEY => {
+                self.check_write_of(&given, class, CKK_RSA)?;
+                let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
+                let key = PrivateKey::from_pkcs8(&plain).map_err(|cause| {
+                    Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
+                })?;
+                parts::private(&key, None)?
+            }
+            _ => {
+                return fail(
+                    CKR_TEMPLATE_INCONSISTENT,
+                    "only secret and private keys can be unwrapped",
+                );
+            }
+        };
+        let origin = Origin::of(Way::Unwrap, known, self.is_officer());
+        let id = new_id()?;
+        self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
+    }
+}
+
+/// The rules that protect a key from being wrapped.
+fn check_wrappable(key: &Object, wrapping: &Object) -> Result<()> {
+    if !matches!(key.class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {
+        return fail(CKR_KEY_HANDLE_INVALID, "only secret and private keys can be wrapped");
+    }
+    if !key.attributes.flag(CKA_EXTRACTABLE) {
+        return fail(CKR_KEY_UNEXTRACTABLE, "CKA_EXTRACTABLE of the key is false");
+    }
+    if key.attributes.flag(CKA_WRAP_WITH_TRUSTED) && !wrapping.attributes.flag(CKA_TRUSTED) {
+        return fail(
+            CKR_KEY_NOT_WRAPPABLE,
+            "CKA_WRAP_WITH_TRUSTED: the wrapping key is not trusted",
+        );
+    }
+    if let Some(AttributeValue::Template(wanted)) = wrapping.attributes.get(CKA_WRAP_TEMPLATE)
+        && !key.matches(wanted)
+    {
+        return fail(CKR_KEY_NOT_WRAPPABLE, "CKA_WRAP_TEMPLATE of the wrapping key does not match");
+    }
+    Ok(())
+}
+
+/// Puts the attributes that an unwrapping or base key prescribes to those of the new key.
+///
+/// # Errors
+/// CKR_TEMPLATE_INCONSISTENT when the caller wants something else.
+pub(super) fn impose(key: &Object, by: CK_ATTRIBUTE_TYPE, given: &mut Attributes) -> Result<()> {
+    let Some(AttributeValue::Template(imposed)) = key.attributes.get(by) else { return Ok(()) };
+    for attribute in &imposed.0 {
+        match given.get(attribute.kind) {
+            Some(value) if *value != attribute.value => {
+                return fail(
+                    CKR_TEMPLATE_INCONSISTENT,
+                    format!("{} is prescribed by the key", attribute.name()),
+                );
+            }
+            _ => given.set(attribute.clone()),
+        }
+    }
+    Ok(())
+}
+
+/// What is wrapped of a key.
+fn plain_key(key: &Object) -> Result<Zeroizing<Vec<u8>>> {
+    let failed = during(During::Wrap);
+    match key.material()? {
+        KeyMaterial::Secret(secret) => Ok(Zeroizing::new(secret.value().to_vec())),
+        KeyMaterial::RsaPrivate(key) => key.to_pkcs8().map_err(failed),
+        KeyMaterial::EcPrivate(key) => key.to_pkcs8().map_err(failed),
+        KeyMaterial::EdPrivate(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::XPrivate(key) => Ok(key.to_pkcs8()),
+        _ => fail(CKR_KEY_NOT_WRAPPABLE, "public keys are not wrapped"),
+    }
+}
+
+/// The initial value of a key wrap, if the caller gives one.
+fn initial(params: &Params) -> Option<&[u8]> {
+    match params {
+        Params::Bytes(iv) if !iv.is_empty() => Some(iv),
+        _ => None,
+    }
+}
+
+fn wrapped(work: &Work, params: &Params, key: &KeyMaterial, plain: &[u8]) -> Result<Vec<u8>> {
+    let failed = during(During::Wrap);
+    match (work, key) {
+        (Work::Kw, KeyMaterial::Secret(key)) => {
+            kw_wrap(key.aes()?, initial(params), plain).map_err(failed)
+        }
+        (Work::Kwp, KeyMaterial::Secret(key)) => {
+            kwp_wrap(key.aes()?, initial(params), plain).map_err(failed)
+        }
+        // The same as encrypting, except that the data is a key: 5.18.3 has codes of its own.
+        _ => encrypt(work, params, key, plain).map_err(|error| match error.rv() {
+            CKR_DATA_LEN_RANGE | CKR_DATA_INVALID => {
+                Error::new(CKR_KEY_SIZE_RANGE, "the key is too long for the mechanism")
+            }
+            CKR_KEY_TYPE_INCONSISTENT => {
+                Error::new(CKR_WRAPPING_KEY_TYPE_INCONSISTENT, error.rule().to_owned())
+            }
+            _ => error,
+        }),
+    }
+}
+
+fn unwrapped(
+    work: &Work,
+    params: &Params,
+    key: &KeyMaterial,
+    wrapped: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    let failed = during(During::Unwrap);
+    match (work, key) {
+        (Work::Kw, KeyMaterial::Secret(key)) => {
+            kw_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
+        }
+        (Work::Kwp, KeyMaterial::Secret(key)) => {
+            kwp_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
+        }
+        _ => decrypt(work, params, key, wrapped).map(Zeroizing::new).map_err(|error| {
+            match error.rv() {
+                CKR_ENCRYPTED_DATA_LEN_RANGE => {
+                    Error::new(CKR_WRAPPED_KEY_LEN_RANGE, error.rule().to_owned())
+                }
+                CKR_ENCRYPTED_DATA_INVALID => {
+                    Error::new(CKR_WRAPPED_KEY_INVALID, error.rule().to_owned())
+                }
+                CKR_KEY_TYPE_INCONSISTENT => {
+                    Error::new(CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, error.rule().to_owned())
+                }
+                _ => error,
+            }
+        }),
+    }
+}
+
+/// A secret key out of what was unwrapped.
+fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Result<Attributes> {
+    let mut value = plain;
+    if matches!(work, Work::Cipher(CipherMode::Ecb | CipherMode::Cbc))
+        && let Some(len) = given.ulong(CKA_VALUE_LEN)
+    {
+        // 6.13.5: the zeros that filled up the last block are not part of the key.
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        value = plain.get(..len).ok_or_else(|| {
+            Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "CKA_VALUE_LEN is more than was wrapped")
+        })?;
+    }
+    if value.is_empty() || (key_type == CKK_AES && !matches!(value.len(), 16 | 24 | 32)) {
+        return fail(CKR_WRAPPED_KEY_LEN_RANGE, "what was wrapped is no key of this type");
+    }
+    Ok(parts::secret(key_type, value))
+}

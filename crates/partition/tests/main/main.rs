@@ -1,0 +1,12 @@
+//! What a partition promises, through the requests that sessions send.
+
+mod attributes;
+mod cloning;
+mod codes;
+mod keys;
+mod objects;
+mod operations;
+mod roles;
+mod sharing;
+mod support;
+mod wrapping;
