@@ -1,0 +1,281 @@
+//! The tables of one device and the statements over them.
+
+use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, Tags, TokenUpdate};
+use hsmsim_types::{Error, ObjectId, SecretBytes, ck::CKR_OBJECT_HANDLE_INVALID};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
+
+use crate::{database::Schema, failure::Failure};
+
+/// `seq` counts creations: it orders searches and survives a replacement. The index by identity
+/// holds the version too, so that an inventory reads no object; that an identity occurs once is
+/// `apply`'s care, under the write lock.
+pub(crate) const SCHEMA: Schema = Schema {
+    version: 1,
+    sql: "
+CREATE TABLE objects (
+    seq       INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    id        BLOB NOT NULL,
+    version   INTEGER NOT NULL,
+    private   INTEGER NOT NULL,
+    class     INTEGER NOT NULL,
+    label_tag BLOB,
+    id_tag    BLOB,
+    body      BLOB NOT NULL
+) STRICT;
+CREATE INDEX objects_by_id ON objects (partition, id, version);
+CREATE INDEX objects_by_class ON objects (partition, class);
+CREATE INDEX objects_by_label ON objects (partition, label_tag) WHERE label_tag IS NOT NULL;
+CREATE INDEX objects_by_id_tag ON objects (partition, id_tag) WHERE id_tag IS NOT NULL;
+CREATE TABLE partitions (
+    partition INTEGER PRIMARY KEY,
+    objects   INTEGER NOT NULL,
+    token     BLOB
+) STRICT;
+",
+};
+
+const COLUMNS: &str = "seq, id, version, private, class, label_tag, id_tag, body";
+
+/// A partition's token record.
+pub(crate) fn token(db: &Connection, partition: u16) -> rusqlite::Result<Option<Vec<u8>>> {
+    let row = db
+        .prepare_cached("SELECT token FROM partitions WHERE partition = ?1")?
+        .query_row([partition], |row| row.get(0))
+        .optional()?;
+    Ok(row.flatten())
+}
+
+/// How many objects a partition has. It is kept, because counting a million rows takes long.
+pub(crate) fn count(db: &Connection, partition: u16) -> rusqlite::Result<u64> {
+    let count: Option<i64> = db
+        .prepare_cached("SELECT objects FROM partitions WHERE partition = ?1")?
+        .query_row([partition], |row| row.get(0))
+        .optional()?;
+    Ok(count.unwrap_or_default().cast_unsigned())
+}
+
+/// Writes what an update of the token record came to; `false` if that was nothing.
+pub(crate) fn put_token(
+    db: &Connection,
+    partition: u16,
+    update: TokenUpdate,
+) -> rusqlite::Result<bool> {
+    let (record, erase) = match update {
+        TokenUpdate::Keep => return Ok(false),
+        TokenUpdate::Record(record) => (Some(record), false),
+        TokenUpdate::Erase(record) => (record, true),
+    };
+    if erase {
+        db.execute("DELETE FROM objects WHERE partition = ?1", [partition])?;
+        db.execute("UPDATE partitions SET objects = 0 WHERE partition = ?1", [partition])?;
+    }
+    db.prepare_cached(
+        "INSERT INTO partitions (partition, objects, token) VALUES (?1, 0, ?2)
+         ON CONFLICT (partition) DO UPDATE SET token = excluded.token",
+    )?
+    .execute(params![partition, record])?;
+    Ok(true)
+}
+
+/// One object.
+pub(crate) fn load(
+    db: &Connection,
+    partition: u16,
+    id: &ObjectId,
+) -> rusqlite::Result<Option<StoredObject>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM objects WHERE partition = ?1 AND id = ?2"))?
+        .query_row(params![partition, id.0], object)
+        .optional()
+}
+
+/// The objects that a filter lets through, in order of creation.
+pub(crate) fn find(
+    db: &Connection,
+    partition: u16,
+    filter: &Filter,
+) -> rusqlite::Result<Vec<StoredObject>> {
+    let class = filter.class.map(u64::cast_signed);
+    let mut values: Vec<&dyn ToSql> = vec![&partition];
+    let mut selects = Vec::new();
+    for (private, tags) in [(1, &filter.private), (0, &filter.public)] {
+        let Some(tags) = tags else { continue };
+        selects.push(select(private, class.as_ref(), tags, &mut values));
+    }
+    if selects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("{} ORDER BY seq", selects.join(" UNION ALL "));
+    let mut statement = db.prepare_cached(&sql)?;
+    statement.query_map(params_from_iter(values), object)?.collect()
+}
+
+/// One side of a search. A unary plus keeps a condition from choosing the index: the hash of
+/// CKA_ID is the narrowest, then that of CKA_LABEL, then the class.
+fn select<'v>(
+    private: u8,
+    class: Option<&'v i64>,
+    tags: &'v TagFilter,
+    values: &mut Vec<&'v dyn ToSql>,
+) -> String {
+    let mut sql =
+        format!("SELECT {COLUMNS} FROM objects WHERE partition = ?1 AND private = {private}");
+    let mut plus = "";
+    let id = tags.id.as_ref().map(|tag| ("id_tag", tag as &dyn ToSql));
+    let label = tags.label.as_ref().map(|tag| ("label_tag", tag as &dyn ToSql));
+    let class = class.map(|class| ("class", class as &dyn ToSql));
+    for (column, value) in [id, label, class].into_iter().flatten() {
+        values.push(value);
+        sql += &format!(" AND {plus}{column} = ?{}", values.len());
+        plus = "+";
+    }
+    sql
+}
+
+/// Identities and versions, in order of identity; the index alone answers it.
+pub(crate) fn inventory(db: &Connection, partition: u16) -> rusqlite::Result<Vec<(ObjectId, u64)>> {
+    db.prepare_cached("SELECT id, version FROM objects WHERE partition = ?1 ORDER BY id")?
+        .query_map([partition], |row| Ok((ObjectId(row.get(0)?), row.get::<_, i64>(1)?)))?
+        .map(|row| row.map(|(id, version)| (id, version.cast_unsigned())))
+        .collect()
+}
+
+/// Makes changes; `false` if all of them had been made already. An error leaves some made: the
+/// caller must roll back.
+pub(crate) fn apply(db: &Connection, partition: u16, changes: &[Change]) -> Result<bool, Failure> {
+    let (mut changed, mut more) = (false, 0_i64);
+    for change in changes {
+        match change {
+            Change::Put(object) => match stored(db, partition, &object.id)? {
+                Some((_, version)) if version >= object.version => continue,
+                Some((seq, _)) => write(db, partition, Some(seq), object)?,
+                None => {
+                    write(db, partition, None, object)?;
+                    more += 1;
+                }
+            },
+            Change::Update(object) => match stored(db, partition, &object.id)? {
+                Some((seq, version)) if Some(version) == object.version.checked_sub(1) => {
+                    write(db, partition, Some(seq), object)?;
+                }
+                _ => return Err(update_came_late(&object.id).into()),
+            },
+            Change::Remove(id) => {
+                let mut delete =
+                    db.prepare_cached("DELETE FROM objects WHERE partition = ?1 AND id = ?2")?;
+                if delete.execute(params![partition, id.0])? == 0 {
+                    continue;
+                }
+                more -= 1;
+            }
+        }
+        changed = true;
+    }
+    if more != 0 {
+        db.prepare_cached(
+            "INSERT INTO partitions (partition, objects) VALUES (?1, ?2)
+             ON CONFLICT (partition) DO UPDATE SET objects = objects + excluded.objects",
+        )?
+        .execute(params![partition, more])?;
+    }
+    Ok(changed)
+}
+
+/// What a [`Change::Update`] gets that finds another version of its object, or none.
+pub(crate) fn update_came_late(id: &ObjectId) -> Error {
+    Error::new(
+        CKR_OBJECT_HANDLE_INVALID,
+        format!("object {id} was removed or changed before this change of it"),
+    )
+}
+
+/// An object's place and version.
+fn stored(db: &Connection, partition: u16, id: &ObjectId) -> rusqlite::Result<Option<(i64, u64)>> {
+    db.prepare_cached("SELECT seq, version FROM objects WHERE partition = ?1 AND id = ?2")?
+        .query_row(params![partition, id.0], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+        })
+        .optional()
+}
+
+/// Writes an object to its place, or to the next free one.
+fn write(
+    db: &Connection,
+    partition: u16,
+    seq: Option<i64>,
+    object: &StoredObject,
+) -> rusqlite::Result<()> {
+    let Tags { class, label, id } = object.tags;
+    db.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO objects ({COLUMNS}, partition)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    ))?
+    .execute(params![
+        seq,
+        object.id.0,
+        object.version.cast_signed(),
+        object.private,
+        class.cast_signed(),
+        label,
+        id,
+        &*object.body,
+        partition
+    ])?;
+    Ok(())
+}
+
+/// Removes everything of every partition.
+pub(crate) fn zeroize(db: &Connection) -> rusqlite::Result<()> {
+    // Freed pages are overwritten, not only forgotten.
+    db.execute_batch("PRAGMA secure_delete = ON; DELETE FROM objects; DELETE FROM partitions;")
+}
+
+fn object(row: &Row<'_>) -> rusqlite::Result<StoredObject> {
+    Ok(StoredObject {
+        id: ObjectId(row.get(1)?),
+        version: row.get::<_, i64>(2)?.cast_unsigned(),
+        private: row.get(3)?,
+        tags: Tags {
+            class: row.get::<_, i64>(4)?.cast_unsigned(),
+            label: row.get(5)?,
+            id: row.get(6)?,
+        },
+        body: SecretBytes::new(row.get(7)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(filter: &TagFilter, class: Option<i64>) -> String {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(SCHEMA.sql).unwrap();
+        let mut values: Vec<&dyn ToSql> = vec![&0];
+        let sql = select(1, class.as_ref(), filter, &mut values);
+        let sql = format!("EXPLAIN QUERY PLAN {sql} ORDER BY seq");
+        let mut statement = db.prepare(&sql).unwrap();
+        let rows = statement
+            .query_map(params_from_iter(values), |row| row.get::<_, String>(3))
+            .unwrap()
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .unwrap();
+        rows.join("; ")
+    }
+
+    #[test]
+    fn each_search_uses_its_narrowest_index() {
+        let (some, none) = (Some([0; 16]), None);
+        let cases = [
+            (some, some, Some(3), "objects_by_id_tag (partition=? AND id_tag=?)"),
+            (none, some, Some(3), "objects_by_id_tag (partition=? AND id_tag=?)"),
+            (some, none, Some(3), "objects_by_label (partition=? AND label_tag=?)"),
+            (some, none, None, "objects_by_label (partition=? AND label_tag=?)"),
+            (none, none, Some(3), "objects_by_class (partition=? AND class=?)"),
+        ];
+        for (label, id, class, index) in cases {
+            let plan = plan(&TagFilter { label, id }, class);
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

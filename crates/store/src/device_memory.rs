@@ -1,0 +1,168 @@
+//! One device's objects in memory: what the files do, for one process and without durability.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, TokenUpdate};
+use hsmsim_types::{ObjectId, Result};
+
+use crate::device_files::update_came_late;
+
+/// One partition.
+#[derive(Default)]
+pub(crate) struct MemoryPartition {
+    token: Option<Arc<Vec<u8>>>,
+    /// Counts creations.
+    next: u64,
+    by_seq: BTreeMap<u64, StoredObject>,
+    by_id: BTreeMap<ObjectId, u64>,
+    by_class: HashMap<u64, BTreeSet<u64>>,
+    by_label: HashMap<[u8; 16], BTreeSet<u64>>,
+    by_id_tag: HashMap<[u8; 16], BTreeSet<u64>>,
+}
+
+impl MemoryPartition {
+    pub(crate) fn token(&self) -> Option<Arc<Vec<u8>>> {
+        self.token.clone()
+    }
+
+    pub(crate) fn put_token(&mut self, update: TokenUpdate) {
+        match update {
+            TokenUpdate::Keep => {}
+            TokenUpdate::Record(record) => self.token = Some(Arc::new(record)),
+            TokenUpdate::Erase(record) => {
+                *self = Self { token: record.map(Arc::new), next: self.next, ..Self::default() };
+            }
+        }
+    }
+
+    pub(crate) fn load(&self, id: &ObjectId) -> Option<StoredObject> {
+        self.by_seq.get(self.by_id.get(id)?).cloned()
+    }
+
+    pub(crate) fn find(&self, filter: &Filter) -> Vec<StoredObject> {
+        let mut seqs = BTreeSet::new();
+        for (private, tags) in [(true, &filter.private), (false, &filter.public)] {
+            if let Some(tags) = tags {
+                self.narrow(private, filter.class, tags, &mut seqs);
+            }
+        }
+        seqs.iter().filter_map(|seq| self.by_seq.get(seq)).cloned().collect()
+    }
+
+    fn narrow(&self, private: bool, class: Option<u64>, tags: &TagFilter, to: &mut BTreeSet<u64>) {
+        let matches = |seq: &u64| {
+            self.by_seq.get(seq).is_some_and(|object| {
+                object.private == private
+                    && class.is_none_or(|class| object.tags.class == class)
+                    && (tags.label.is_none() || tags.label == object.tags.label)
+                    && (tags.id.is_none() || tags.id == object.tags.id)
+            })
+        };
+        let index = match (tags.id, tags.label, class) {
+            (Some(tag), _, _) => self.by_id_tag.get(&tag),
+            (_, Some(tag), _) => self.by_label.get(&tag),
+            (_, _, Some(class)) => self.by_class.get(&class),
+            _ => return to.extend(self.by_seq.keys().copied().filter(matches)),
+        };
+        to.extend(index.into_iter().flatten().copied().filter(matches));
+    }
+
+    pub(crate) fn inventory(&self) -> Vec<(ObjectId, u64)> {
+        let version = |seq: &u64| self.by_seq.get(seq).map_or(0, |object| object.version);
+        self.by_id.iter().map(|(id, seq)| (*id, version(seq))).collect()
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.by_id.len() as u64
+    }
+
+    /// All changes, or none and the reason.
+    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<()> {
+        self.check(changes)?;
+        for change in changes {
+            match change {
+                Change::Put(object) => {
+                    if self.version(&object.id).is_none_or(|stored| stored < object.version) {
+                        self.put(object);
+                    }
+                }
+                Change::Update(object) => self.put(object),
+                Change::Remove(id) => {
+                    self.remove(id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every update will find the version it needs when its turn comes.
+    fn check(&self, changes: &[Change]) -> Result<()> {
+        let mut versions: HashMap<ObjectId, Option<u64>> = HashMap::new();
+        for change in changes {
+            let id = match change {
+                Change::Put(object) | Change::Update(object) => object.id,
+                Change::Remove(id) => *id,
+            };
+            let version = versions.entry(id).or_insert_with(|| self.version(&id));
+            *version = match change {
+                Change::Put(object) => {
+                    Some(version.map_or(object.version, |v| v.max(object.version)))
+                }
+                Change::Update(object) => {
+                    if version.is_none() || *version != object.version.checked_sub(1) {
+                        return Err(update_came_late(&id));
+                    }
+                    Some(object.version)
+                }
+                Change::Remove(_) => None,
+            };
+        }
+        Ok(())
+    }
+
+    fn version(&self, id: &ObjectId) -> Option<u64> {
+        Some(self.by_seq.get(self.by_id.get(id)?)?.version)
+    }
+
+    fn put(&mut self, object: &StoredObject) {
+        let seq = self.remove(&object.id).unwrap_or_else(|| {
+            self.next += 1;
+            self.next
+        });
+        let tags = object.tags;
+        self.by_id.insert(object.id, seq);
+        self.by_class.entry(tags.class).or_default().insert(seq);
+        if let Some(tag) = tags.label {
+            self.by_label.entry(tag).or_default().insert(seq);
+        }
+        if let Some(tag) = tags.id {
+            self.by_id_tag.entry(tag).or_default().insert(seq);
+        }
+        self.by_seq.insert(seq, object.clone());
+    }
+
+    fn remove(&mut self, id: &ObjectId) -> Option<u64> {
+        let seq = self.by_id.remove(id)?;
+        let tags = self.by_seq.remove(&seq)?.tags;
+        forget(&mut self.by_class, tags.class, seq);
+        if let Some(tag) = tags.label {
+            forget(&mut self.by_label, tag, seq);
+        }
+        if let Some(tag) = tags.id {
+            forget(&mut self.by_id_tag, tag, seq);
+        }
+        Some(seq)
+    }
+}
+
+fn forget<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<u64>>, key: K, seq: u64) {
+    if let Some(seqs) = index.get_mut(&key) {
+        seqs.remove(&seq);
+        if seqs.is_empty() {
+            index.remove(&key);
+        }
+    }
+}
