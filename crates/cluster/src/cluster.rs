@@ -1,0 +1,384 @@
+//! Opening a cluster, and keeping it as the fault table says.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hsmsim_device::{Device, Wire};
+use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link};
+use hsmsim_partition::{Partition, Personality};
+use hsmsim_sim_config::{Jitter as JitterSpec, Profile, Topology};
+use hsmsim_store::{
+    Counter, DeviceIndex, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing, StateDir,
+    StateError, StateSpec,
+};
+use parking_lot::Mutex;
+
+use crate::{
+    ClusterError,
+    effects::{ActiveFault, effects},
+    locate::{Environment, STATE_TOPOLOGY, locate},
+    provision,
+};
+
+/// What to open.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// The state directory, or `memory`; `None` follows the environment.
+    pub state: Option<String>,
+    /// The topology, a path or a shipped name; `None` follows the environment.
+    pub topology: Option<String>,
+    /// Takes the place of the topology's time scale; `None` follows `HSMSIM_TIME_SCALE`, if it is set.
+    pub time_scale: Option<f64>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { state: None, topology: None, time_scale: None, clock: Clock::real() }
+    }
+}
+
+/// A cluster as one process sees it.
+pub struct Cluster {
+    topology: Arc<Topology>,
+    profile: Arc<Profile>,
+    personality: Arc<Personality>,
+    path: Option<PathBuf>,
+    pub(crate) state: StateDir,
+    ledger: Arc<Ledger>,
+    devices: Vec<Arc<Device>>,
+    wires: Vec<Wire>,
+    clock: Clock,
+    /// The generation of the fault table that devices and links stand by; none at first.
+    seen: AtomicU64,
+    /// When something changes by itself (Unix time in ns); `u64::MAX`: never.
+    next_change: AtomicU64,
+    // Lock: one thread reads the fault table at a time; never across an await.
+    reading: Mutex<()>,
+    /// The faults as last read.
+    faults: Mutex<Arc<Vec<ActiveFault>>>,
+    indices: Vec<DeviceIndex>,
+}
+
+/// A generation that no table has: the first look always reads.
+const UNSEEN: u64 = u64::MAX;
+
+/// The cluster's spare word that counts requests for recovery by hand.
+const RECOVERY_REQUESTS: usize = 0;
+
+/// The device's spare word that counts the requests it has answered, to whatever process.
+const SERVED: usize = 0;
+
+impl Cluster {
+    /// Opens the state directory, makes it if it is not there, and provisions it on first use.
+    ///
+    /// # Errors
+    /// A topology that is not valid; a state directory that cannot be used, belongs to other devices
+    /// or comes from a newer version. The data is left as it was.
+    pub fn open(options: OpenOptions) -> Result<Arc<Self>, ClusterError> {
+        let environment = Environment::of_process();
+        let mut located =
+            locate(options.state.as_deref(), options.topology.as_deref(), &environment)?;
+        if let Some(scale) = environment.time_scale(options.time_scale)? {
+            located.topology.time_scale = scale;
+        }
+        let cluster = Self::build(located.topology, located.state.clone(), options.clock)?;
+        if let Some(state) = &located.state {
+            leave_topology(state, &located.text)?;
+        }
+        provision::provision(&cluster)?;
+        cluster.refresh();
+        Ok(cluster)
+    }
+
+    fn build(
+        topology: Topology,
+        path: Option<PathBuf>,
+        clock: Clock,
+    ) -> Result<Arc<Self>, ClusterError> {
+        let profile = Arc::new(Profile::resolve(&topology.profile)?);
+        let personality = Arc::new(Personality::from(&*profile));
+        let spec = state_spec(&topology)?;
+        let state = match &path {
+            Some(path) => StateDir::open_or_create(path, &spec)?,
+            None => StateDir::memory(&spec)?,
+        };
+        let ledger = Ledger::open(&state);
+        let mut devices = Vec::with_capacity(topology.devices.len());
+        let mut wires = Vec::with_capacity(topology.devices.len());
+        let mut indices = Vec::with_capacity(topology.devices.len());
+        for (index, device) in topology.devices.iter().enumerate() {
+            let place = state.device(device.id.as_str()).ok_or_else(|| {
+                ClusterError::State(format!("the state directory has no device {}", device.id))
+            })?;
+            let store = DeviceStore::open(&state, place)?;
+            let page = Arc::clone(state.page());
+            indices.push(place);
+            let partitions = (0..device.partitions)
+                .map(|partition| {
+                    Partition::new(store.partition(u16::from(partition)), Arc::clone(&personality))
+                })
+                .collect();
+            let served = Box::new(move || {
+                page.device_spare(place, SERVED).fetch_add(1, Ordering::Relaxed);
+            });
+            devices.push(Device::new(device.id.to_string(), partitions, store, served));
+            wires.push(Wire { clock: clock.clone(), links: Arc::new(links(&topology, index)) });
+        }
+        Ok(Arc::new(Self {
+            topology: Arc::new(topology),
+            profile,
+            personality,
+            path,
+            state,
+            ledger,
+            devices,
+            wires,
+            clock,
+            seen: AtomicU64::new(UNSEEN),
+            next_change: AtomicU64::new(u64::MAX),
+            reading: Mutex::new(()),
+            faults: Mutex::default(),
+            indices,
+        }))
+    }
+
+    /// The topology.
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    /// The profile as partitions understand it.
+    pub fn personality(&self) -> &Arc<Personality> {
+        &self.personality
+    }
+
+    /// The state directory; `None` if everything is in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Faults, debts, views.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn page(&self) -> &SharedPage {
+        self.state.page()
+    }
+
+    /// A device by its index in the topology.
+    ///
+    /// # Panics
+    /// If there is none of that index.
+    pub fn device(&self, index: usize) -> &Arc<Device> {
+        &self.devices[index]
+    }
+
+    /// All devices, in the topology's order.
+    pub fn devices(&self) -> &[Arc<Device>] {
+        &self.devices
+    }
+
+    /// The way from this process to a device.
+    ///
+    /// # Panics
+    /// If there is no device of that index.
+    pub fn wire(&self, index: usize) -> Wire {
+        self.wires[index].clone()
+    }
+
+    /// A duration of drill time in real time: divided by the time scale.
+    pub fn scaled(&self, duration: Duration) -> Duration {
+        duration.div_f64(self.topology.time_scale)
+    }
+
+    /// Takes note of the fault table as it is now. `true`: something has changed. One atomic load if
+    /// nothing has.
+    pub fn refresh(&self) -> bool {
+        let generation = self.page().fault_generation();
+        let next_change = self.next_change.load(Ordering::Acquire);
+        if generation == self.seen.load(Ordering::Acquire)
+            && (next_change == u64::MAX || self.clock.unix_now() < next_change)
+        {
+            return false;
+        }
+        self.read_faults()
+    }
+
+    /// Reads the fault table and puts devices and links into the state it says.
+    fn read_faults(&self) -> bool {
+        let _reading = self.reading.lock();
+        let generation = self.page().fault_generation();
+        let now_ns = self.clock.unix_now();
+        let unchanged = generation == self.seen.load(Ordering::Acquire);
+        if unchanged && now_ns < self.next_change.load(Ordering::Acquire) {
+            return false;
+        }
+        if !unchanged {
+            match self.load_faults() {
+                Ok(faults) => *self.faults.lock() = Arc::new(faults),
+                Err(error) => {
+                    // The next look tries again; until then the last known faults hold.
+                    tracing::error!(%error, "the fault table cannot be read");
+                    return false;
+                }
+            }
+        }
+        let faults = Arc::clone(&*self.faults.lock());
+        let scaled = |duration| self.scaled(duration);
+        let mut effects = effects(&self.topology, &faults, now_ns, &scaled);
+        for (state, index) in effects.devices.iter_mut().zip(&self.indices) {
+            // A reset of the state ends all sessions too.
+            state.epoch += self.page().power_epoch(*index);
+        }
+        let now = self.clock.now();
+        let struck = effects.devices.iter().zip(&effects.links);
+        for ((device, wire), (state, link)) in self.devices.iter().zip(&self.wires).zip(struck) {
+            let since = now - Duration::from_nanos(now_ns.saturating_sub(link.since_ns));
+            wire.links.there.set_state(since, link.there);
+            wire.links.back.set_state(since, link.back);
+            device.set_state(*state);
+        }
+        self.next_change.store(effects.next_change_ns.unwrap_or(u64::MAX), Ordering::Release);
+        self.seen.store(generation, Ordering::Release);
+        true
+    }
+
+    /// The faults as last read, those that have ended among them.
+    pub fn fault_history(&self) -> Arc<Vec<ActiveFault>> {
+        self.refresh();
+        Arc::clone(&*self.faults.lock())
+    }
+
+    /// How often somebody has asked all clients to bring lost members back.
+    pub fn recovery_requests(&self) -> u64 {
+        self.page().cluster_spare(RECOVERY_REQUESTS).load(Ordering::Acquire)
+    }
+
+    /// Asks all clients to bring lost members back at their next call (`ha recover`).
+    pub fn request_recovery(&self) {
+        self.page().cluster_spare(RECOVERY_REQUESTS).fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many requests a device has answered, to all processes together, since the state was made.
+    ///
+    /// # Panics
+    /// If there is no device of that index.
+    pub fn served(&self, index: usize) -> u64 {
+        self.page().device_spare(self.indices[index], SERVED).load(Ordering::Relaxed)
+    }
+
+    /// A place for this process among those that use the cluster.
+    pub fn claim_process(&self) -> ProcessSlot {
+        let slot = self.state.claim_process(self.clock.unix_now());
+        slot.counter(Counter::LastSeen).store(self.clock.unix_now(), Ordering::Relaxed);
+        slot
+    }
+
+    /// The views that living processes have published, with their process IDs.
+    ///
+    /// # Errors
+    /// A state directory that cannot be read.
+    pub fn views(&self) -> Result<Vec<(u32, String)>, StateError> {
+        let views = self.state.views()?;
+        Ok(views.into_iter().map(|(process, view)| (process.pid, view)).collect())
+    }
+
+    /// Removes every object, token, fault and debt, and sets the state up anew as on first use.
+    ///
+    /// # Errors
+    /// A state that another process is setting up, or that cannot be written.
+    pub fn reset(&self) -> Result<(), ClusterError> {
+        self.state.exclusive()?.reset()?;
+        provision::provision(self)?;
+        self.refresh();
+        Ok(())
+    }
+}
+
+fn state_spec(topology: &Topology) -> Result<StateSpec, ClusterError> {
+    let ids = topology.devices.iter().map(|device| device.id.as_str());
+    let fingerprint = format!("{:016x}", topology.fingerprint_devices());
+    let most = topology.devices.iter().map(|device| device.partitions).max();
+    let by_mode = topology.state.mode.is_some_and(|mode| mode & 0o070 != 0);
+    let sharing = match &topology.state.group {
+        Some(name) => Sharing::Group { gid: Some(group_number(name)?) },
+        None if by_mode => Sharing::Group { gid: None },
+        None => Sharing::Private,
+    };
+    Ok(StateSpec {
+        partitions: u16::from(most.unwrap_or(1)),
+        sharing,
+        ..StateSpec::new(ids, fingerprint)
+    })
+}
+
+/// The number of a group of users, by name or as a number.
+fn group_number(name: &str) -> Result<u32, ClusterError> {
+    if let Ok(number) = name.parse() {
+        return Ok(number);
+    }
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.first() == Some(&name))
+        .and_then(|fields| fields.get(2)?.parse().ok())
+        .ok_or_else(|| ClusterError::State(format!("this machine has no group of users \"{name}\"")))
+}
+
+/// The links between the client's place and a device.
+fn links(topology: &Topology, index: usize) -> Duplex {
+    let device = &topology.devices[index];
+    let round_trip = topology.round_trip(topology.client, device.place);
+    let model = |way: usize| LatencyModel {
+        base: round_trip.one_way[way],
+        jitter: jitter(round_trip.jitter[way]),
+    };
+    let near = format!("client@{}", topology.client);
+    let far = device.id.as_str();
+    Duplex {
+        there: Link::new(topology.seed, &format!("{near}>{far}"), model(0)),
+        back: Link::new(topology.seed, &format!("{far}>{near}"), model(1)),
+    }
+}
+
+fn jitter(spec: JitterSpec) -> Jitter {
+    match spec {
+        JitterSpec::None => Jitter::None,
+        JitterSpec::Uniform { spread } => Jitter::Uniform { max: spread },
+        JitterSpec::Normal { sd } => Jitter::Normal { sd },
+        JitterSpec::LogNormal { p99_over_p50 } => Jitter::LogNormal { p99_over_p50 },
+    }
+}
+
+/// Leaves the topology in a state directory that has none of its own.
+fn leave_topology(state: &Path, text: &str) -> Result<(), ClusterError> {
+    let path = state.join(STATE_TOPOLOGY);
+    if path.exists() {
+        return Ok(());
+    }
+    // Written beside and moved: another process must not read half of it.
+    let partial = state.join(format!("{STATE_TOPOLOGY}.{}", std::process::id()));
+    std::fs::write(&partial, text)
+        .and_then(|()| std::fs::rename(&partial, &path))
+        .map_err(|error| ClusterError::State(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,295 @@
+//! What the fault table does to devices and links at a given time: a pure function of its rows.
+//!
+//! Rows are a durable, timestamped history. A row strikes from the time it was set until it was
+//! healed or its duration is over, whichever comes first. Of several faults on one device the one
+//! that takes away most counts; on a link they add up. The power epoch of a device is the number
+//! of losses of power in its history, so every process computes the same one.
+
+use std::time::Duration;
+
+use hsmsim_device::{Condition as DeviceCondition, State as DeviceState};
+use hsmsim_network::{Condition as LinkCondition, LinkState};
+use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
+
+/// A row of the fault table, read.
+#[derive(Clone, Debug)]
+pub struct ActiveFault {
+    /// Its number.
+    pub id: u64,
+    /// What it is.
+    pub fault: Fault,
+    /// What it comes to in this topology.
+    pub strikes: Strikes,
+    /// When it was set, in nanoseconds since 1970.
+    pub set_at_ns: u64,
+    /// When it ended or will end; `None`: when somebody heals it.
+    pub end_ns: Option<u64>,
+}
+
+/// What devices and links are to do from now on, and until when that holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Effects {
+    /// For each device of the topology.
+    pub(crate) devices: Vec<DeviceState>,
+    /// For each device, from the client to it and back.
+    pub(crate) links: Vec<LinkEffect>,
+    /// The next time at which something changes by itself.
+    pub(crate) next_change_ns: Option<u64>,
+}
+
+/// The faults of the links to a device and back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LinkEffect {
+    /// Requests.
+    pub(crate) there: LinkState,
+    /// Replies.
+    pub(crate) back: LinkState,
+    /// Since when it is so; 0 if nothing ever happened. What was under way then is concerned,
+    /// however late somebody looks.
+    pub(crate) since_ns: u64,
+}
+
+/// How a fault strikes a device.
+enum Strike {
+    /// Power is gone; then the device boots.
+    Power,
+    /// It boots at once.
+    Restart,
+    /// It takes what arrives and answers nothing.
+    Hang,
+    /// Its sessions end; what it held was erased when the fault was set.
+    Zeroize,
+}
+
+fn strike(id: &str) -> Option<Strike> {
+    Some(match id {
+        "device.power_loss" | "stamp.loss" | "region.loss" => Strike::Power,
+        "device.restart" => Strike::Restart,
+        "device.hang" => Strike::Hang,
+        "device.zeroize" => Strike::Zeroize,
+        _ => return None,
+    })
+}
+
+/// Computes the effects at `now_ns`. `boot` is the topology's boot time, and `scaled` divides a
+/// duration of drill time by the time scale.
+pub(crate) fn effects(
+    topology: &Topology,
+    faults: &[ActiveFault],
+    now_ns: u64,
+    scaled: &dyn Fn(Duration) -> Duration,
+) -> Effects {
+    let mut next = Next { now_ns, at: None };
+    let client = Endpoint { device: None, place: topology.client };
+    let mut devices = Vec::with_capacity(topology.devices.len());
+    let mut links = Vec::with_capacity(topology.devices.len());
+    for device in &topology.devices {
+        let mut state = DeviceState { condition: DeviceCondition::On, epoch: 0 };
+        let end = Endpoint { device: Some(device.id.clone()), place: device.place };
+        let healthy = LinkState::HEALTHY;
+        let mut link = LinkEffect { there: healthy, back: healthy, since_ns: 0 };
+        for fault in faults.iter().filter(|fault| fault.set_at_ns <= now_ns) {
+            if fault.strikes.devices.contains(&device.id)
+                && let Some(kind) = strike(fault.fault.spec.id)
+            {
+                let boot = fault.fault.duration_param("boot_time").unwrap_or(topology.ha.boot_time);
+                strike_device(&mut state, &kind, fault, nanos(scaled(boot)), &mut next);
+            }
+            let there = fault.strikes.covers_link(&client, &end);
+            let back = fault.strikes.covers_link(&end, &client);
+            if !there && !back {
+                continue;
+            }
+            if next.is_before(fault.end_ns) {
+                let state = link_state(&fault.fault);
+                link.since_ns = link.since_ns.max(fault.set_at_ns);
+                if there {
+                    link.there = link.there.and(state);
+                }
+                if back {
+                    link.back = link.back.and(state);
+                }
+            } else {
+                link.since_ns = link.since_ns.max(fault.end_ns.unwrap_or_default());
+            }
+        }
+        devices.push(state);
+        links.push(link);
+    }
+    Effects { devices, links, next_change_ns: next.at }
+}
+
+/// Collects the earliest time after now that was asked about.
+struct Next {
+    now_ns: u64,
+    at: Option<u64>,
+}
+
+impl Next {
+    /// Whether it is not yet `time`; `None` never comes.
+    fn is_before(&mut self, time: Option<u64>) -> bool {
+        match time {
+            None => true,
+            Some(time) if time > self.now_ns => {
+                self.at = Some(self.at.map_or(time, |at| at.min(time)));
+                true
+            }
+            Some(_) => false,
+        }
+    }
+}
+
+fn strike_device(
+    state: &mut DeviceState,
+    kind: &Strike,
+    fault: &ActiveFault,
+    boot_ns: u64,
+    next: &mut Next,
+) {
+    let booted = |end: u64| Some(end.saturating_add(boot_ns));
+    let condition = match kind {
+        Strike::Power => {
+            state.epoch += 1;
+            if next.is_before(fault.end_ns) {
+                DeviceCondition::Off
+            } else if fault.end_ns.is_some_and(|end| next.is_before(booted(end))) {
+                DeviceCondition::Refusing
+            } else {
+                DeviceCondition::On
+            }
+        }
+        Strike::Restart => {
+            state.epoch += 1;
+            if next.is_before(booted(fault.set_at_ns)) {
+                DeviceCondition::Refusing
+            } else {
+                DeviceCondition::On
+            }
+        }
+        Strike::Hang if next.is_before(fault.end_ns) => DeviceCondition::Hung,
+        Strike::Hang => DeviceCondition::On,
+        Strike::Zeroize => {
+            state.epoch += 1;
+            DeviceCondition::On
+        }
+    };
+    if severity(condition) > severity(state.condition) {
+        state.condition = condition;
+    }
+}
+
+/// How much a condition takes away.
+fn severity(condition: DeviceCondition) -> u8 {
+    match condition {
+        DeviceCondition::On => 0,
+        DeviceCondition::Hung => 1,
+        DeviceCondition::Refusing => 2,
+        DeviceCondition::Off => 3,
+    }
+}
+
+fn link_state(fault: &Fault) -> LinkState {
+    match fault.spec.id {
+        "link.cut" => LinkState::in_condition(LinkCondition::Cut),
+        "link.blackhole" | "region.isolate" => LinkState::in_condition(LinkCondition::Blackhole),
+        "link.hold" => LinkState::in_condition(LinkCondition::Held),
+        "link.delay" => LinkState {
+            extra_delay: fault.duration_param("extra").unwrap_or_default(),
+            extra_spread: fault.duration_param("spread").unwrap_or_default(),
+            ..LinkState::HEALTHY
+        },
+        _ => LinkState::HEALTHY,
+    }
+}
+
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn fault(text: &str, set_at: u64, end: Option<u64>) -> ActiveFault {
+        let topology = Topology::shipped("ha-dr").unwrap();
+        let fault: Fault = text.parse().unwrap();
+        let strikes = fault.strikes(&topology, |_| 0).unwrap();
+        let second = |at: u64| at * SECOND;
+        ActiveFault { id: 1, fault, strikes, set_at_ns: second(set_at), end_ns: end.map(second) }
+    }
+
+    fn at(now: u64, faults: &[ActiveFault]) -> Effects {
+        let topology = Topology::shipped("ha-dr").unwrap();
+        effects(&topology, faults, now * SECOND, &|duration| duration)
+    }
+
+    /// Conditions of all four devices in one word: `-` on, `o` off, `h` hung, `r` refusing.
+    fn conditions(effects: &Effects) -> String {
+        effects
+            .devices
+            .iter()
+            .map(|state| match state.condition {
+                DeviceCondition::On => '-',
+                DeviceCondition::Off => 'o',
+                DeviceCondition::Hung => 'h',
+                DeviceCondition::Refusing => 'r',
+            })
+            .collect()
+    }
+
+    #[test]
+    fn power_is_lost_then_the_device_boots_then_it_serves_in_a_new_epoch() {
+        let faults = [fault("device.power_loss hsm-eus-1 boot_time=30s", 100, Some(200))];
+        for (now, expected, next) in [
+            (99, "----", None),
+            (100, "o---", Some(200)),
+            (199, "o---", Some(200)),
+            (200, "r---", Some(230)),
+            (230, "----", None),
+        ] {
+            let effects = at(now, &faults);
+            assert_eq!(conditions(&effects), expected, "at {now}");
+            assert_eq!(effects.next_change_ns, next.map(|at: u64| at * SECOND), "at {now}");
+            assert_eq!(effects.devices[0].epoch, u64::from(now >= 100), "at {now}");
+        }
+    }
+
+    #[test]
+    fn a_fault_without_end_lasts() {
+        let faults = [fault("device.hang hsm-eus-2", 0, None)];
+        assert_eq!(conditions(&at(1_000_000, &faults)), "-h--");
+        assert_eq!(at(5, &faults).next_change_ns, None);
+    }
+
+    #[test]
+    fn a_region_loses_all_its_devices_and_no_other() {
+        assert_eq!(conditions(&at(1, &[fault("region.loss eastus", 0, None)])), "oo--");
+    }
+
+    #[test]
+    fn the_worse_of_two_faults_counts() {
+        let faults =
+            [fault("device.hang hsm-eus-1", 0, None), fault("device.restart hsm-eus-1", 0, None)];
+        assert_eq!(conditions(&at(1, &faults)), "r---");
+    }
+
+    #[test]
+    fn a_link_fault_leaves_the_device_alone() {
+        let effects = at(1, &[fault("link.cut client:hsm-eus-1", 0, None)]);
+        assert_eq!(conditions(&effects), "----");
+        assert_eq!(effects.links[0].there.condition, LinkCondition::Cut);
+        assert_eq!(effects.links[0].back.condition, LinkCondition::Cut);
+        let healthy = LinkState::HEALTHY;
+        assert_eq!(effects.links[1], LinkEffect { there: healthy, back: healthy, since_ns: 0 });
+    }
+
+    #[test]
+    fn a_healed_link_is_healthy() {
+        let effects = at(9, &[fault("link.blackhole client:hsm-eus-1", 0, Some(9))]);
+        let healthy = LinkState::HEALTHY;
+        let since_ns = 9 * SECOND;
+        assert_eq!(effects.links[0], LinkEffect { there: healthy, back: healthy, since_ns });
+    }
+}

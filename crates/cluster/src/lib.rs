@@ -1,0 +1,23 @@
+//! A cluster as one process sees it: devices and links built from a topology over the shared state,
+//! and the fault table that acts on them.
+//!
+//! Nothing here knows groups' clients, failover or PKCS#11 functions. Whoever calls a device calls
+//! [`Cluster::refresh`] first, which costs an atomic load as long as no fault has changed.
+
+#![forbid(unsafe_code)]
+
+mod cluster;
+mod effects;
+mod error;
+mod faults;
+mod hsm_so;
+mod locate;
+mod provision;
+mod truth;
+
+pub use cluster::{Cluster, OpenOptions};
+pub use effects::ActiveFault;
+pub use error::ClusterError;
+pub use locate::{CONFIG_VARIABLE, STATE_TOPOLOGY, STATE_VARIABLE, TIME_SCALE_VARIABLE};
+pub use provision::new_domain;
+pub use truth::{DeviceTruth, PartitionTruth};

@@ -1,0 +1,81 @@
+//! One appliance: its partitions, its power, and the sessions that reach it over a trust link.
+//!
+//! A session is a channel (tokio mpsc) into a task that owns the partition's session; there is no
+//! lock between calls. The task is polled by whoever waits for its answer, so a device that nobody
+//! calls costs nothing and nothing here may depend on being polled on: whether a request takes
+//! effect is decided by the state of link and device when it arrives.
+
+#![forbid(unsafe_code)]
+
+mod condition;
+mod session;
+mod trust;
+
+use std::sync::Arc;
+
+use hsmsim_partition::Partition;
+use hsmsim_store::DeviceStore;
+
+pub use condition::{Condition, State};
+pub use session::{Envelope, SessionChannel};
+pub use trust::{LinkRefused, TrustLink, Wire};
+
+use condition::Switch;
+
+/// One simulated appliance, as this process sees it.
+pub struct Device {
+    id: String,
+    partitions: Vec<Arc<Partition>>,
+    store: Arc<DeviceStore>,
+    switch: Switch,
+    served: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Device {
+    /// An appliance over its store. It is on until somebody says otherwise. `served` is called for
+    /// each request that it has answered.
+    pub fn new(
+        id: String,
+        partitions: Vec<Arc<Partition>>,
+        store: Arc<DeviceStore>,
+        served: Box<dyn Fn() + Send + Sync>,
+    ) -> Arc<Self> {
+        Arc::new(Self { id, partitions, store, switch: Switch::new(), served })
+    }
+
+    /// The name in the topology, such as `hsm-eus-1`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The partitions, in order.
+    pub fn partitions(&self) -> &[Arc<Partition>] {
+        &self.partitions
+    }
+
+    /// The durable objects and token records.
+    pub fn store(&self) -> &Arc<DeviceStore> {
+        &self.store
+    }
+
+    /// Counts a request as answered.
+    pub(crate) fn count_served(&self) {
+        (self.served)();
+    }
+
+    /// What the appliance is doing now.
+    pub fn state(&self) -> State {
+        self.switch.state()
+    }
+
+    /// Puts the appliance into another state and wakes whoever waits for it. A new power epoch
+    /// takes away what does not survive a loss of power: logins, unsealed keys, session objects.
+    pub fn set_state(&self, state: State) {
+        let before = self.switch.set(state);
+        if before.epoch != state.epoch {
+            for partition in &self.partitions {
+                partition.power_lost();
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A session's far end: the task behind the channel.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use hsmsim_network::Flow;
+use hsmsim_partition::{
+    Session,
+    api::{Reply, Request},
+};
+use hsmsim_types::Result;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Device,
+    trust::{Uncut, Wire},
+};
+
+/// A request on its way to a session, with the place where the reply is wanted. A reply place that
+/// is dropped says that the connection was refused or reset; one that is kept says nothing.
+pub struct Envelope {
+    /// What is asked.
+    pub request: Request,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Reply>>,
+}
+
+/// A session as its client gets it.
+pub struct SessionChannel {
+    /// Requests go in here.
+    pub requests: mpsc::UnboundedSender<Envelope>,
+    /// The far end. It does nothing unless polled: whoever waits for a reply polls it.
+    pub task: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Starts the far end of a session.
+pub(crate) fn serve(
+    device: Arc<Device>,
+    session: Session,
+    wire: Wire,
+    epoch: u64,
+    begin: Uncut,
+) -> SessionChannel {
+    // Unbounded, and yet at most one message is ever in it: the client waits for each reply.
+    let (requests, inbox) = mpsc::unbounded_channel();
+    SessionChannel { requests, task: Box::pin(run(device, session, inbox, wire, epoch, begin)) }
+}
+
+/// Answers one request after the other until the channel closes, the link breaks, or the device's
+/// power epoch is over.
+async fn run(
+    device: Arc<Device>,
+    mut session: Session,
+    mut inbox: mpsc::UnboundedReceiver<Envelope>,
+    wire: Wire,
+    epoch: u64,
+    begin: Uncut,
+) {
+    let (mut there, mut back) = (Flow::new(), Flow::new());
+    while let Some(Envelope { request, reply }) = inbox.recv().await {
+        if wire.is_cut_since(begin) || wire.there(&mut there).await.is_err() {
+            return;
+        }
+        if device.admit(Some(epoch), &wire, begin).await.is_err() {
+            return;
+        }
+        let answer = session.handle(request, Duration::from_nanos(wire.clock.unix_now()));
+        // A device that lost power while it computed answers no more.
+        if device.admit(Some(epoch), &wire, begin).await.is_err() {
+            return;
+        }
+        device.count_served();
+        if wire.back(&mut back).await.is_err() {
+            return;
+        }
+        // A caller that has given up is not waiting.
+        let _ = reply.send(answer);
+    }
+}
