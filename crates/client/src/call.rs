@@ -1,0 +1,322 @@
+//! The way of a request to a member and back: connecting, sessions on members, logins, time-outs,
+//! and what is done when a member is lost.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
+
+use hsmsim_network::Clock;
+use hsmsim_partition::api::{OpenSession, Reply, Request, SessionTag};
+use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
+
+use crate::{
+    Client,
+    group::Group,
+    member::Loss,
+    session::{Checkout, SessionSlot, Sub},
+    transport::{CallError, MemberSession},
+};
+
+/// Why a request gave no reply.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The member was lost and has been given up.
+    Lost,
+    /// The member answered with an error.
+    Member(Error),
+}
+
+/// Waits for `future` at most `limit`; the clock is looked at only if the future has to wait.
+pub(crate) async fn within<F: Future>(
+    clock: &Clock,
+    limit: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut sleep = None;
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let sleep = sleep.get_or_insert_with(|| clock.sleep(limit));
+        std::pin::Pin::new(sleep).poll(cx).map(|()| None)
+    })
+    .await
+}
+
+impl Client {
+    /// Gives a member up: what every later call sees until it is recovered.
+    pub(crate) fn lose(&self, group: &Group, index: usize, why: Loss) {
+        let member = &group.members[index];
+        if !member.lost(why, self.clock().now(), self.timers.recovery_interval) {
+            return;
+        }
+        tracing::warn!(group = %group.label, member = %member.device, why = why.as_str(), "member lost");
+        self.event("member_lost", group, Some(member), why.as_str());
+        if group.all_lost() {
+            group.total_losses.fetch_add(1, Ordering::AcqRel);
+            tracing::error!(group = %group.label, "every member is lost");
+            self.event("group_lost", group, None, "");
+        }
+        group.forget_checks();
+        self.publish_view();
+        self.wake_recovery();
+    }
+
+    /// Connects a member if it is not; gives the number of its connection.
+    pub(crate) async fn connected(
+        &self,
+        group: &Group,
+        index: usize,
+    ) -> std::result::Result<u64, Failure> {
+        let member = &group.members[index];
+        if let Some(connection) = member.connection() {
+            if !connection.is_broken() {
+                return Ok(member.generation());
+            }
+            self.lose(group, index, Loss::Refused);
+            return Err(Failure::Lost);
+        }
+        if member.is_down() {
+            return Err(Failure::Lost);
+        }
+        let connect = self.transport.connect(member.address);
+        match within(self.clock(), self.timers.connect, connect).await {
+            Some(Ok(connection)) => {
+                // Two threads may connect at the same time: the second connection replaces the
+                // first, whose sessions reconnect at their next use.
+                if member.connection().is_none() {
+                    member.joined(connection);
+                    self.publish_view();
+                }
+                Ok(member.generation())
+            }
+            Some(Err(_)) => {
+                self.lose(group, index, Loss::Refused);
+                Err(Failure::Lost)
+            }
+            None => {
+                self.lose(group, index, Loss::Silent);
+                Err(Failure::Lost)
+            }
+        }
+    }
+
+    /// A session on a member, outside of any virtual session, for `tag`.
+    pub(crate) async fn open_on_member(
+        &self,
+        group: &Group,
+        index: usize,
+        tag: SessionTag,
+        read_write: bool,
+    ) -> std::result::Result<Sub, Failure> {
+        let member_generation = self.connected(group, index).await?;
+        let Some(connection) = group.members[index].connection() else {
+            return Err(Failure::Lost);
+        };
+        let open = connection.open(OpenSession { app: self.app, tag, read_write });
+        match within(self.clock(), self.timers.receive, open).await {
+            Some(Ok(Ok(session))) => Ok(Sub { session, member_generation }),
+            Some(Ok(Err(error))) => Err(Failure::Member(error)),
+            Some(Err(_)) => {
+                self.lose(group, index, Loss::Refused);
+                Err(Failure::Lost)
+            }
+            None => {
+                self.lose(group, index, Loss::Silent);
+                Err(Failure::Lost)
+            }
+        }
+    }
+
+    /// Sends one request over a member's session and waits for the reply.
+    pub(crate) async fn ask(
+        &self,
+        group: &Group,
+        index: usize,
+        session: &mut MemberSession,
+        request: Request,
+    ) -> std::result::Result<Reply, Failure> {
+        let member = &group.members[index];
+        let _in_flight = InFlight::begin(&member.in_flight);
+        let answer = within(self.clock(), self.timers.receive, session.call(request)).await;
+        match answer {
+            Some(Ok(reply)) => {
+                member.served.fetch_add(1, Ordering::Relaxed);
+                Ok(reply)
+            }
+            Some(Err(CallError::Member(error))) => {
+                member.served.fetch_add(1, Ordering::Relaxed);
+                Err(Failure::Member(error))
+            }
+            Some(Err(CallError::Refused)) => {
+                self.lose(group, index, Loss::Refused);
+                Err(Failure::Lost)
+            }
+            None => {
+                self.lose(group, index, Loss::Silent);
+                Err(Failure::Lost)
+            }
+        }
+    }
+
+    /// Logs the application in on a member if the slot is logged in and the member is not yet.
+    pub(crate) async fn logged_in(
+        &self,
+        group: &Group,
+        index: usize,
+        session: &mut MemberSession,
+    ) -> std::result::Result<(), Failure> {
+        let member = &group.members[index];
+        let generation = group.login_generation();
+        if member.logged_in.load(Ordering::Acquire) == generation || generation % 2 == 0 {
+            return Ok(());
+        }
+        let Some(login) = group.login() else { return Ok(()) };
+        let request = Request::Login { user: UserType::Role(login.role), pin: login.pin };
+        match self.ask(group, index, session, request).await {
+            Ok(_) => {}
+            Err(Failure::Member(error)) if error.rv() == CKR_USER_ALREADY_LOGGED_IN => {}
+            Err(Failure::Member(error)) => {
+                // The others took this PIN. Using the member without login would fail in ways that
+                // look like missing keys; asking again would count against its limit.
+                tracing::error!(group = %group.label, member = %member.device, %error, "login refused");
+                self.lose(group, index, Loss::LoginRefused);
+                return Err(Failure::Lost);
+            }
+            Err(lost) => return Err(lost),
+        }
+        member.logged_in.store(generation, Ordering::Release);
+        Ok(())
+    }
+
+    /// Fills the virtual session's place for a session on a member, if it is empty or of an older
+    /// connection, and logs in there if the slot is logged in.
+    pub(crate) async fn prepare(
+        &self,
+        slot: &SessionSlot,
+        index: usize,
+        place: &mut Option<Sub>,
+    ) -> std::result::Result<(), Failure> {
+        let group = &slot.group;
+        let member = &group.members[index];
+        if member.is_down() {
+            *place = None;
+            return Err(Failure::Lost);
+        }
+        if place.as_ref().is_none_or(|sub| sub.member_generation != member.generation()) {
+            *place = None;
+            let tag = SessionTag(slot.handle.0);
+            *place = Some(self.open_on_member(group, index, tag, slot.read_write).await?);
+        }
+        match place {
+            Some(sub) => self.logged_in(group, index, &mut sub.session).await,
+            None => Err(Failure::Lost),
+        }
+    }
+
+    /// Sends a request to a certain member through the virtual session.
+    pub(crate) async fn call_member(
+        &self,
+        session: &mut Checkout,
+        index: usize,
+        request: Request,
+    ) -> std::result::Result<Reply, Failure> {
+        let slot = Arc::clone(&session.slot);
+        self.prepare(&slot, index, &mut session.subs[index]).await?;
+        let Some(sub) = &mut session.subs[index] else { return Err(Failure::Lost) };
+        let answer = self.ask(&slot.group, index, &mut sub.session, request).await;
+        match &answer {
+            Err(Failure::Lost) => session.subs[index] = None,
+            Err(Failure::Member(error)) => slot.device_error.store(error.rv(), Ordering::Relaxed),
+            Ok(_) => {}
+        }
+        answer
+    }
+
+    /// Sends a request to the primary; if that is lost on the way, to the next, and so on (Luna
+    /// guide, "Failover": key management and single-part commands restart by themselves).
+    pub(crate) async fn call_primary(
+        &self,
+        session: &mut Checkout,
+        request: impl Fn() -> Request,
+    ) -> Result<(usize, Reply)> {
+        self.call_chosen(session, Group::primary, request).await
+    }
+
+    /// Sends a request to the member that `choose` names; if that is lost on the way, to the one
+    /// it names then.
+    pub(crate) async fn call_chosen(
+        &self,
+        session: &mut Checkout,
+        choose: impl Fn(&Group) -> Option<usize>,
+        request: impl Fn() -> Request,
+    ) -> Result<(usize, Reply)> {
+        self.before_call(&session.slot.group).await;
+        self.alive(&session.slot)?;
+        loop {
+            let group = session.group();
+            let Some(index) = choose(group) else {
+                return fail(CKR_DEVICE_ERROR, "every member of the slot is lost");
+            };
+            match self.call_member(session, index, request()).await {
+                Ok(reply) => return Ok((index, reply)),
+                Err(Failure::Member(error)) => return Err(error),
+                Err(Failure::Lost) => self.moved_on(session.group(), index)?,
+            }
+        }
+    }
+
+    /// After a member was lost under a call: whether the call may go on elsewhere.
+    pub(crate) fn moved_on(&self, group: &Group, index: usize) -> Result<()> {
+        if self.is_shut_down() {
+            return fail(CKR_CRYPTOKI_NOT_INITIALIZED, "the library was finalised during the call");
+        }
+        if !self.retry && group.ha {
+            return fail(CKR_DEVICE_ERROR, "member lost; this library does not repeat calls");
+        }
+        if group.primary().is_some() {
+            group.failovers.fetch_add(1, Ordering::Relaxed);
+            self.process.count_failover();
+            self.event("failover", group, group.members.get(index), "");
+        }
+        Ok(())
+    }
+
+    /// Whether the session still stands: a session from before the loss of all members does not,
+    /// unless recovery restores sessions (Luna guide, "Recovery": activeEnhanced).
+    pub(crate) fn alive(&self, slot: &SessionSlot) -> Result<()> {
+        let group = &slot.group;
+        let lost_since = group.total_losses.load(Ordering::Acquire) != slot.born;
+        if !lost_since {
+            return Ok(());
+        }
+        if group.all_lost() {
+            return fail(CKR_DEVICE_ERROR, "every member of the slot is lost");
+        }
+        if group.ha && self.restores_sessions {
+            return Ok(());
+        }
+        fail(CKR_SESSION_HANDLE_INVALID, "the session ended when every member was lost")
+    }
+}
+
+/// Counts a request as under way, also if its caller goes away.
+pub(crate) struct InFlight<'a>(&'a std::sync::atomic::AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    pub(crate) fn begin(counter: &'a std::sync::atomic::AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,250 @@
+//! One `C_Initialize`: what the library knows until `C_Finalize`.
+
+use std::{
+    collections::HashMap,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use hsmsim_cluster::{Cluster, ClusterError, OpenOptions};
+use hsmsim_network::{Clock, drive};
+use hsmsim_partition::{Personality, api::AppId};
+use hsmsim_sim_config::{DeletePolicy, OwedCopies, Profile, RecoveryAttempts, RecoveryMode};
+use hsmsim_types::{Error, Result, SessionHandle, SlotId, ck::*, error::fail};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    InitOptions,
+    debts::Debts,
+    group::Group,
+    handles::Handles,
+    in_process::InProcess,
+    process::Process,
+    record::Recorder,
+    recover::Recovery,
+    session::{Checkout, SessionSlot},
+    slots,
+    transport::Transport,
+};
+
+/// HA timers in real time: the topology's, divided by its `time_scale`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timers {
+    pub(crate) receive: Duration,
+    pub(crate) connect: Duration,
+    pub(crate) recovery_interval: Duration,
+    pub(crate) recovery_attempts: RecoveryAttempts,
+    pub(crate) recovery_mode: RecoveryMode,
+}
+
+/// One `C_Initialize`: everything the library knows until `C_Finalize`.
+///
+/// The functions that reach members are async and run on the calling thread by [`Client::run`].
+pub struct Client {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) app: AppId,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) personality: Arc<Personality>,
+    pub(crate) timers: Timers,
+    /// Whether one-part calls are repeated on another member (`retry`).
+    pub(crate) retry: bool,
+    pub(crate) restores_sessions: bool,
+    pub(crate) clones_session_objects: bool,
+    pub(crate) replays_deletions: bool,
+    pub(crate) groups: Vec<Arc<Group>>,
+    pub(crate) handles: Handles,
+    // Lock: look-ups and changes of the table only, never across an await.
+    sessions: RwLock<HashMap<u64, Arc<SessionSlot>>>,
+    last_session: AtomicU64,
+    pub(crate) debts: Debts,
+    pub(crate) process: Process,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) recovery: Recovery,
+    shut_down: AtomicBool,
+    pub(crate) background: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Client {
+    /// Opens the cluster that options and environment name, and lists its slots. Nothing is
+    /// connected yet: members are, when they are first needed.
+    ///
+    /// # Errors
+    /// CKR_GENERAL_ERROR for a damaged topology or an unusable state directory, CKR_DEVICE_ERROR for
+    /// one that belongs to other devices; the log says which and what to do.
+    pub fn initialize(options: InitOptions) -> Result<Arc<Self>> {
+        let no_threads = options.no_threads;
+        let open = OpenOptions {
+            state: options.state,
+            topology: options.topology,
+            ..OpenOptions::default()
+        };
+        let cluster = Cluster::open(open).map_err(|error| refused(&error))?;
+        let client = Self::over(cluster)?;
+        if !no_threads {
+            client.allow_background();
+        }
+        Ok(client)
+    }
+
+    /// A client of an open cluster. It makes no thread of its own accord.
+    ///
+    /// # Errors
+    /// CKR_GENERAL_ERROR if the environment asks for a record that cannot be written.
+    pub fn over(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
+        let topology = cluster.topology();
+        let ha = &topology.ha;
+        let timers = Timers {
+            receive: cluster.scaled(ha.receive_timeout),
+            connect: cluster.scaled(ha.connect_timeout),
+            recovery_interval: cluster.scaled(ha.recovery_interval),
+            recovery_attempts: ha.recovery_attempts,
+            recovery_mode: ha.recovery_mode,
+        };
+        let process = Process::claim(&cluster);
+        let app = AppId(process.app_id());
+        let debts = Debts::new(Arc::clone(&cluster), ha.owed_copies == OwedCopies::Durable);
+        let groups = slots::build(&cluster);
+        let recorder = Recorder::from_environment()?;
+        Ok(Arc::new(Self {
+            transport: Arc::new(InProcess::new(Arc::clone(&cluster), app)),
+            app,
+            profile: Arc::clone(cluster.profile()),
+            personality: Arc::clone(cluster.personality()),
+            timers,
+            retry: ha.retry,
+            restores_sessions: ha.recovery_mode == RecoveryMode::ActiveEnhanced,
+            clones_session_objects: ha.session_object_replication,
+            replays_deletions: ha.deletes == DeletePolicy::Replay,
+            groups,
+            handles: Handles::default(),
+            sessions: RwLock::default(),
+            last_session: AtomicU64::new(0),
+            debts,
+            process,
+            recorder,
+            recovery: Recovery::new(&cluster),
+            shut_down: AtomicBool::new(false),
+            background: Mutex::new(None),
+            cluster,
+        }))
+    }
+
+    /// The cluster behind this client.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.cluster.clock()
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.shut_down.load(Ordering::Acquire)
+    }
+
+    /// Runs one of this client's async functions on the calling thread, which waits precisely and
+    /// looks at the cluster's faults meanwhile.
+    ///
+    /// # Errors
+    /// What the function gives; CKR_CRYPTOKI_NOT_INITIALIZED if the client is shut down meanwhile.
+    pub fn run<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut call = pin!(call);
+        let until_shut_down = poll_fn(|cx| match call.as_mut().poll(cx) {
+            Poll::Pending if self.is_shut_down() => {
+                Poll::Ready(fail(CKR_CRYPTOKI_NOT_INITIALIZED, "the library was finalised meanwhile"))
+            }
+            other => other,
+        });
+        let tick = || self.cluster.refresh() || self.is_shut_down();
+        drive(self.clock(), &tick, until_shut_down)
+    }
+
+    /// Ends background work and wakes every waiting call; calls in flight return soon after.
+    pub fn shut_down(&self) {
+        self.shut_down.store(true, Ordering::Release);
+        self.wake_recovery();
+        let background = self.background.lock().take();
+        if let Some(thread) = background {
+            // A panic of that thread was logged when it happened.
+            let _ = thread.join();
+        }
+        self.sessions.write().clear();
+        self.process.withdraw();
+    }
+
+    /// What every call on a slot begins with: the faults as they are now, and recovery where it is
+    /// done inside calls.
+    pub(crate) async fn before_call(&self, group: &Group) {
+        self.cluster.refresh();
+        self.recover_in_call(group).await;
+    }
+
+    /// The slot's group.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub(crate) fn group(&self, slot: SlotId) -> Result<Arc<Group>> {
+        self.groups
+            .iter()
+            .find(|group| group.slot == slot)
+            .cloned()
+            .ok_or_else(|| Error::new(CKR_SLOT_ID_INVALID, format!("there is no slot {}", slot.0)))
+    }
+
+    /// Takes a session's state for one call.
+    ///
+    /// # Errors
+    /// CKR_SESSION_HANDLE_INVALID; CKR_OPERATION_ACTIVE if another thread's call has it.
+    pub(crate) fn checkout(&self, session: SessionHandle) -> Result<Checkout> {
+        Checkout::new(self.session(session)?)
+    }
+
+    pub(crate) fn session(&self, session: SessionHandle) -> Result<Arc<SessionSlot>> {
+        self.sessions.read().get(&session.0).cloned().ok_or_else(|| {
+            Error::new(CKR_SESSION_HANDLE_INVALID, format!("no session has handle {}", session.0))
+        })
+    }
+
+    pub(crate) fn add_session(&self, group: &Arc<Group>, read_write: bool) -> Arc<SessionSlot> {
+        let handle = SessionHandle(self.last_session.fetch_add(1, Ordering::Relaxed) + 1);
+        let slot = Arc::new(SessionSlot::new(handle, Arc::clone(group), read_write));
+        group.sessions.fetch_add(1, Ordering::AcqRel);
+        if read_write {
+            group.rw_sessions.fetch_add(1, Ordering::AcqRel);
+        }
+        self.sessions.write().insert(handle.0, Arc::clone(&slot));
+        slot
+    }
+
+    /// Takes a session out of the table; `false` if it was not there any more.
+    pub(crate) fn remove_session(&self, slot: &SessionSlot) -> bool {
+        if self.sessions.write().remove(&slot.handle.0).is_none() {
+            return false;
+        }
+        slot.group.sessions.fetch_sub(1, Ordering::AcqRel);
+        if slot.read_write {
+            slot.group.rw_sessions.fetch_sub(1, Ordering::AcqRel);
+        }
+        true
+    }
+
+    pub(crate) fn sessions_of(&self, group: &Group) -> Vec<Arc<SessionSlot>> {
+        let sessions = self.sessions.read();
+        let mut all: Vec<_> =
+            sessions.values().filter(|slot| slot.group.index == group.index).cloned().collect();
+        all.sort_by_key(|slot| slot.handle);
+        all
+    }
+}
+
+fn refused(error: &ClusterError) -> Error {
+    let rv = if error.is_device_error() { CKR_DEVICE_ERROR } else { CKR_GENERAL_ERROR };
+    Error::new(rv, error.to_string())
+}

@@ -1,0 +1,183 @@
+//! A slot: an HA group of members, or one partition by itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+
+use hsmsim_partition::api::{Checked, OperationKind};
+use hsmsim_types::{Mechanism, ObjectId, Params, Pin, Role, SlotId};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{choose, member::Member};
+
+/// Who is logged in on a slot. The PIN is kept, wiped on logout, because the library logs in to a
+/// member whenever it first needs it, and again after a failover.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) role: Role,
+    pub(crate) pin: Pin,
+}
+
+/// A slot that the application sees.
+pub(crate) struct Group {
+    /// Its number.
+    pub(crate) slot: SlotId,
+    /// Its index in the library's list.
+    pub(crate) index: usize,
+    /// The label in the topology, which names it on the command line.
+    pub(crate) label: String,
+    /// Whether it is an HA group: more than one member.
+    pub(crate) ha: bool,
+    /// Serial number of the group (of the partition if there is one only).
+    pub(crate) serial: String,
+    /// Its members; the order decides who is first.
+    pub(crate) members: Vec<Member>,
+    // Locks: short, never across an await.
+    login: Mutex<Option<Login>>,
+    /// Counts logins and logouts; odd while somebody is logged in.
+    login_generation: AtomicU64,
+    /// Counts losses of all members at once.
+    pub(crate) total_losses: AtomicU64,
+    /// Counts calls that moved to another member.
+    pub(crate) failovers: AtomicU64,
+    /// Open sessions of this library, and those of them that are read-write.
+    pub(crate) sessions: AtomicU64,
+    pub(crate) rw_sessions: AtomicU64,
+    checks: RwLock<Checks>,
+}
+
+/// Inits that were checked on the primary and need not be again.
+#[derive(Default)]
+struct Checks {
+    generation: Option<u64>,
+    known: HashMap<CheckKey, Checked>,
+}
+
+/// What a check depends on: not the contents of an IV, which differ at every call, but its length.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct CheckKey {
+    kind: OperationKind,
+    key: Option<ObjectId>,
+    mechanism: u64,
+    shape: Params,
+}
+
+impl CheckKey {
+    pub(crate) fn new(kind: OperationKind, key: Option<ObjectId>, mechanism: &Mechanism) -> Self {
+        let shape = match &mechanism.params {
+            Params::Bytes(bytes) => Params::Length(bytes.len() as u64),
+            Params::Gcm { iv, iv_bits, aad, tag_bits } => Params::Gcm {
+                iv: vec![0; iv.len().min(64)],
+                iv_bits: *iv_bits,
+                aad: vec![0; aad.len().min(1)],
+                tag_bits: *tag_bits,
+            },
+            Params::Ctr { counter_bits, .. } => {
+                Params::Ctr { counter_bits: *counter_bits, block: [0; 16] }
+            }
+            other => other.clone(),
+        };
+        Self { kind, key, mechanism: mechanism.kind, shape }
+    }
+}
+
+/// A bound on remembered checks; beyond it all are forgotten.
+const MAX_CHECKS: usize = 4096;
+
+impl Group {
+    pub(crate) fn new(
+        slot: SlotId,
+        index: usize,
+        label: String,
+        ha: bool,
+        serial: String,
+        members: Vec<Member>,
+    ) -> Self {
+        Self {
+            slot,
+            index,
+            label,
+            ha,
+            serial,
+            members,
+            login: Mutex::new(None),
+            login_generation: AtomicU64::new(0),
+            total_losses: AtomicU64::new(0),
+            failovers: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
+            rw_sessions: AtomicU64::new(0),
+            checks: RwLock::default(),
+        }
+    }
+
+    /// The first member that is there.
+    pub(crate) fn primary(&self) -> Option<usize> {
+        choose::primary(self.members.iter().map(Member::candidate))
+    }
+
+    /// The member for a one-part operation.
+    pub(crate) fn one_part(&self) -> Option<usize> {
+        choose::one_part(self.members.iter().map(Member::candidate))
+    }
+
+    /// Who is logged in.
+    pub(crate) fn login(&self) -> Option<Login> {
+        self.login.lock().clone()
+    }
+
+    pub(crate) fn role(&self) -> Option<Role> {
+        self.login.lock().as_ref().map(|login| login.role)
+    }
+
+    /// Changes who is logged in; gives the login's generation.
+    pub(crate) fn set_login(&self, login: Option<Login>) -> u64 {
+        let mut current = self.login.lock();
+        let logged_in = login.is_some();
+        *current = login;
+        let mut generation = self.login_generation.load(Ordering::Acquire) + 1;
+        if (generation % 2 == 1) != logged_in {
+            generation += 1;
+        }
+        self.login_generation.store(generation, Ordering::Release);
+        generation
+    }
+
+    /// The PIN that will be used from now on, after a change of PIN.
+    pub(crate) fn replace_pin(&self, pin: Pin) {
+        if let Some(login) = &mut *self.login.lock() {
+            login.pin = pin;
+        }
+    }
+
+    /// The generation of the login that holds; even if nobody is logged in.
+    pub(crate) fn login_generation(&self) -> u64 {
+        self.login_generation.load(Ordering::Acquire)
+    }
+
+    /// What a check gave, if it still holds at this generation of the primary's objects.
+    pub(crate) fn checked(&self, key: &CheckKey, generation: Option<u64>) -> Option<Checked> {
+        let checks = self.checks.read();
+        (checks.generation == generation && generation.is_some())
+            .then(|| checks.known.get(key).cloned())
+            .flatten()
+    }
+
+    /// Remembers a check.
+    pub(crate) fn remember_check(&self, key: CheckKey, generation: Option<u64>, checked: Checked) {
+        let mut checks = self.checks.write();
+        if checks.generation != generation || checks.known.len() >= MAX_CHECKS {
+            checks.known.clear();
+            checks.generation = generation;
+        }
+        checks.known.insert(key, checked);
+    }
+
+    /// Forgets all checks: somebody logged in or out, or the primary changed.
+    pub(crate) fn forget_checks(&self) {
+        self.checks.write().known.clear();
+    }
+
+    /// Whether every member has been given up.
+    pub(crate) fn all_lost(&self) -> bool {
+        self.members.iter().all(Member::is_down)
+    }
+}

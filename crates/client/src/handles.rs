@@ -1,0 +1,88 @@
+//! Virtual object handles: what the application holds stays while members come and go.
+//!
+//! One table a library, shared by all slots and sessions: an object has the same handle in every
+//! session, as applications that cache handles expect.
+
+use std::collections::HashMap;
+
+use hsmsim_types::{ObjectHandle, ObjectId};
+use parking_lot::RwLock;
+
+/// Both directions of the mapping.
+#[derive(Default)]
+struct Tables {
+    by_handle: HashMap<u64, Entry>,
+    by_object: HashMap<(usize, ObjectId), u64>,
+    last: u64,
+}
+
+/// What a handle stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Index of the slot's group: a handle of another slot is no handle here.
+    pub(crate) group: usize,
+    /// The object.
+    pub(crate) object: ObjectId,
+}
+
+/// The table of handles. Its lock is held for a look-up only, never across an await.
+#[derive(Default)]
+pub(crate) struct Handles(RwLock<Tables>);
+
+impl Handles {
+    /// The object's handle, the same each time. Handles start at 1 and are not used twice.
+    pub(crate) fn handle(&self, group: usize, object: ObjectId) -> ObjectHandle {
+        if let Some(&handle) = self.0.read().by_object.get(&(group, object)) {
+            return ObjectHandle(handle);
+        }
+        let mut tables = self.0.write();
+        if let Some(&handle) = tables.by_object.get(&(group, object)) {
+            return ObjectHandle(handle);
+        }
+        tables.last += 1;
+        let handle = tables.last;
+        tables.by_handle.insert(handle, Entry { group, object });
+        tables.by_object.insert((group, object), handle);
+        ObjectHandle(handle)
+    }
+
+    /// What the handle stands for in this group.
+    pub(crate) fn object(&self, group: usize, handle: ObjectHandle) -> Option<ObjectId> {
+        let entry = *self.0.read().by_handle.get(&handle.0)?;
+        (entry.group == group).then_some(entry.object)
+    }
+
+    /// Forgets objects that are gone; their handles are never handed out again.
+    pub(crate) fn forget(&self, group: usize, objects: impl IntoIterator<Item = ObjectId>) {
+        let mut tables = self.0.write();
+        for object in objects {
+            if let Some(handle) = tables.by_object.remove(&(group, object)) {
+                tables.by_handle.remove(&handle);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_stays_until_its_object_is_forgotten_and_is_never_used_again() {
+        let handles = Handles::default();
+        let object = ObjectId([1; 16]);
+        let handle = handles.handle(0, object);
+        assert_eq!(handles.handle(0, object), handle);
+        assert_eq!(handles.object(0, handle), Some(object));
+        handles.forget(0, [object]);
+        assert_eq!(handles.object(0, handle), None);
+        assert_ne!(handles.handle(0, object), handle);
+    }
+
+    #[test]
+    fn a_handle_of_another_slot_is_no_handle_here() {
+        let handles = Handles::default();
+        let handle = handles.handle(0, ObjectId([1; 16]));
+        assert_eq!(handles.object(1, handle), None);
+    }
+}

@@ -1,0 +1,37 @@
+//! What a Luna client library is: slots, HA groups, virtual sessions and handles, failover,
+//! recovery.
+//!
+//! HA lives here and nowhere else: partitions do not know that they are members, and devices do not
+//! talk to each other about it (Luna guide, "High-Availability Groups"). Decisions are pure functions
+//! (`choose`, `member`, the plan of `recover`); the async code carries messages and waits.
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+mod call;
+mod choose;
+mod client;
+mod debts;
+mod group;
+mod handles;
+mod in_process;
+mod login;
+mod member;
+mod objects;
+mod open;
+mod operations;
+mod process;
+pub mod record;
+mod recover;
+mod replicate;
+mod session;
+mod slots;
+pub mod transport;
+pub mod view;
+
+pub use api::{
+    HaState, InitOptions, LibraryInfo, MechanismInfo, Output, Room, SessionInfo, SlotInfo,
+    TokenInfo,
+};
+pub use client::Client;
+pub use recover::MemberRecovery;

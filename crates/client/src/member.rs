@@ -1,0 +1,239 @@
+//! A member of a group as this client sees it: its state, its connection, its load.
+//!
+//! The truth about a device and what a client believes are two things: a member that has power
+//! again stays given up until somebody recovers it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use hsmsim_network::Time;
+use hsmsim_sim_config::RecoveryAttempts;
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    choose::Candidate,
+    transport::{Address, Connection},
+};
+
+/// Why a member was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The wire or the device said no at once.
+    Refused,
+    /// Nothing was heard for the receive (or connect) timeout.
+    Silent,
+    /// It refused a login that the others accepted; recovery never repeats such a login.
+    LoginRefused,
+}
+
+impl Loss {
+    /// The word for logs, views and reports.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+            Self::LoginRefused => "login refused",
+        }
+    }
+}
+
+/// What the client believes about a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Not asked for anything yet.
+    Idle,
+    /// In use.
+    Up,
+    /// Given up.
+    Down(Down),
+}
+
+/// A member that was given up, and what recovery did about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Down {
+    /// Since when.
+    pub(crate) since: Time,
+    /// Why.
+    pub(crate) why: Loss,
+    /// Attempts to bring it back so far.
+    pub(crate) attempts: u32,
+    /// No automatic attempt before this time.
+    pub(crate) next_attempt: Time,
+}
+
+impl Down {
+    /// Whether an automatic attempt is due (Luna guide, "Recovery"; `hagroup retry`, `interval`).
+    pub(crate) fn attempt_is_due(&self, now: Time, attempts: RecoveryAttempts) -> bool {
+        let allowed = match attempts {
+            RecoveryAttempts::Off => false,
+            RecoveryAttempts::AtMost(most) => self.attempts < most,
+            RecoveryAttempts::Unlimited => true,
+        };
+        allowed && self.why != Loss::LoginRefused && now >= self.next_attempt
+    }
+
+    /// The state after an attempt that failed.
+    pub(crate) fn after_attempt(self, now: Time, interval: Duration) -> Self {
+        Self { attempts: self.attempts + 1, next_attempt: now + interval, ..self }
+    }
+}
+
+/// One member.
+pub(crate) struct Member {
+    /// Name of the device.
+    pub(crate) device: String,
+    /// Where it is.
+    pub(crate) address: Address,
+    /// Serial number of the partition.
+    pub(crate) serial: String,
+    /// Serves only when no active member is left.
+    pub(crate) standby: bool,
+    /// Fed by the devices, not by the client.
+    pub(crate) asynchronous: bool,
+    /// Time to set up a connection if all is well; how long a healthy one is waited for while
+    /// another is there already.
+    pub(crate) expected_connect: Duration,
+    // Lock: short look-ups and changes, never across an await.
+    status: Mutex<Status>,
+    given_up: AtomicBool,
+    connection: RwLock<Option<Arc<dyn Connection>>>,
+    /// Counts the connections: a session of an older one is gone.
+    generation: AtomicU64,
+    /// The group's login (its generation) that holds on this member; 0 for none.
+    pub(crate) logged_in: AtomicU64,
+    /// Requests without an answer.
+    pub(crate) in_flight: AtomicUsize,
+    /// Requests answered.
+    pub(crate) served: AtomicU64,
+}
+
+impl Member {
+    pub(crate) fn new(
+        device: String,
+        address: Address,
+        serial: String,
+        standby: bool,
+        asynchronous: bool,
+        expected_connect: Duration,
+    ) -> Self {
+        Self {
+            device,
+            address,
+            serial,
+            standby,
+            asynchronous,
+            expected_connect,
+            status: Mutex::new(Status::Idle),
+            given_up: AtomicBool::new(false),
+            connection: RwLock::new(None),
+            generation: AtomicU64::new(0),
+            logged_in: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            served: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn candidate(&self) -> Candidate {
+        Candidate {
+            usable: !self.given_up.load(Ordering::Acquire),
+            standby: self.standby,
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        *self.status.lock()
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn connection(&self) -> Option<Arc<dyn Connection>> {
+        self.connection.read().clone()
+    }
+
+    /// Counts the connections this member has had.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// A connection was made. Gives whether it was given up before: then it has rejoined.
+    pub(crate) fn joined(&self, connection: Arc<dyn Connection>) -> bool {
+        let mut status = self.status.lock();
+        *self.connection.write() = Some(connection);
+        self.logged_in.store(0, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let was_down = matches!(*status, Status::Down(_));
+        *status = Status::Up;
+        self.given_up.store(false, Ordering::Release);
+        was_down
+    }
+
+    /// Gives the member up. Gives `false` if it was already.
+    pub(crate) fn lost(&self, why: Loss, now: Time, interval: Duration) -> bool {
+        let mut status = self.status.lock();
+        if matches!(*status, Status::Down(_)) {
+            return false;
+        }
+        *status = Status::Down(Down { since: now, why, attempts: 0, next_attempt: now + interval });
+        self.given_up.store(true, Ordering::Release);
+        *self.connection.write() = None;
+        self.logged_in.store(0, Ordering::Release);
+        true
+    }
+
+    /// An attempt to bring it back failed.
+    pub(crate) fn still_lost(&self, now: Time, interval: Duration) {
+        let mut status = self.status.lock();
+        if let Status::Down(down) = *status {
+            *status = Status::Down(down.after_attempt(now, interval));
+        }
+    }
+
+    /// Forgets that a login was refused, so that a person's `ha recover` may try again.
+    pub(crate) fn allow_recovery(&self) {
+        let mut status = self.status.lock();
+        if let Status::Down(down) = &mut *status {
+            down.why = Loss::Refused;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn down(attempts: u32, why: Loss) -> Down {
+        Down { since: Time::from_nanos(0), why, attempts, next_attempt: Time::from_nanos(100) }
+    }
+
+    #[test]
+    fn recovery_is_off_bounded_or_endless() {
+        let later = Time::from_nanos(100);
+        let most = RecoveryAttempts::AtMost(3);
+        assert!(!down(0, Loss::Silent).attempt_is_due(later, RecoveryAttempts::Off));
+        assert!(down(2, Loss::Silent).attempt_is_due(later, most));
+        assert!(!down(3, Loss::Silent).attempt_is_due(later, most));
+        assert!(down(9999, Loss::Silent).attempt_is_due(later, RecoveryAttempts::Unlimited));
+    }
+
+    #[test]
+    fn recovery_waits_its_interval() {
+        let attempts = RecoveryAttempts::Unlimited;
+        assert!(!down(0, Loss::Silent).attempt_is_due(Time::from_nanos(99), attempts));
+        let next = down(0, Loss::Silent).after_attempt(Time::from_nanos(100), Duration::from_nanos(60));
+        assert_eq!((next.attempts, next.next_attempt), (1, Time::from_nanos(160)));
+    }
+
+    #[test]
+    fn recovery_never_repeats_a_refused_login() {
+        let later = Time::from_nanos(1_000);
+        assert!(!down(0, Loss::LoginRefused).attempt_is_due(later, RecoveryAttempts::Unlimited));
+    }
+}

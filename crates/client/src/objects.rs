@@ -1,0 +1,348 @@
+//! Objects: make, find, read, change, destroy. All of it runs on the primary; what is made, changed
+//! or destroyed there is then brought to the other members before the call returns.
+
+use std::sync::Arc;
+
+use hsmsim_partition::api::{AttributeResult, Created, Reply, Request};
+use hsmsim_types::{
+    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, Template, ck::*, error::fail,
+};
+
+use crate::{
+    Client,
+    api::{Output, Room},
+    group::Group,
+    operations::{bytes, unexpected},
+    session::{Checkout, Search},
+};
+
+impl Client {
+    /// The object behind a handle.
+    fn object(&self, group: &Group, handle: ObjectHandle) -> Result<ObjectId> {
+        self.handles.object(group.index, handle).ok_or_else(|| {
+            Error::new(CKR_OBJECT_HANDLE_INVALID, format!("no object has handle {}", handle.0))
+        })
+    }
+
+    /// Makes objects on the primary and clones them to the other members. If the primary is lost
+    /// before it could give the objects away, they are made anew on the next: an answer the
+    /// application never saw must not be the only copy of a key it is told about.
+    async fn make(
+        &self,
+        session: &mut Checkout,
+        request: impl Fn() -> Request,
+    ) -> Result<Vec<ObjectHandle>> {
+        loop {
+            let (primary, reply) = self.call_primary(session, &request).await?;
+            let Reply::Created(created) = reply else { return Err(unexpected(&reply)) };
+            let ids: Vec<_> = created.iter().map(|object| object.id).collect();
+            if self.replicate(session, primary, &ids).await? {
+                return Ok(self.name(session, &created));
+            }
+            self.moved_on(session.group(), primary)?;
+        }
+    }
+
+    /// Gives new objects their handles.
+    fn name(&self, session: &mut Checkout, created: &[Created]) -> Vec<ObjectHandle> {
+        let group = Arc::clone(session.group());
+        let mut handles = Vec::with_capacity(created.len());
+        for object in created {
+            let handle = self.handles.handle(group.index, object.id);
+            if object.token {
+                self.event("object_created", &group, None, &object.id.to_string());
+            } else {
+                session.objects.push((handle, object.id));
+            }
+            handles.push(handle);
+        }
+        handles
+    }
+
+    async fn make_one(
+        &self,
+        session: &mut Checkout,
+        request: impl Fn() -> Request,
+    ) -> Result<ObjectHandle> {
+        match self.make(session, request).await?.as_slice() {
+            &[handle] => Ok(handle),
+            other => fail(CKR_GENERAL_ERROR, format!("{} objects instead of one", other.len())),
+        }
+    }
+
+    /// C_CreateObject.
+    ///
+    /// # Errors
+    /// What the primary finds wrong with the template; CKR_DEVICE_ERROR if no member is left.
+    pub async fn create_object(
+        &self,
+        session: SessionHandle,
+        template: Template,
+    ) -> Result<ObjectHandle> {
+        let mut session = self.checkout(session)?;
+        self.make_one(&mut session, || Request::Create { template: template.clone() }).await
+    }
+
+    /// C_CopyObject.
+    ///
+    /// # Errors
+    /// As [`Client::create_object`]; CKR_ACTION_PROHIBITED for CKA_COPYABLE false.
+    pub async fn copy_object(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        template: Template,
+    ) -> Result<ObjectHandle> {
+        let mut session = self.checkout(session)?;
+        let object = self.object(session.group(), object)?;
+        self.make_one(&mut session, || Request::Copy { object, template: template.clone() }).await
+    }
+
+    /// C_GenerateKey.
+    ///
+    /// # Errors
+    /// As [`Client::create_object`].
+    pub async fn generate_key(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        template: Template,
+    ) -> Result<ObjectHandle> {
+        let mut session = self.checkout(session)?;
+        let request = || Request::GenerateKey {
+            mechanism: mechanism.clone(),
+            template: template.clone(),
+        };
+        self.make_one(&mut session, request).await
+    }
+
+    /// C_GenerateKeyPair. Gives the public key first.
+    ///
+    /// # Errors
+    /// As [`Client::create_object`].
+    pub async fn generate_key_pair(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        public: Template,
+        private: Template,
+    ) -> Result<(ObjectHandle, ObjectHandle)> {
+        let mut session = self.checkout(session)?;
+        let request = || Request::GenerateKeyPair {
+            mechanism: mechanism.clone(),
+            public: public.clone(),
+            private: private.clone(),
+        };
+        match self.make(&mut session, request).await?.as_slice() {
+            &[public, private] => Ok((public, private)),
+            other => fail(CKR_GENERAL_ERROR, format!("{} objects instead of a pair", other.len())),
+        }
+    }
+
+    /// C_UnwrapKey.
+    ///
+    /// # Errors
+    /// As [`Client::create_object`]; CKR_UNWRAPPING_KEY_HANDLE_INVALID.
+    pub async fn unwrap_key(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        unwrapping_key: ObjectHandle,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<ObjectHandle> {
+        let mut session = self.checkout(session)?;
+        let unwrapping_key = self
+            .object(session.group(), unwrapping_key)
+            .map_err(|error| renamed(CKR_UNWRAPPING_KEY_HANDLE_INVALID, &error))?;
+        let request = || Request::Unwrap {
+            mechanism: mechanism.clone(),
+            unwrapping_key,
+            wrapped: wrapped.to_vec(),
+            template: template.clone(),
+        };
+        self.make_one(&mut session, request).await
+    }
+
+    /// C_DeriveKey.
+    ///
+    /// # Errors
+    /// As [`Client::create_object`]; CKR_KEY_HANDLE_INVALID.
+    pub async fn derive_key(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        base_key: ObjectHandle,
+        template: Template,
+    ) -> Result<ObjectHandle> {
+        let mut session = self.checkout(session)?;
+        let base_key = self.key(session.group(), base_key)?;
+        let request = || Request::Derive {
+            mechanism: mechanism.clone(),
+            base_key,
+            template: template.clone(),
+        };
+        self.make_one(&mut session, request).await
+    }
+
+    /// C_WrapKey.
+    ///
+    /// # Errors
+    /// CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_KEY_UNEXTRACTABLE and what else
+    /// the primary finds.
+    pub async fn wrap_key(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        wrapping_key: ObjectHandle,
+        key: ObjectHandle,
+        room: Room,
+    ) -> Result<Output> {
+        let mut session = self.checkout(session)?;
+        let wrapping_key = self
+            .object(session.group(), wrapping_key)
+            .map_err(|error| renamed(CKR_WRAPPING_KEY_HANDLE_INVALID, &error))?;
+        let key = self.key(session.group(), key)?;
+        let request = || Request::Wrap { mechanism: mechanism.clone(), wrapping_key, key };
+        let wrapped = bytes(self.call_primary(&mut session, request).await?.1)?;
+        Ok(match room {
+            Room::Query => Output::Length(wrapped.len()),
+            Room::Bytes(room) if room < wrapped.len() => Output::TooSmall(wrapped.len()),
+            Room::Bytes(_) => Output::Bytes(wrapped),
+        })
+    }
+
+    /// C_DestroyObject.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED for CKA_DESTROYABLE false.
+    pub async fn destroy_object(&self, session: SessionHandle, object: ObjectHandle) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        let object = self.object(session.group(), object)?;
+        let (primary, _) =
+            self.call_primary(&mut session, || Request::Destroy { object }).await?;
+        self.event("object_destroyed", session.group(), None, &object.to_string());
+        self.spread_deletion(&mut session, primary, object).await?;
+        self.handles.forget(session.group().index, [object]);
+        Ok(())
+    }
+
+    /// C_GetObjectSize.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID.
+    pub async fn object_size(&self, session: SessionHandle, object: ObjectHandle) -> Result<u64> {
+        let mut session = self.checkout(session)?;
+        let object = self.object(session.group(), object)?;
+        match self.call_primary(&mut session, || Request::Size { object }).await? {
+            (_, Reply::Size(size)) => Ok(size),
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    /// C_GetAttributeValue: one result for each attribute, in the caller's order.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID.
+    pub async fn attributes(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        kinds: Vec<u64>,
+    ) -> Result<Vec<AttributeResult>> {
+        let mut session = self.checkout(session)?;
+        let object = self.object(session.group(), object)?;
+        let request = || Request::GetAttributes { object, kinds: kinds.clone() };
+        match self.call_primary(&mut session, request).await? {
+            (_, Reply::Attributes(results)) => Ok(results),
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    /// C_SetAttributeValue.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_ACTION_PROHIBITED.
+    pub async fn set_attributes(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        template: Template,
+    ) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        let object = self.object(session.group(), object)?;
+        let request = || Request::SetAttributes { object, template: template.clone() };
+        let (primary, _) = self.call_primary(&mut session, request).await?;
+        self.replicate(&mut session, primary, &[object]).await?;
+        Ok(())
+    }
+
+    /// C_FindObjectsInit: one round trip brings all results.
+    ///
+    /// # Errors
+    /// CKR_OPERATION_ACTIVE if a search is active.
+    pub async fn find_init(&self, session: SessionHandle, template: Template) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        if session.search.is_some() {
+            return fail(CKR_OPERATION_ACTIVE, "a search is active already");
+        }
+        let request = || Request::Find { template: template.clone() };
+        match self.call_primary(&mut session, request).await? {
+            (_, Reply::Found(objects)) => {
+                session.search = Some(Search { results: objects.into_iter() });
+                Ok(())
+            }
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    /// C_FindObjects: the next results, at most `max`.
+    ///
+    /// # Errors
+    /// CKR_OPERATION_NOT_INITIALIZED if no search is active.
+    pub fn find(&self, session: SessionHandle, max: usize) -> Result<Vec<ObjectHandle>> {
+        let mut session = self.checkout(session)?;
+        let group = Arc::clone(session.group());
+        let Some(search) = &mut session.search else {
+            return fail(CKR_OPERATION_NOT_INITIALIZED, "no search is active");
+        };
+        let next = search.results.by_ref().take(max);
+        Ok(next.map(|object| self.handles.handle(group.index, object)).collect())
+    }
+
+    /// C_FindObjectsFinal.
+    ///
+    /// # Errors
+    /// CKR_OPERATION_NOT_INITIALIZED if no search is active.
+    pub fn find_final(&self, session: SessionHandle) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        match session.search.take() {
+            Some(_) => Ok(()),
+            None => fail(CKR_OPERATION_NOT_INITIALIZED, "no search is active"),
+        }
+    }
+
+    /// C_SeedRandom: accepted; the members' generators seed themselves.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR if no member is left.
+    pub async fn seed_random(&self, session: SessionHandle, _seed: &[u8]) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        self.call_primary(&mut session, || Request::SeedRandom).await?;
+        Ok(())
+    }
+
+    /// C_GenerateRandom.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR if no member is left.
+    pub async fn random(&self, session: SessionHandle, len: usize) -> Result<Vec<u8>> {
+        let mut session = self.checkout(session)?;
+        bytes(self.call_chosen(&mut session, Group::one_part, || Request::Random { len }).await?.1)
+    }
+}
+
+/// The same refusal under the code that the function names for this argument.
+fn renamed(rv: CK_RV, error: &Error) -> Error {
+    Error::new(rv, error.rule().to_owned())
+}

@@ -1,0 +1,442 @@
+//! Operations: init, then one call or many.
+//!
+//! An init is checked on the primary, once for each key and mechanism, and kept here. A one-part
+//! call takes it along to whichever member is chosen; the first part of many takes it to the
+//! primary, where the operation then stays. Output lengths follow from the check, so asking for a
+//! length costs no round trip; a result that does not fit is kept until the buffer does.
+
+use std::sync::Arc;
+
+use hsmsim_partition::api::{Checked, Operation, OperationKind, Reply, Request};
+use hsmsim_types::{
+    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
+    role::UserType,
+};
+
+use crate::{
+    Client,
+    api::{Output, Room},
+    call::Failure,
+    group::{CheckKey, Group},
+    session::{Active, Checkout, Ready, Stash},
+};
+
+/// A reply of another form than the request asks for: a fault of this library.
+pub(crate) fn unexpected(reply: &Reply) -> Error {
+    Error::new(CKR_GENERAL_ERROR, format!("a member answered out of turn: {reply:?}"))
+}
+
+/// The bytes of a reply; a reply without any counts as none.
+pub(crate) fn bytes(reply: Reply) -> Result<Vec<u8>> {
+    match reply {
+        Reply::Bytes(bytes) => Ok(bytes),
+        Reply::Done => Ok(Vec::new()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+impl Ready {
+    fn operation(&self, kind: OperationKind) -> Operation {
+        Operation { kind, mechanism: Arc::clone(&self.mechanism), key: self.key }
+    }
+}
+
+/// Where output goes: what fits is given, what does not is kept with the state it leaves behind.
+fn deliver(
+    session: &mut Checkout,
+    kind: OperationKind,
+    room: Room,
+    output: Vec<u8>,
+    from: Stash,
+    next: Active,
+) -> Output {
+    match room {
+        Room::Bytes(room) if output.len() <= room => {
+            *session.active(kind) = next;
+            Output::Bytes(output)
+        }
+        Room::Bytes(_) => {
+            let needed = output.len();
+            *session.active(kind) = Active::Stashed { from, output, next: Box::new(next) };
+            Output::TooSmall(needed)
+        }
+        Room::Query => {
+            let needed = output.len();
+            *session.active(kind) = Active::Stashed { from, output, next: Box::new(next) };
+            Output::Length(needed)
+        }
+    }
+}
+
+impl Client {
+    /// C_EncryptInit, C_DecryptInit, C_DigestInit, C_SignInit, C_VerifyInit; `key` is `None` for
+    /// digests.
+    ///
+    /// # Errors
+    /// CKR_OPERATION_ACTIVE, CKR_KEY_HANDLE_INVALID, and what the primary finds wrong with
+    /// mechanism, parameters or key.
+    pub async fn operation_init(
+        &self,
+        session: SessionHandle,
+        kind: OperationKind,
+        mechanism: Mechanism,
+        key: Option<ObjectHandle>,
+    ) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        if !matches!(session.active(kind), Active::None) {
+            return fail(CKR_OPERATION_ACTIVE, format!("{kind:?} is active already"));
+        }
+        let key = key.map(|handle| self.key(session.group(), handle)).transpose()?;
+        let checked = self.check(&mut session, kind, &mechanism, key).await?;
+        let ready = Ready { mechanism: Arc::new(mechanism), key, checked };
+        *session.active(kind) = Active::Ready(ready);
+        Ok(())
+    }
+
+    /// What the primary says of an operation, from memory if it has said it before.
+    async fn check(
+        &self,
+        session: &mut Checkout,
+        kind: OperationKind,
+        mechanism: &Mechanism,
+        key: Option<ObjectId>,
+    ) -> Result<Checked> {
+        self.before_call(&session.slot.group).await;
+        self.alive(&session.slot)?;
+        let group = Arc::clone(session.group());
+        let memory = CheckKey::new(kind, key, mechanism);
+        let generation = group
+            .primary()
+            .and_then(|index| group.members[index].connection())
+            .and_then(|connection| connection.generation());
+        if let Some(checked) = group.checked(&memory, generation) {
+            return Ok(checked);
+        }
+        let mechanism = Arc::new(mechanism.clone());
+        let request = || Request::Check {
+            operation: Operation { kind, mechanism: Arc::clone(&mechanism), key },
+        };
+        match self.call_primary(session, request).await? {
+            (_, Reply::Checked(checked)) => {
+                if !checked.session_key && !checked.always_authenticate {
+                    group.remember_check(memory, generation, checked.clone());
+                }
+                Ok(checked)
+            }
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends the active operation of that kind without a result (an init with a NULL mechanism,
+    /// C_SessionCancel).
+    ///
+    /// # Errors
+    /// CKR_OPERATION_NOT_INITIALIZED if there is none.
+    pub async fn operation_cancel(
+        &self,
+        session: SessionHandle,
+        kind: OperationKind,
+    ) -> Result<()> {
+        let mut session = self.checkout(session)?;
+        match session.take_active(kind) {
+            Active::None => Err(Checkout::not_initialized(kind)),
+            Active::Streaming { member, .. } => {
+                // It ends here whether or not the member hears of it.
+                let _ = self.call_member(&mut session, member, Request::Cancel { kind }).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
+    ///
+    /// # Errors
+    /// CKR_OPERATION_NOT_INITIALIZED, CKR_OPERATION_ACTIVE after an update, and what the member
+    /// finds; the operation then is ended.
+    pub async fn one_part(
+        &self,
+        session: SessionHandle,
+        kind: OperationKind,
+        data: &[u8],
+        room: Room,
+    ) -> Result<Output> {
+        let mut session = self.checkout(session)?;
+        match session.take_active(kind) {
+            Active::None => Err(Checkout::not_initialized(kind)),
+            Active::Ready(ready) if room == Room::Query => {
+                let length = ready.checked.output.one_part(data.len());
+                *session.active(kind) = Active::Ready(ready);
+                Ok(Output::Length(length))
+            }
+            Active::Ready(ready) => {
+                let output = bytes(self.run_one_part(&mut session, kind, &ready, data, &[]).await?)?;
+                Ok(deliver(&mut session, kind, room, output, Stash::OnePart, Active::None))
+            }
+            Active::Stashed { from: Stash::OnePart, output, next } => {
+                Ok(deliver(&mut session, kind, room, output, Stash::OnePart, *next))
+            }
+            other => self.refuse_one_part(&mut session, kind, other).await,
+        }
+    }
+
+    /// A one-part call while parts are being sent ends the operation (PKCS#11 3.1, 5.2).
+    async fn refuse_one_part<T>(
+        &self,
+        session: &mut Checkout,
+        kind: OperationKind,
+        active: Active,
+    ) -> Result<T> {
+        if let Active::Streaming { member, .. } = active {
+            let _ = self.call_member(session, member, Request::Cancel { kind }).await;
+        }
+        fail(CKR_OPERATION_ACTIVE, "a one-part call after a part: the operation is ended")
+    }
+
+    /// Sends a one-part operation to the member it is balanced to, or to the primary if the key
+    /// asks for a login of its own each time.
+    async fn run_one_part(
+        &self,
+        session: &mut Checkout,
+        kind: OperationKind,
+        ready: &Ready,
+        data: &[u8],
+        signature: &[u8],
+    ) -> Result<Reply> {
+        let request = || Request::OnePart {
+            operation: ready.operation(kind),
+            data: data.to_vec(),
+            signature: signature.to_vec(),
+        };
+        let choose = if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
+        let (_, reply) = self.call_chosen(session, choose, request).await?;
+        Ok(reply)
+    }
+
+    /// C_EncryptUpdate, C_DecryptUpdate, C_DigestUpdate, C_SignUpdate, C_VerifyUpdate (the last
+    /// three give no bytes).
+    ///
+    /// # Errors
+    /// CKR_OPERATION_NOT_INITIALIZED; CKR_DEVICE_ERROR if the member was lost: the operation is
+    /// ended and has to be begun anew.
+    pub async fn update(
+        &self,
+        session: SessionHandle,
+        kind: OperationKind,
+        data: &[u8],
+        room: Room,
+    ) -> Result<Output> {
+        let mut session = self.checkout(session)?;
+        let active = session.take_active(kind);
+        if let Active::Stashed { from: Stash::Update, output, next } = active {
+            return Ok(deliver(&mut session, kind, room, output, Stash::Update, *next));
+        }
+        let (ready, before) = match &active {
+            Active::Ready(ready) => (ready.clone(), 0),
+            Active::Streaming { ready, before, .. } => (ready.clone(), *before),
+            Active::None | Active::Stashed { .. } => return Err(Checkout::not_initialized(kind)),
+        };
+        if let Some(answer) = too_small(ready.checked.output.update(before, data.len()), room) {
+            *session.active(kind) = active;
+            return Ok(answer);
+        }
+        let (reply, member) = match active {
+            Active::Streaming { member, member_generation, .. } => {
+                let request = Request::Update { kind, data: data.to_vec() };
+                self.stream(&mut session, member, member_generation, request).await?
+            }
+            _ => {
+                let request = || Request::Begin {
+                    operation: ready.operation(kind),
+                    data: data.to_vec(),
+                };
+                let (member, reply) = self.call_primary(&mut session, request).await?;
+                (reply, member)
+            }
+        };
+        let next = Active::Streaming {
+            ready,
+            member,
+            member_generation: session.group().members[member].generation(),
+            before: before + data.len(),
+        };
+        Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next))
+    }
+
+    /// C_DigestKey: the key's value goes into the digest.
+    ///
+    /// # Errors
+    /// As [`Client::update`]; CKR_KEY_INDIGESTIBLE for keys that have no value to digest.
+    pub async fn digest_key(&self, session: SessionHandle, key: ObjectHandle) -> Result<()> {
+        let kind = OperationKind::Digest;
+        let mut session = self.checkout(session)?;
+        let key = self.key(session.group(), key)?;
+        let (ready, streaming) = match session.take_active(kind) {
+            Active::Ready(ready) => (ready, None),
+            Active::Streaming { ready, member, member_generation, before } => {
+                (ready, Some((member, member_generation, before)))
+            }
+            _ => return Err(Checkout::not_initialized(kind)),
+        };
+        let (member, generation, before) = match streaming {
+            Some(streaming) => streaming,
+            None => {
+                let request =
+                    || Request::Begin { operation: ready.operation(kind), data: Vec::new() };
+                let (member, _) = self.call_primary(&mut session, request).await?;
+                (member, session.group().members[member].generation(), 0)
+            }
+        };
+        self.stream(&mut session, member, generation, Request::DigestKey { key }).await?;
+        let member_generation = generation;
+        *session.active(kind) = Active::Streaming { ready, member, member_generation, before };
+        Ok(())
+    }
+
+    /// A further step of an operation that lives on `member`. If that is lost, so is the operation
+    /// (Luna guide, "Failover": multi-part operations must be restarted by the application).
+    async fn stream(
+        &self,
+        session: &mut Checkout,
+        member: usize,
+        member_generation: u64,
+        request: Request,
+    ) -> Result<(Reply, usize)> {
+        self.alive(&session.slot)?;
+        let held = session.subs[member]
+            .as_ref()
+            .is_some_and(|sub| sub.member_generation == member_generation);
+        if !held || session.group().members[member].generation() != member_generation {
+            return fail(CKR_DEVICE_ERROR, "the member with this operation was lost: begin anew");
+        }
+        match self.call_member(session, member, request).await {
+            Ok(reply) => Ok((reply, member)),
+            Err(Failure::Member(error)) => Err(error),
+            Err(Failure::Lost) => {
+                fail(CKR_DEVICE_ERROR, "the member was lost during the operation: begin anew")
+            }
+        }
+    }
+
+    /// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.
+    ///
+    /// # Errors
+    /// As [`Client::update`].
+    pub async fn finish(
+        &self,
+        session: SessionHandle,
+        kind: OperationKind,
+        room: Room,
+    ) -> Result<Output> {
+        let mut session = self.checkout(session)?;
+        let active = session.take_active(kind);
+        if let Active::Stashed { from: Stash::Final, output, next } = active {
+            return Ok(deliver(&mut session, kind, room, output, Stash::Final, *next));
+        }
+        if room == Room::Query {
+            let length = match &active {
+                Active::Ready(ready) => ready.checked.output.finish(0),
+                Active::Streaming { ready, before, .. } => ready.checked.output.finish(*before),
+                _ => return Err(Checkout::not_initialized(kind)),
+            };
+            *session.active(kind) = active;
+            return Ok(Output::Length(length));
+        }
+        let reply = self.end(&mut session, kind, active, &[]).await?;
+        Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Final, Active::None))
+    }
+
+    /// The last step of a multi-part operation, also of one that had no part.
+    async fn end(
+        &self,
+        session: &mut Checkout,
+        kind: OperationKind,
+        active: Active,
+        signature: &[u8],
+    ) -> Result<Reply> {
+        let last = || Request::Final { kind, signature: signature.to_vec() };
+        let (member, generation) = match active {
+            Active::Streaming { member, member_generation, .. } => (member, member_generation),
+            Active::Ready(ready) => {
+                let request =
+                    || Request::Begin { operation: ready.operation(kind), data: Vec::new() };
+                let (member, _) = self.call_primary(session, request).await?;
+                (member, session.group().members[member].generation())
+            }
+            _ => return Err(Checkout::not_initialized(kind)),
+        };
+        Ok(self.stream(session, member, generation, last()).await?.0)
+    }
+
+    /// C_Verify.
+    ///
+    /// # Errors
+    /// CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, and as [`Client::one_part`].
+    pub async fn verify(
+        &self,
+        session: SessionHandle,
+        data: &[u8],
+        signature: &[u8],
+    ) -> Result<()> {
+        let kind = OperationKind::Verify;
+        let mut session = self.checkout(session)?;
+        match session.take_active(kind) {
+            Active::None => Err(Checkout::not_initialized(kind)),
+            Active::Ready(ready) => {
+                self.run_one_part(&mut session, kind, &ready, data, signature).await?;
+                Ok(())
+            }
+            other => self.refuse_one_part(&mut session, kind, other).await,
+        }
+    }
+
+    /// C_VerifyFinal.
+    ///
+    /// # Errors
+    /// As [`Client::verify`] and [`Client::update`].
+    pub async fn verify_final(&self, session: SessionHandle, signature: &[u8]) -> Result<()> {
+        let kind = OperationKind::Verify;
+        let mut session = self.checkout(session)?;
+        let active = session.take_active(kind);
+        self.end(&mut session, kind, active, signature).await?;
+        Ok(())
+    }
+
+    /// C_Login with CKU_CONTEXT_SPECIFIC: confirms the operation that waits for it, on the primary.
+    pub(crate) async fn context_login(
+        &self,
+        session: &mut Checkout,
+        pin: hsmsim_types::Pin,
+    ) -> Result<()> {
+        let waiting = OperationKind::ALL.into_iter().any(|kind| {
+            matches!(session.active(kind), Active::Ready(ready) if ready.checked.always_authenticate)
+        });
+        if !waiting {
+            return fail(CKR_OPERATION_NOT_INITIALIZED, "no operation waits for a context login");
+        }
+        let request =
+            || Request::Login { user: UserType::ContextSpecific, pin: pin.clone() };
+        self.call_primary(session, request).await?;
+        Ok(())
+    }
+
+    /// The object behind a key's handle.
+    ///
+    /// # Errors
+    /// CKR_KEY_HANDLE_INVALID.
+    pub(crate) fn key(&self, group: &Group, handle: ObjectHandle) -> Result<ObjectId> {
+        self.handles.object(group.index, handle).ok_or_else(|| {
+            Error::new(CKR_KEY_HANDLE_INVALID, format!("no object has handle {}", handle.0))
+        })
+    }
+}
+
+/// The answer if the caller only asks for the length, or has too little room for what this call
+/// gives for certain.
+fn too_small(length: usize, room: Room) -> Option<Output> {
+    match room {
+        Room::Query => Some(Output::Length(length)),
+        Room::Bytes(room) if room < length => Some(Output::TooSmall(length)),
+        Room::Bytes(_) => None,
+    }
+}

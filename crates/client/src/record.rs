@@ -1,0 +1,134 @@
+//! The module's own record of what an application saw: every call with its time and code, and what
+//! the library did about its members. A drill's report is made of it.
+//!
+//! `HSMSIM_RECORD` names a directory; each process appends to two files of its own there,
+//! `calls-<pid>.ndjson` and `events-<pid>.ndjson`, one JSON object a line. Every line is one write, so
+//! a killed process loses none that it had finished. Times are nanoseconds since 1970.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use hsmsim_types::{Error, Result, ReturnValue, ck::CKR_GENERAL_ERROR};
+use serde::{Deserialize, Serialize};
+
+use crate::{Client, group::Group, member::Member};
+
+/// The environment variable that names the directory.
+pub const RECORD_VARIABLE: &str = "HSMSIM_RECORD";
+
+/// One call of the application.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// When it began.
+    pub at_ns: u64,
+    /// How long it took.
+    pub took_ns: u64,
+    /// The function, `C_Sign`.
+    pub function: String,
+    /// The session; 0 for functions without one.
+    pub session: u64,
+    /// The code's name.
+    pub code: String,
+    /// The process.
+    pub pid: u32,
+}
+
+/// Something the library noticed or did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// When.
+    pub at_ns: u64,
+    /// What: `member_lost`, `group_lost`, `failover`, `member_recovered`, `recovery_failed`,
+    /// `copy_owed`, `deletion_owed`, `copy_delivered`, `not_replicated`; and of token objects that the application was told about, with their
+    /// identity as detail, `object_created` and `object_destroyed`.
+    pub event: String,
+    /// The group's label.
+    pub group: String,
+    /// The member's device; empty if it is the whole group's.
+    pub member: String,
+    /// A word more.
+    pub detail: String,
+    /// The process.
+    pub pid: u32,
+}
+
+/// The two files.
+pub(crate) struct Recorder {
+    calls: File,
+    events: File,
+}
+
+impl Recorder {
+    /// The recorder that the environment asks for, if it does.
+    pub(crate) fn from_environment() -> Result<Option<Self>> {
+        let Some(directory) = std::env::var_os(RECORD_VARIABLE).filter(|path| !path.is_empty()) else {
+            return Ok(None);
+        };
+        let directory = Path::new(&directory);
+        let open = |name: &str| {
+            let path = directory.join(format!("{name}-{}.ndjson", std::process::id()));
+            OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
+                let path = path.display();
+                Error::new(CKR_GENERAL_ERROR, format!("{RECORD_VARIABLE}: {path}: {error}"))
+            })
+        };
+        Ok(Some(Self { calls: open("calls")?, events: open("events")? }))
+    }
+
+    fn write(mut file: &File, record: &impl Serialize) {
+        let Ok(mut line) = serde_json::to_vec(record) else { return };
+        line.push(b'\n');
+        if let Err(error) = file.write_all(&line) {
+            tracing::warn!(%error, "the record could not be written");
+        }
+    }
+}
+
+impl Client {
+    /// Whether calls are recorded: only then need they be timed.
+    pub fn is_recording(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Counts a call and, if it is recorded, writes it down. `took`: only if recorded.
+    pub fn record_call(&self, function: &str, session: u64, rv: u64, took: Option<Duration>) {
+        self.process.count_call(rv == 0);
+        let (Some(recorder), Some(took)) = (&self.recorder, took) else { return };
+        let took_ns = nanos(took);
+        let record = CallRecord {
+            at_ns: unix_now_ns().saturating_sub(took_ns),
+            took_ns,
+            function: function.to_owned(),
+            session,
+            code: ReturnValue(rv).to_string(),
+            pid: std::process::id(),
+        };
+        Recorder::write(&recorder.calls, &record);
+    }
+
+    /// Writes an event down if there is a record.
+    pub(crate) fn event(&self, event: &str, group: &Group, member: Option<&Member>, detail: &str) {
+        let Some(recorder) = &self.recorder else { return };
+        let record = EventRecord {
+            at_ns: unix_now_ns(),
+            event: event.to_owned(),
+            group: group.label.clone(),
+            member: member.map_or_else(String::new, |member| member.device.clone()),
+            detail: detail.to_owned(),
+            pid: std::process::id(),
+        };
+        Recorder::write(&recorder.events, &record);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn unix_now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos)
+}

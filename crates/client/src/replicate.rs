@@ -1,0 +1,204 @@
+//! Bringing what was made, changed or destroyed on one member to the others.
+//!
+//! Luna guide, "Key Replication": the key is made on the primary, cloned to every member, and only
+//! then does the call return; a member that fails meanwhile is given up after its time-out, the
+//! call still succeeds, and the copy is owed until the member rejoins. The client is the conduit:
+//! objects come sealed from the source and go sealed into the targets.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
+use hsmsim_store::{NewOwed, OwedKind};
+use hsmsim_types::{ObjectId, Result};
+
+use crate::{
+    Client,
+    call::Failure,
+    group::Group,
+    operations::unexpected,
+    session::{Checkout, SessionSlot, Sub},
+};
+
+/// The tag of sessions that belong to no virtual session.
+pub(crate) const LIBRARY_SESSION: SessionTag = SessionTag(0);
+
+impl Client {
+    /// Clones objects from `source` to every other member that is to have them; what could not be
+    /// delivered is owed. `false`: the source was lost before it gave them away.
+    pub(crate) async fn replicate(
+        &self,
+        session: &mut Checkout,
+        source: usize,
+        objects: &[ObjectId],
+    ) -> Result<bool> {
+        let group = Arc::clone(session.group());
+        if group.members.len() == 1 {
+            return Ok(true);
+        }
+        let request = Request::CloneAsSource { objects: objects.to_vec() };
+        let sealed = match self.call_member(session, source, request).await {
+            Ok(Reply::Sealed(sealed)) => sealed,
+            Ok(other) => return Err(unexpected(&other)),
+            Err(Failure::Member(error)) => return Err(error),
+            Err(Failure::Lost) => {
+                // Whatever the lost member still holds was never acknowledged.
+                self.owe(&group, &[source], OwedKind::Delete, objects)?;
+                return Ok(false);
+            }
+        };
+        let (token, own): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|object| object.token);
+        if !token.is_empty() {
+            let targets: Vec<usize> = (0..group.members.len())
+                .filter(|&index| index != source && !group.members[index].asynchronous)
+                .collect();
+            let missed = self.send_clones(session, &targets, &token).await;
+            let ids: Vec<_> = token.iter().map(|object| object.id).collect();
+            let queued = (0..group.members.len())
+                .filter(|&index| index != source && group.members[index].asynchronous);
+            let behind: Vec<usize> = missed.into_iter().chain(queued).collect();
+            self.owe(&group, &behind, OwedKind::Copy, &ids)?;
+        }
+        if !own.is_empty() && self.clones_session_objects {
+            let targets: Vec<usize> = (0..group.members.len())
+                .filter(|&index| index != source && !group.members[index].standby)
+                .collect();
+            self.send_clones(session, &targets, &own).await;
+        }
+        Ok(true)
+    }
+
+    /// Sends sealed objects to members, all at the same time. Gives the members that are lost.
+    async fn send_clones(
+        &self,
+        session: &mut Checkout,
+        targets: &[usize],
+        objects: &[SealedObject],
+    ) -> Vec<usize> {
+        let request = Request::CloneAsTarget { objects: objects.to_vec() };
+        self.spread(session, targets, &request).await
+    }
+
+    /// Brings a change to other members. Gives the members that are lost; a refusal is logged: the
+    /// member then differs from the others until somebody finds out why.
+    async fn spread(
+        &self,
+        session: &mut Checkout,
+        targets: &[usize],
+        request: &Request,
+    ) -> Vec<usize> {
+        let group = Arc::clone(session.group());
+        let mut lost = Vec::new();
+        for (index, answer) in self.send_to_all(session, targets, request).await {
+            let member = &group.members[index];
+            match answer {
+                Ok(_) => {}
+                Err(Failure::Lost) => lost.push(index),
+                Err(Failure::Member(error)) => {
+                    tracing::error!(group = %group.label, member = %member.device, %error,
+                        "not replicated");
+                    self.event("not_replicated", &group, Some(member), error.rule());
+                }
+            }
+        }
+        lost
+    }
+
+    /// Sends one request to several members at the same time, each through the virtual session's
+    /// own session there, so that none waits for another.
+    pub(crate) async fn send_to_all(
+        &self,
+        session: &mut Checkout,
+        targets: &[usize],
+        request: &Request,
+    ) -> Vec<(usize, std::result::Result<Reply, Failure>)> {
+        let slot = Arc::clone(&session.slot);
+        let slot = &*slot;
+        let calls = session
+            .subs
+            .iter_mut()
+            .enumerate()
+            .filter(|(index, _)| targets.contains(index))
+            .map(|(index, sub)| async move {
+                (index, self.call_sub(slot, index, sub, request).await)
+            });
+        join_all(calls).await
+    }
+
+    /// One call through a place for a session, which is filled as needed.
+    async fn call_sub(
+        &self,
+        slot: &SessionSlot,
+        index: usize,
+        place: &mut Option<Sub>,
+        request: &Request,
+    ) -> std::result::Result<Reply, Failure> {
+        self.prepare(slot, index, place).await?;
+        let Some(sub) = place else { return Err(Failure::Lost) };
+        let answer = self.ask(&slot.group, index, &mut sub.session, request.clone()).await;
+        if matches!(answer, Err(Failure::Lost)) {
+            *place = None;
+        }
+        answer
+    }
+
+    /// Destroys an object on the other members too; those that are lost are owed the deletion.
+    pub(crate) async fn spread_deletion(
+        &self,
+        session: &mut Checkout,
+        source: usize,
+        object: ObjectId,
+    ) -> Result<()> {
+        let group = Arc::clone(session.group());
+        if group.members.len() == 1 {
+            return Ok(());
+        }
+        let targets: Vec<usize> =
+            (0..group.members.len()).filter(|&index| index != source).collect();
+        let request = Request::ReplayDeletion { objects: vec![object] };
+        let missed = self.spread(session, &targets, &request).await;
+        let own = session.objects.iter().any(|&(_, id)| id == object);
+        if own {
+            session.objects.retain(|&(_, id)| id != object);
+            return Ok(());
+        }
+        self.owe(&group, &missed, OwedKind::Delete, &[object])
+    }
+
+    /// Writes down what members are owed, durably or in this process (`owed_copies`).
+    pub(crate) fn owe(
+        &self,
+        group: &Group,
+        members: &[usize],
+        kind: OwedKind,
+        objects: &[ObjectId],
+    ) -> Result<()> {
+        if members.is_empty() || (kind == OwedKind::Delete && !self.replays_deletions) {
+            return Ok(());
+        }
+        let at_ns = self.clock().unix_now();
+        let work: Vec<NewOwed> = members
+            .iter()
+            .flat_map(|&index| objects.iter().map(move |&object| (index, object)))
+            .map(|(index, object)| NewOwed {
+                group: group.label.clone(),
+                member: group.members[index].device.clone(),
+                object,
+                kind,
+                at_ns,
+                pid: std::process::id(),
+            })
+            .collect();
+        for &index in members {
+            let event = match kind {
+                OwedKind::Copy => "copy_owed",
+                OwedKind::Delete => "deletion_owed",
+            };
+            let detail = format!("{} objects", objects.len());
+            self.event(event, group, Some(&group.members[index]), &detail);
+        }
+        tracing::info!(group = %group.label, objects = work.len(), ?kind, "owed");
+        self.debts.owe(work)
+    }
+}
+

@@ -1,0 +1,190 @@
+//! A virtual session: what the application holds, with the sessions on members behind it.
+//!
+//! A session serves one call at a time. The calling thread takes its state out of the slot and puts
+//! it back when it is done; a second thread that finds the slot empty is told
+//! CKR_OPERATION_ACTIVE. So no lock is held while a call waits.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use hsmsim_partition::api::{Checked, OperationKind};
+use hsmsim_types::{
+    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
+};
+use parking_lot::Mutex;
+
+use crate::{group::Group, transport::MemberSession};
+
+/// A session on a member, and what it was opened under.
+pub(crate) struct Sub {
+    pub(crate) session: MemberSession,
+    /// The member's connection count at that time: of an older connection nothing is left.
+    pub(crate) member_generation: u64,
+}
+
+/// What is active of one kind of operation.
+#[derive(Default)]
+pub(crate) enum Active {
+    /// Nothing.
+    #[default]
+    None,
+    /// Init was checked; nothing has been sent yet.
+    Ready(Ready),
+    /// Parts have been sent to a member; the operation lives and dies with it.
+    Streaming {
+        ready: Ready,
+        /// The member.
+        member: usize,
+        /// Its connection count: the operation does not survive a new connection.
+        member_generation: u64,
+        /// Bytes that went in.
+        before: usize,
+    },
+    /// A result that did not fit the caller's buffer: given to the next call of the same function.
+    Stashed { from: Stash, output: Vec<u8>, next: Box<Active> },
+}
+
+/// Which function's result waits for a larger buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stash {
+    /// The one-part function's.
+    OnePart,
+    /// Update's.
+    Update,
+    /// Final's.
+    Final,
+}
+
+/// An operation that was allowed.
+#[derive(Clone)]
+pub(crate) struct Ready {
+    pub(crate) mechanism: Arc<Mechanism>,
+    pub(crate) key: Option<ObjectId>,
+    pub(crate) checked: Checked,
+}
+
+/// A search under way: all results are here already.
+pub(crate) struct Search {
+    pub(crate) results: std::vec::IntoIter<ObjectId>,
+}
+
+/// The state that travels with the call that uses the session.
+pub(crate) struct SessionState {
+    pub(crate) subs: Vec<Option<Sub>>,
+    active: [Active; OperationKind::ALL.len()],
+    pub(crate) search: Option<Search>,
+    /// Session objects made here; their handles end with the session.
+    pub(crate) objects: Vec<(ObjectHandle, ObjectId)>,
+}
+
+impl SessionState {
+    pub(crate) fn active(&mut self, kind: OperationKind) -> &mut Active {
+        &mut self.active[kind as usize]
+    }
+
+    /// Takes the operation of that kind out: it is ended unless it is put back.
+    pub(crate) fn take_active(&mut self, kind: OperationKind) -> Active {
+        std::mem::take(self.active(kind))
+    }
+}
+
+/// What never changes about a session.
+pub(crate) struct SessionSlot {
+    pub(crate) handle: SessionHandle,
+    pub(crate) group: Arc<Group>,
+    pub(crate) read_write: bool,
+    /// How often the group had lost all its members when the session was opened.
+    pub(crate) born: u64,
+    /// The member's error number of the last call that failed there (CK_SESSION_INFO).
+    pub(crate) device_error: std::sync::atomic::AtomicU64,
+    closed: AtomicBool,
+    state: Mutex<Option<Box<SessionState>>>,
+}
+
+impl SessionSlot {
+    pub(crate) fn new(handle: SessionHandle, group: Arc<Group>, read_write: bool) -> Self {
+        let members = group.members.len();
+        let state = SessionState {
+            subs: (0..members).map(|_| None).collect(),
+            active: Default::default(),
+            search: None,
+            objects: Vec::new(),
+        };
+        Self {
+            handle,
+            born: group.total_losses.load(Ordering::Acquire),
+            group,
+            read_write,
+            device_error: 0.into(),
+            closed: AtomicBool::new(false),
+            state: Mutex::new(Some(Box::new(state))),
+        }
+    }
+
+    /// Marks the session closed, so that a call that has its state out drops it at its end, and
+    /// gives the state if no call has it.
+    pub(crate) fn close(&self) -> Option<Box<SessionState>> {
+        self.closed.store(true, Ordering::Release);
+        self.state.lock().take()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+/// A session in use by one call.
+pub(crate) struct Checkout {
+    pub(crate) slot: Arc<SessionSlot>,
+    state: Option<Box<SessionState>>,
+}
+
+impl Checkout {
+    /// Takes the session's state for one call.
+    pub(crate) fn new(slot: Arc<SessionSlot>) -> Result<Self> {
+        let state = slot.state.lock().take();
+        match state {
+            Some(state) => Ok(Self { slot, state: Some(state) }),
+            None if slot.is_closed() => fail(CKR_SESSION_HANDLE_INVALID, "the session was closed"),
+            None => fail(CKR_OPERATION_ACTIVE, "another thread's call on this session is under way"),
+        }
+    }
+
+    pub(crate) fn group(&self) -> &Arc<Group> {
+        &self.slot.group
+    }
+
+    /// The error of an operation that was never begun, or has ended.
+    pub(crate) fn not_initialized(kind: OperationKind) -> Error {
+        Error::new(CKR_OPERATION_NOT_INITIALIZED, format!("no active operation: {kind:?}"))
+    }
+}
+
+impl std::ops::Deref for Checkout {
+    type Target = SessionState;
+    fn deref(&self) -> &SessionState {
+        // Present from `new` to `drop`.
+        self.state.as_deref().expect("a checkout holds its state")
+    }
+}
+
+impl std::ops::DerefMut for Checkout {
+    fn deref_mut(&mut self) -> &mut SessionState {
+        self.state.as_deref_mut().expect("a checkout holds its state")
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let state = self.state.take();
+        let mut place = self.slot.state.lock();
+        if !self.slot.is_closed() {
+            *place = state;
+            return;
+        }
+        // The session was closed meanwhile. Its sessions on members end here, outside the lock.
+        drop(place);
+    }
+}

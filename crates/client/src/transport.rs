@@ -1,0 +1,128 @@
+//! How the client reaches a member: the seam behind which a network server can stand one day.
+//!
+//! Two words for failure, because applications see two things: a wire that says no at once
+//! ([`Refused`]), and silence, which is no word at all: the future stays pending and the client's own
+//! timers decide (Luna guide, "Failover": connection lost, or a command not completed in time).
+
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use hsmsim_device::Envelope;
+use hsmsim_partition::api::{OpenSession, Reply, Request};
+use hsmsim_types::{Error, Result, ck::CKR_GENERAL_ERROR};
+use tokio::sync::{mpsc, oneshot};
+
+/// A boxed future.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The wire or the device said no at once: connection refused, or an existing one reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
+
+/// Where a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Index of the device in the topology.
+    pub device: usize,
+    /// Index of the partition on it.
+    pub partition: u8,
+}
+
+/// Makes connections.
+pub trait Transport: Send + Sync {
+    /// Sets up the trust link to a member. Pends as long as nobody answers.
+    fn connect(&self, member: Address) -> BoxFuture<'_, std::result::Result<Arc<dyn Connection>, Refused>>;
+}
+
+/// A trust link to one member: logins hold as long as it lives.
+pub trait Connection: Send + Sync {
+    /// Opens a session on the member. The outer result is the wire's word, the inner the member's.
+    fn open(
+        &self,
+        open: OpenSession,
+    ) -> BoxFuture<'_, std::result::Result<Result<MemberSession>, Refused>>;
+
+    /// The generation of the member's objects, where it can be had without asking over the wire:
+    /// lets what was checked before be forgotten in time.
+    fn generation(&self) -> Option<u64>;
+
+    /// Whether the link is known to be dead already, without asking over the wire.
+    fn is_broken(&self) -> bool;
+}
+
+/// The client's end of a session on a member: a channel, and in process the task at its other end.
+pub struct MemberSession {
+    requests: mpsc::UnboundedSender<Envelope>,
+    task: Option<BoxFuture<'static, ()>>,
+}
+
+/// Why a call on a member gave no reply.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// The wire or the device refused: this session is gone.
+    Refused,
+    /// The member answered with an error.
+    Member(Error),
+}
+
+impl MemberSession {
+    /// A session whose far end is `task`, to be polled by whoever waits for an answer; `None` if
+    /// somebody else runs the far end.
+    pub fn new(
+        requests: mpsc::UnboundedSender<Envelope>,
+        task: Option<BoxFuture<'static, ()>>,
+    ) -> Self {
+        Self { requests, task }
+    }
+
+    /// Sends a request and waits for the reply, polling the far end meanwhile. Cancelling leaves
+    /// the session unusable: what it had asked may still take effect.
+    pub(crate) fn call(&mut self, request: Request) -> Call<'_> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.requests.send(Envelope { request, reply }).is_ok();
+        Call { session: self, answer: sent.then_some(answer) }
+    }
+}
+
+/// A call under way; see [`MemberSession::call`].
+pub(crate) struct Call<'a> {
+    session: &'a mut MemberSession,
+    answer: Option<oneshot::Receiver<Result<Reply>>>,
+}
+
+impl Future for Call<'_> {
+    type Output = std::result::Result<Reply, CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let Some(answer) = &mut this.answer else { return Poll::Ready(Err(CallError::Refused)) };
+        if let Some(task) = &mut this.session.task {
+            // A panic in a device's code ends that session and must reach neither the application
+            // nor the other sessions.
+            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx)));
+            match polled {
+                Ok(Poll::Pending) => {}
+                Ok(Poll::Ready(())) => this.session.task = None,
+                Err(_) => {
+                    this.session.task = None;
+                    tracing::error!("a session's task panicked; the session is gone");
+                    return Poll::Ready(Err(CallError::Member(Error::new(
+                        CKR_GENERAL_ERROR,
+                        "a session's task panicked",
+                    ))));
+                }
+            }
+        }
+        match Pin::new(answer).poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(Ok(reply))) => Poll::Ready(Ok(reply)),
+            Poll::Ready(Ok(Err(error))) => Poll::Ready(Err(CallError::Member(error))),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(CallError::Refused)),
+        }
+    }
+}
