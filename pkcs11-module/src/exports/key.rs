@@ -1,0 +1,109 @@
+//! Keys: made, wrapped, unwrapped, derived.
+
+use hsmsim_types::{
+    ObjectHandle, SessionHandle,
+    ck::{CK_ATTRIBUTE, CK_BYTE, CK_MECHANISM, CK_OBJECT_HANDLE, CK_SESSION_HANDLE, CK_ULONG},
+};
+
+use crate::fns::key as keys;
+
+c_functions! {
+    /// Makes a secret key.
+    fn C_GenerateKey(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let template = TemplateIn(template, count);
+    let key = Place(key);
+    => keys::generate[SessionHandle(session), &mechanism, &template, &key]
+
+    /// Makes a key pair.
+    fn C_GenerateKeyPair(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        public_template: *mut CK_ATTRIBUTE,
+        public_count: CK_ULONG,
+        private_template: *mut CK_ATTRIBUTE,
+        private_count: CK_ULONG,
+        public_key: *mut CK_OBJECT_HANDLE,
+        private_key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let public_template = TemplateIn(public_template, public_count);
+    let private_template = TemplateIn(private_template, private_count);
+    let public_key = Place(public_key);
+    let private_key = Place(private_key);
+    => keys::generate_pair[
+        SessionHandle(session),
+        &mechanism,
+        (&public_template, &private_template),
+        (&public_key, &private_key)
+    ]
+
+    /// Wraps a key under another.
+    fn C_WrapKey(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        wrapping_key: CK_OBJECT_HANDLE,
+        key: CK_OBJECT_HANDLE,
+        wrapped: *mut CK_BYTE,
+        wrapped_len: *mut CK_ULONG,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let wrapped = Buffer(wrapped, wrapped_len);
+    => keys::wrap[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(wrapping_key),
+        ObjectHandle(key),
+        &wrapped
+    ]
+
+    /// Unwraps a key.
+    fn C_UnwrapKey(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        unwrapping_key: CK_OBJECT_HANDLE,
+        wrapped: *mut CK_BYTE,
+        wrapped_len: CK_ULONG,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let wrapped = Input(wrapped, wrapped_len);
+    let template = TemplateIn(template, count);
+    let key = Place(key);
+    => keys::unwrap[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(unwrapping_key),
+        &wrapped,
+        &template,
+        &key
+    ]
+
+    /// Derives a key from another.
+    fn C_DeriveKey(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        base_key: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let template = TemplateIn(template, count);
+    let key = Place(key);
+    => keys::derive[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(base_key),
+        &template,
+        &key
+    ]
+}

@@ -1,0 +1,215 @@
+//! Encryption, decryption, digests, signatures and their verification.
+
+use hsmsim_partition::api::OperationKind::{Decrypt, Digest, Encrypt, Sign, Verify};
+use hsmsim_types::{
+    ObjectHandle, SessionHandle,
+    ck::{CK_BYTE, CK_MECHANISM, CK_OBJECT_HANDLE, CK_SESSION_HANDLE, CK_ULONG},
+};
+
+use crate::fns::{digest, operation, verify};
+
+c_functions! {
+    /// Begins to encrypt.
+    fn C_EncryptInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+
+    /// Encrypts in one part.
+    fn C_Encrypt(
+        session: CK_SESSION_HANDLE,
+        data: *mut CK_BYTE,
+        data_len: CK_ULONG,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: *mut CK_ULONG,
+    ) on Session(session);
+    let data = Input(data, data_len);
+    let encrypted = Buffer(encrypted, encrypted_len);
+    => operation::one_part[Encrypt, SessionHandle(session), &data, &encrypted]
+
+    /// Encrypts a part.
+    fn C_EncryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: *mut CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    let encrypted = Buffer(encrypted, encrypted_len);
+    => operation::update[Encrypt, SessionHandle(session), &part, &encrypted]
+
+    /// Ends an encryption in parts.
+    fn C_EncryptFinal(
+        session: CK_SESSION_HANDLE,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: *mut CK_ULONG,
+    ) on Session(session);
+    let encrypted = Buffer(encrypted, encrypted_len);
+    => operation::finish[Encrypt, SessionHandle(session), &encrypted]
+
+    /// Begins to decrypt.
+    fn C_DecryptInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+
+    /// Decrypts in one part.
+    fn C_Decrypt(
+        session: CK_SESSION_HANDLE,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: CK_ULONG,
+        data: *mut CK_BYTE,
+        data_len: *mut CK_ULONG,
+    ) on Session(session);
+    let encrypted = Input(encrypted, encrypted_len);
+    let data = Buffer(data, data_len);
+    => operation::one_part[Decrypt, SessionHandle(session), &encrypted, &data]
+
+    /// Decrypts a part.
+    fn C_DecryptUpdate(
+        session: CK_SESSION_HANDLE,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: CK_ULONG,
+        part: *mut CK_BYTE,
+        part_len: *mut CK_ULONG,
+    ) on Session(session);
+    let encrypted = Input(encrypted, encrypted_len);
+    let part = Buffer(part, part_len);
+    => operation::update[Decrypt, SessionHandle(session), &encrypted, &part]
+
+    /// Ends a decryption in parts.
+    fn C_DecryptFinal(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: *mut CK_ULONG,
+    ) on Session(session);
+    let part = Buffer(part, part_len);
+    => operation::finish[Decrypt, SessionHandle(session), &part]
+
+    /// Begins to digest.
+    fn C_DigestInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[Digest, SessionHandle(session), &mechanism, None]
+
+    /// Digests in one part.
+    fn C_Digest(
+        session: CK_SESSION_HANDLE,
+        data: *mut CK_BYTE,
+        data_len: CK_ULONG,
+        digest: *mut CK_BYTE,
+        digest_len: *mut CK_ULONG,
+    ) on Session(session);
+    let data = Input(data, data_len);
+    let digest = Buffer(digest, digest_len);
+    => operation::one_part[Digest, SessionHandle(session), &data, &digest]
+
+    /// Digests a part.
+    fn C_DigestUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    => operation::update_silent[Digest, SessionHandle(session), &part]
+
+    /// Digests the value of a secret key.
+    fn C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) on Session(session);
+    => digest::key[SessionHandle(session), ObjectHandle(key)]
+
+    /// Ends a digest in parts.
+    fn C_DigestFinal(
+        session: CK_SESSION_HANDLE,
+        digest: *mut CK_BYTE,
+        digest_len: *mut CK_ULONG,
+    ) on Session(session);
+    let digest = Buffer(digest, digest_len);
+    => operation::finish[Digest, SessionHandle(session), &digest]
+
+    /// Begins to sign.
+    fn C_SignInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+
+    /// Signs in one part.
+    fn C_Sign(
+        session: CK_SESSION_HANDLE,
+        data: *mut CK_BYTE,
+        data_len: CK_ULONG,
+        signature: *mut CK_BYTE,
+        signature_len: *mut CK_ULONG,
+    ) on Session(session);
+    let data = Input(data, data_len);
+    let signature = Buffer(signature, signature_len);
+    => operation::one_part[Sign, SessionHandle(session), &data, &signature]
+
+    /// Signs a part.
+    fn C_SignUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    => operation::update_silent[Sign, SessionHandle(session), &part]
+
+    /// Ends a signature in parts.
+    fn C_SignFinal(
+        session: CK_SESSION_HANDLE,
+        signature: *mut CK_BYTE,
+        signature_len: *mut CK_ULONG,
+    ) on Session(session);
+    let signature = Buffer(signature, signature_len);
+    => operation::finish[Sign, SessionHandle(session), &signature]
+
+    /// Begins to verify.
+    fn C_VerifyInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+
+    /// Verifies in one part.
+    fn C_Verify(
+        session: CK_SESSION_HANDLE,
+        data: *mut CK_BYTE,
+        data_len: CK_ULONG,
+        signature: *mut CK_BYTE,
+        signature_len: CK_ULONG,
+    ) on Session(session);
+    let data = Input(data, data_len);
+    let signature = Input(signature, signature_len);
+    => verify::one_part[SessionHandle(session), &data, &signature]
+
+    /// Verifies a part.
+    fn C_VerifyUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    => operation::update_silent[Verify, SessionHandle(session), &part]
+
+    /// Ends a verification in parts.
+    fn C_VerifyFinal(
+        session: CK_SESSION_HANDLE,
+        signature: *mut CK_BYTE,
+        signature_len: CK_ULONG,
+    ) on Session(session);
+    let signature = Input(signature, signature_len);
+    => verify::finish[SessionHandle(session), &signature]
+}

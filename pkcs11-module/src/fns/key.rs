@@ -1,0 +1,87 @@
+//! Key management (PKCS#11 3.1, 5.18).
+
+use hsmsim_client::Client;
+use hsmsim_types::{ObjectHandle, Result, SessionHandle, ck::CK_OBJECT_HANDLE};
+
+use crate::raw::{Buffer, Input, MechanismIn, Place, TemplateIn};
+
+/// C_GenerateKey.
+pub(crate) fn generate(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    template: &TemplateIn,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let (mechanism, template) = (mechanism.read()?, template.read()?);
+    let ObjectHandle(key) = client.run(client.generate_key(session, mechanism, template))?;
+    place.put(key);
+    Ok(())
+}
+
+/// C_GenerateKeyPair. Public key first, in `templates` and in `places`.
+pub(crate) fn generate_pair(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    templates: (&TemplateIn, &TemplateIn),
+    places: (&Place<CK_OBJECT_HANDLE>, &Place<CK_OBJECT_HANDLE>),
+) -> Result<()> {
+    let places = (places.0.required()?, places.1.required()?);
+    let mechanism = mechanism.read()?;
+    let (public, private) = (templates.0.read()?, templates.1.read()?);
+    let (ObjectHandle(public), ObjectHandle(private)) =
+        client.run(client.generate_key_pair(session, mechanism, public, private))?;
+    places.0.put(public);
+    places.1.put(private);
+    Ok(())
+}
+
+/// C_WrapKey.
+pub(crate) fn wrap(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    wrapping_key: ObjectHandle,
+    key: ObjectHandle,
+    buffer: &Buffer,
+) -> Result<()> {
+    let (room, mechanism) = (buffer.room()?, mechanism.read()?);
+    buffer.write(&client.run(client.wrap_key(session, mechanism, wrapping_key, key, room))?)
+}
+
+/// C_UnwrapKey.
+pub(crate) fn unwrap(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    unwrapping_key: ObjectHandle,
+    wrapped: &Input,
+    template: &TemplateIn,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let (mechanism, wrapped, template) = (mechanism.read()?, wrapped.bytes()?, template.read()?);
+    let unwrapping = client.unwrap_key(session, mechanism, unwrapping_key, wrapped, template);
+    let ObjectHandle(key) = client.run(unwrapping)?;
+    place.put(key);
+    Ok(())
+}
+
+/// C_DeriveKey.
+pub(crate) fn derive(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    base_key: ObjectHandle,
+    template: &TemplateIn,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let (mechanism, template) = (mechanism.read()?, template.read()?);
+    let ObjectHandle(key) =
+        client.run(client.derive_key(session, mechanism, base_key, template))?;
+    place.put(key);
+    Ok(())
+}

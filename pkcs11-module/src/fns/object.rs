@@ -1,0 +1,98 @@
+//! Object management (PKCS#11 3.1, 5.7).
+
+use hsmsim_client::Client;
+use hsmsim_types::{
+    ObjectHandle, Result, SessionHandle,
+    ck::{CK_OBJECT_HANDLE, CK_ULONG},
+};
+
+use crate::raw::{Handles, Place, TemplateIn, TemplateOut};
+
+/// C_CreateObject.
+pub(crate) fn create(
+    client: &Client,
+    session: SessionHandle,
+    template: &TemplateIn,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let template = template.read()?;
+    let ObjectHandle(object) = client.run(client.create_object(session, template))?;
+    place.put(object);
+    Ok(())
+}
+
+/// C_CopyObject.
+pub(crate) fn copy(
+    client: &Client,
+    session: SessionHandle,
+    object: ObjectHandle,
+    template: &TemplateIn,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let template = template.read()?;
+    let ObjectHandle(copy) = client.run(client.copy_object(session, object, template))?;
+    place.put(copy);
+    Ok(())
+}
+
+/// C_DestroyObject.
+pub(crate) fn destroy(client: &Client, session: SessionHandle, object: ObjectHandle) -> Result<()> {
+    client.run(client.destroy_object(session, object))
+}
+
+/// C_GetObjectSize.
+pub(crate) fn size(
+    client: &Client,
+    session: SessionHandle,
+    object: ObjectHandle,
+    place: &Place<CK_ULONG>,
+) -> Result<()> {
+    let place = place.required()?;
+    place.put(client.run(client.object_size(session, object))?);
+    Ok(())
+}
+
+/// C_GetAttributeValue.
+pub(crate) fn attributes(
+    client: &Client,
+    session: SessionHandle,
+    object: ObjectHandle,
+    template: &TemplateOut,
+) -> Result<()> {
+    let kinds = template.kinds()?;
+    template.write(&client.run(client.attributes(session, object, kinds))?)
+}
+
+/// C_SetAttributeValue.
+pub(crate) fn set_attributes(
+    client: &Client,
+    session: SessionHandle,
+    object: ObjectHandle,
+    template: &TemplateIn,
+) -> Result<()> {
+    let template = template.read()?;
+    client.run(client.set_attributes(session, object, template))
+}
+
+/// C_FindObjectsInit.
+pub(crate) fn find_init(
+    client: &Client,
+    session: SessionHandle,
+    template: &TemplateIn,
+) -> Result<()> {
+    let template = template.read()?;
+    client.run(client.find_init(session, template))
+}
+
+/// C_FindObjects.
+pub(crate) fn find(client: &Client, session: SessionHandle, handles: &Handles) -> Result<()> {
+    let found = client.find(session, handles.max()?)?;
+    handles.write(found.into_iter().map(|ObjectHandle(object)| object))
+}
+
+/// C_FindObjectsFinal.
+pub(crate) fn find_final(client: &Client, session: SessionHandle) -> Result<()> {
+    client.find_final(session)
+}

@@ -1,0 +1,68 @@
+//! What encryption, decryption, digests and signatures have in common: they begin with an Init,
+//! give their output in one part or in several, and end (PKCS#11 3.1, 5.8 to 5.13).
+
+use hsmsim_client::{Client, Room};
+use hsmsim_partition::api::OperationKind;
+use hsmsim_types::{ObjectHandle, Result, SessionHandle};
+
+use crate::raw::{Buffer, Input, MechanismIn};
+
+/// C_EncryptInit and its kin; a NULL mechanism ends the active operation (since PKCS#11 3.0).
+pub(crate) fn init(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    key: Option<ObjectHandle>,
+) -> Result<()> {
+    match mechanism.read_optional()? {
+        Some(mechanism) => client.run(client.operation_init(session, kind, mechanism, key)),
+        None => client.run(client.operation_cancel(session, kind)),
+    }
+}
+
+/// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
+pub(crate) fn one_part(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    data: &Input,
+    buffer: &Buffer,
+) -> Result<()> {
+    let (room, data) = (buffer.room()?, data.bytes()?);
+    buffer.write(&client.run(client.one_part(session, kind, data, room))?)
+}
+
+/// C_EncryptUpdate, C_DecryptUpdate.
+pub(crate) fn update(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    part: &Input,
+    buffer: &Buffer,
+) -> Result<()> {
+    let (room, part) = (buffer.room()?, part.bytes()?);
+    buffer.write(&client.run(client.update(session, kind, part, room))?)
+}
+
+/// C_DigestUpdate, C_SignUpdate, C_VerifyUpdate: parts that give nothing back.
+pub(crate) fn update_silent(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    part: &Input,
+) -> Result<()> {
+    let part = part.bytes()?;
+    client.run(client.update(session, kind, part, Room::Bytes(0))).map(drop)
+}
+
+/// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.
+pub(crate) fn finish(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    buffer: &Buffer,
+) -> Result<()> {
+    let room = buffer.room()?;
+    buffer.write(&client.run(client.finish(session, kind, room))?)
+}

@@ -1,0 +1,103 @@
+//! Session management (PKCS#11 3.1, 5.6).
+
+use hsmsim_client::Client;
+use hsmsim_partition::api::OperationKind;
+use hsmsim_types::{
+    Result, SessionHandle, SlotId,
+    ck::{
+        CK_FLAGS, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_USER_TYPE, CKF_DECRYPT, CKF_DIGEST,
+        CKF_ENCRYPT, CKF_FIND_OBJECTS, CKF_SIGN, CKF_VERIFY, CKR_OPERATION_NOT_INITIALIZED,
+        CKR_USER_TYPE_INVALID,
+    },
+    error::fail,
+    role::UserType,
+};
+
+use crate::raw::{PinIn, Place};
+
+/// C_OpenSession. The notification callback is never called: nothing here calls back.
+pub(crate) fn open(
+    client: &Client,
+    slot: SlotId,
+    flags: CK_FLAGS,
+    place: &Place<CK_SESSION_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let SessionHandle(session) = client.run(client.open_session(slot, flags))?;
+    place.put(session);
+    Ok(())
+}
+
+/// C_CloseSession.
+pub(crate) fn close(client: &Client, session: SessionHandle) -> Result<()> {
+    client.run(client.close_session(session))
+}
+
+/// C_CloseAllSessions.
+pub(crate) fn close_all(client: &Client, slot: SlotId) -> Result<()> {
+    client.run(client.close_all_sessions(slot))
+}
+
+/// C_GetSessionInfo.
+pub(crate) fn info(
+    client: &Client,
+    session: SessionHandle,
+    place: &Place<CK_SESSION_INFO>,
+) -> Result<()> {
+    let place = place.required()?;
+    let info = client.session_info(session)?;
+    place.put(CK_SESSION_INFO {
+        slotID: info.slot.0,
+        state: info.state,
+        flags: info.flags,
+        ulDeviceError: info.device_error,
+    });
+    Ok(())
+}
+
+/// C_Login.
+pub(crate) fn login(
+    client: &Client,
+    session: SessionHandle,
+    user: CK_USER_TYPE,
+    pin: &PinIn,
+) -> Result<()> {
+    let Some(user) = UserType::from_cku(user) else {
+        return fail(CKR_USER_TYPE_INVALID, format!("no user of type {user:#x}"));
+    };
+    let pin = pin.pin()?;
+    client.run(client.login(session, user, pin))
+}
+
+/// C_Logout.
+pub(crate) fn logout(client: &Client, session: SessionHandle) -> Result<()> {
+    client.run(client.logout(session))
+}
+
+/// C_SessionCancel: ends what is active of the kinds named by `flags`; what is not active is no
+/// error.
+pub(crate) fn cancel(client: &Client, session: SessionHandle, flags: CK_FLAGS) -> Result<()> {
+    client.session_info(session)?;
+    for (flag, kind) in [
+        (CKF_ENCRYPT, OperationKind::Encrypt),
+        (CKF_DECRYPT, OperationKind::Decrypt),
+        (CKF_DIGEST, OperationKind::Digest),
+        (CKF_SIGN, OperationKind::Sign),
+        (CKF_VERIFY, OperationKind::Verify),
+    ] {
+        if flags & flag != 0 {
+            unless_idle(client.run(client.operation_cancel(session, kind)))?;
+        }
+    }
+    if flags & CKF_FIND_OBJECTS != 0 {
+        unless_idle(client.find_final(session))?;
+    }
+    Ok(())
+}
+
+fn unless_idle(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.rv() == CKR_OPERATION_NOT_INITIALIZED => Ok(()),
+        outcome => outcome,
+    }
+}

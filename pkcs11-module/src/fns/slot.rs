@@ -1,0 +1,138 @@
+//! Slot and token management (PKCS#11 3.1, 5.5).
+
+use hsmsim_client::Client;
+use hsmsim_types::{
+    Result, SessionHandle, SlotId,
+    ck::{
+        CK_BBOOL, CK_FALSE, CK_FLAGS, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_SLOT_ID,
+        CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_DONT_BLOCK,
+        CKR_ARGUMENTS_BAD, CKR_FUNCTION_NOT_SUPPORTED, CKR_NO_EVENT,
+    },
+    error::fail,
+};
+
+use super::general::version;
+use crate::raw::{Label, List, PinIn, Place, text::padded};
+
+/// C_GetSlotList.
+pub(crate) fn list(client: &Client, present: CK_BBOOL, list: &List<CK_SLOT_ID>) -> Result<()> {
+    list.required()?;
+    let slots: Vec<_> =
+        client.slots(present != CK_FALSE).into_iter().map(|SlotId(slot)| slot).collect();
+    list.write(&slots)
+}
+
+/// C_GetSlotInfo.
+pub(crate) fn info(client: &Client, slot: SlotId, place: &Place<CK_SLOT_INFO>) -> Result<()> {
+    let place = place.required()?;
+    let info = client.slot_info(slot)?;
+    place.put(CK_SLOT_INFO {
+        slotDescription: padded(info.description.as_bytes()),
+        manufacturerID: padded(info.manufacturer.as_bytes()),
+        flags: info.flags,
+        hardwareVersion: version(info.hardware),
+        firmwareVersion: version(info.firmware),
+    });
+    Ok(())
+}
+
+/// C_GetTokenInfo.
+pub(crate) fn token_info(
+    client: &Client,
+    slot: SlotId,
+    place: &Place<CK_TOKEN_INFO>,
+) -> Result<()> {
+    let place = place.required()?;
+    let info = client.run(client.token_info(slot))?;
+    let known = |number: Option<u64>| number.unwrap_or(CK_UNAVAILABLE_INFORMATION) as CK_ULONG;
+    place.put(CK_TOKEN_INFO {
+        label: padded(&info.label),
+        manufacturerID: padded(info.manufacturer.as_bytes()),
+        model: padded(info.model.as_bytes()),
+        serialNumber: padded(info.serial.as_bytes()),
+        flags: info.flags,
+        // No limit is 0, which is the standard's CK_EFFECTIVELY_INFINITE.
+        ulMaxSessionCount: info.max_sessions,
+        ulSessionCount: info.sessions,
+        ulMaxRwSessionCount: info.max_sessions,
+        ulRwSessionCount: info.rw_sessions,
+        ulMaxPinLen: info.pin_max,
+        ulMinPinLen: info.pin_min,
+        ulTotalPublicMemory: known(info.public_memory.0),
+        ulFreePublicMemory: known(info.public_memory.1),
+        ulTotalPrivateMemory: known(info.private_memory.0),
+        ulFreePrivateMemory: known(info.private_memory.1),
+        hardwareVersion: version(info.hardware),
+        firmwareVersion: version(info.firmware),
+        // Means nothing without CKF_CLOCK_ON_TOKEN.
+        utcTime: padded(b""),
+    });
+    Ok(())
+}
+
+/// C_WaitForSlotEvent: tokens come and go with their devices, which no event tells yet.
+pub(crate) fn wait_for_event(
+    _: &Client,
+    flags: CK_FLAGS,
+    place: &Place<CK_SLOT_ID>,
+    reserved: bool,
+) -> Result<()> {
+    place.required()?;
+    if reserved {
+        return fail(CKR_ARGUMENTS_BAD, "pReserved is not NULL");
+    }
+    if flags & CKF_DONT_BLOCK != 0 {
+        return fail(CKR_NO_EVENT, "no slot event");
+    }
+    fail(CKR_FUNCTION_NOT_SUPPORTED, "waiting for a slot event is not supported")
+}
+
+/// C_GetMechanismList.
+pub(crate) fn mechanisms(
+    client: &Client,
+    slot: SlotId,
+    list: &List<CK_MECHANISM_TYPE>,
+) -> Result<()> {
+    list.required()?;
+    list.write(&client.mechanisms(slot)?)
+}
+
+/// C_GetMechanismInfo.
+pub(crate) fn mechanism_info(
+    client: &Client,
+    slot: SlotId,
+    kind: CK_MECHANISM_TYPE,
+    place: &Place<CK_MECHANISM_INFO>,
+) -> Result<()> {
+    let place = place.required()?;
+    let info = client.mechanism_info(slot, kind)?;
+    place.put(CK_MECHANISM_INFO {
+        ulMinKeySize: info.min,
+        ulMaxKeySize: info.max,
+        flags: info.flags,
+    });
+    Ok(())
+}
+
+/// C_InitToken.
+pub(crate) fn init_token(client: &Client, slot: SlotId, pin: &PinIn, label: &Label) -> Result<()> {
+    let (pin, label) = (pin.pin()?, label.trimmed()?);
+    client.run(client.init_token(slot, pin, label))
+}
+
+/// C_InitPIN.
+pub(crate) fn init_pin(client: &Client, session: SessionHandle, pin: &PinIn) -> Result<()> {
+    let pin = pin.pin()?;
+    client.run(client.init_pin(session, pin))
+}
+
+/// C_SetPIN.
+pub(crate) fn set_pin(
+    client: &Client,
+    session: SessionHandle,
+    old: &PinIn,
+    new: &PinIn,
+) -> Result<()> {
+    let (old, new) = (old.pin()?, new.pin()?);
+    client.run(client.set_pin(session, old, new))
+}

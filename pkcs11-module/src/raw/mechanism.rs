@@ -1,0 +1,247 @@
+//! CK_MECHANISM and the parameter structures behind it (PKCS#11 3.1, chapter 6).
+//!
+//! One table, [`shape`], says which structure belongs to which mechanism. A structure is read only
+//! if its length is exactly right; pointers in it are followed by the same rules as any others.
+
+use hsmsim_types::{Error, Mechanism, Params, Result, ck::*, error::fail, names};
+
+use super::slices::{bytes, owned};
+
+/// The longest parameter in bytes of a mechanism whose parameter has no structure known here.
+const MAX_PLAIN: CK_ULONG = 4096;
+
+/// What the parameter of a mechanism looks like in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// Plain bytes, or none: an initialisation vector, or nothing that this file knows.
+    Plain,
+    /// CK_MAC_GENERAL_PARAMS.
+    Number,
+    Oaep,
+    Pss,
+    Ctr,
+    Gcm,
+    Ecdh1,
+    /// CK_EDDSA_PARAMS, or none.
+    Eddsa,
+    /// CK_KEY_DERIVATION_STRING_DATA.
+    StringData,
+    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS.
+    CbcEncryptData,
+}
+
+fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
+    match kind {
+        CKM_RSA_PKCS_OAEP => Shape::Oaep,
+        CKM_RSA_PKCS_PSS
+        | CKM_SHA1_RSA_PKCS_PSS
+        | CKM_SHA224_RSA_PKCS_PSS
+        | CKM_SHA256_RSA_PKCS_PSS
+        | CKM_SHA384_RSA_PKCS_PSS
+        | CKM_SHA512_RSA_PKCS_PSS
+        | CKM_SHA3_224_RSA_PKCS_PSS
+        | CKM_SHA3_256_RSA_PKCS_PSS
+        | CKM_SHA3_384_RSA_PKCS_PSS
+        | CKM_SHA3_512_RSA_PKCS_PSS => Shape::Pss,
+        CKM_AES_CTR => Shape::Ctr,
+        CKM_AES_GCM | CKM_LUNA_AES_GCM => Shape::Gcm,
+        CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE => Shape::Ecdh1,
+        CKM_EDDSA | CKM_LUNA_EDDSA => Shape::Eddsa,
+        CKM_AES_ECB_ENCRYPT_DATA
+        | CKM_DES3_ECB_ENCRYPT_DATA
+        | CKM_CONCATENATE_BASE_AND_DATA
+        | CKM_CONCATENATE_DATA_AND_BASE
+        | CKM_XOR_BASE_AND_DATA => Shape::StringData,
+        CKM_AES_CBC_ENCRYPT_DATA => Shape::CbcEncryptData,
+        CKM_MD5_HMAC_GENERAL
+        | CKM_SHA_1_HMAC_GENERAL
+        | CKM_SHA224_HMAC_GENERAL
+        | CKM_SHA256_HMAC_GENERAL
+        | CKM_SHA384_HMAC_GENERAL
+        | CKM_SHA512_HMAC_GENERAL
+        | CKM_SHA512_224_HMAC_GENERAL
+        | CKM_SHA512_256_HMAC_GENERAL
+        | CKM_SHA512_T_HMAC_GENERAL
+        | CKM_SHA3_224_HMAC_GENERAL
+        | CKM_SHA3_256_HMAC_GENERAL
+        | CKM_SHA3_384_HMAC_GENERAL
+        | CKM_SHA3_512_HMAC_GENERAL
+        | CKM_DES3_MAC_GENERAL
+        | CKM_DES3_CMAC_GENERAL
+        | CKM_AES_MAC_GENERAL
+        | CKM_AES_CMAC_GENERAL => Shape::Number,
+        _ => Shape::Plain,
+    }
+}
+
+/// A mechanism that the caller passes.
+pub(crate) struct MechanismIn(*const CK_MECHANISM);
+
+impl MechanismIn {
+    /// # Safety
+    /// `ptr` is NULL or points at a CK_MECHANISM whose parameter is NULL or holds as many bytes as
+    /// it says (and, if it is the structure that belongs to the mechanism, likewise the pointers in
+    /// it); all of it stays readable and unchanged while this value lives.
+    pub(crate) unsafe fn new(ptr: *mut CK_MECHANISM) -> Self {
+        Self(ptr)
+    }
+
+    /// An owned copy.
+    ///
+    /// # Errors
+    /// CKR_ARGUMENTS_BAD for NULL, CKR_MECHANISM_PARAM_INVALID for a parameter that cannot be what
+    /// the mechanism takes.
+    pub(crate) fn read(&self) -> Result<Mechanism> {
+        self.read_optional()?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "mechanism is NULL"))
+    }
+
+    /// An owned copy, `None` for NULL: that ends an operation (PKCS#11 3.1, 5.8.1).
+    ///
+    /// # Errors
+    /// As [`Self::read`], but for NULL.
+    pub(crate) fn read_optional(&self) -> Result<Option<Mechanism>> {
+        if self.0.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: not NULL, so a mechanism with a parameter as promised to `new`.
+        unsafe {
+            let raw = self.0.read_unaligned();
+            let params = read_params(&raw).map_err(|error| {
+                let name = names::or_hex(names::mechanism, raw.mechanism);
+                Error::new(error.rv(), format!("{name}: {}", error.rule()))
+            })?;
+            Ok(Some(Mechanism { kind: raw.mechanism, params }))
+        }
+    }
+}
+
+/// # Safety
+/// As [`MechanismIn::new`].
+unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
+    // SAFETY: the parameter is as the caller of this function promises, and each structure is read
+    // as the one that belongs to the mechanism.
+    unsafe {
+        match shape(raw.mechanism) {
+            Shape::Plain => plain(raw),
+            Shape::Number => Ok(Params::Length(structure::<CK_ULONG>(raw)?)),
+            Shape::Oaep => oaep(&structure(raw)?),
+            Shape::Pss => {
+                let CK_RSA_PKCS_PSS_PARAMS { hashAlg, mgf, sLen } = structure(raw)?;
+                Ok(Params::Pss { hash: hashAlg, mgf, salt_len: sLen })
+            }
+            Shape::Ctr => {
+                let CK_AES_CTR_PARAMS { ulCounterBits, cb } = structure(raw)?;
+                Ok(Params::Ctr { counter_bits: ulCounterBits, block: cb })
+            }
+            Shape::Gcm => gcm(&structure(raw)?),
+            Shape::Ecdh1 => ecdh1(&structure(raw)?),
+            Shape::Eddsa if raw.ulParameterLen == 0 => Ok(Params::None),
+            Shape::Eddsa => eddsa(raw),
+            Shape::StringData => {
+                let CK_KEY_DERIVATION_STRING_DATA { pData, ulLen } = structure(raw)?;
+                Ok(Params::DerivationData(part(pData, ulLen, "data")?))
+            }
+            Shape::CbcEncryptData => {
+                let CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData, length } = structure(raw)?;
+                Ok(Params::CbcEncryptData { iv, data: part(pData, length, "data")? })
+            }
+        }
+    }
+}
+
+/// The structure behind the parameter pointer.
+///
+/// # Safety
+/// The parameter is NULL or holds as many bytes as it says; any bytes are a valid `T`.
+unsafe fn structure<T: Copy>(raw: &CK_MECHANISM) -> Result<T> {
+    if raw.pParameter.is_null() {
+        return fail(CKR_MECHANISM_PARAM_INVALID, "the parameter is missing");
+    }
+    if raw.ulParameterLen != size_of::<T>() as CK_ULONG {
+        return fail(
+            CKR_MECHANISM_PARAM_INVALID,
+            format!("the parameter has {} bytes, not {}", raw.ulParameterLen, size_of::<T>()),
+        );
+    }
+    // SAFETY: not NULL, and long enough.
+    Ok(unsafe { raw.pParameter.cast::<T>().read_unaligned() })
+}
+
+/// Bytes that a structure points at.
+///
+/// # Safety
+/// `ptr` is NULL or points at `len` readable bytes.
+unsafe fn part(ptr: *const CK_BYTE, len: CK_ULONG, what: &'static str) -> Result<Vec<u8>> {
+    // SAFETY: promised by the caller of this function.
+    owned(unsafe { bytes(ptr, len, CKR_MECHANISM_PARAM_INVALID, what) }?)
+}
+
+/// # Safety
+/// The parameter is NULL or holds as many bytes as it says.
+unsafe fn plain(raw: &CK_MECHANISM) -> Result<Params> {
+    // The parameter of a mechanism without a name is not touched: the token will refuse the number.
+    if raw.ulParameterLen == 0 || names::mechanism(raw.mechanism).is_none() {
+        return Ok(Params::None);
+    }
+    if raw.ulParameterLen > MAX_PLAIN {
+        return fail(
+            CKR_MECHANISM_PARAM_INVALID,
+            format!("a parameter of {} bytes is out of all reason", raw.ulParameterLen),
+        );
+    }
+    // SAFETY: promised by the caller of this function.
+    unsafe { part(raw.pParameter.cast(), raw.ulParameterLen, "the parameter") }.map(Params::Bytes)
+}
+
+/// # Safety
+/// The pointer in it is NULL or holds as many bytes as it says.
+unsafe fn oaep(raw: &CK_RSA_PKCS_OAEP_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    let label = unsafe { part(raw.pSourceData.cast(), raw.ulSourceDataLen, "the label") }?;
+    Ok(Params::Oaep { hash: raw.hashAlg, mgf: raw.mgf, source: raw.source, label })
+}
+
+/// # Safety
+/// The pointers in it are NULL or hold as many bytes as they say.
+unsafe fn gcm(raw: &CK_GCM_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    unsafe {
+        Ok(Params::Gcm {
+            iv: part(raw.pIv, raw.ulIvLen, "the initialisation vector")?,
+            iv_bits: raw.ulIvBits,
+            aad: part(raw.pAAD, raw.ulAADLen, "the additional data")?,
+            tag_bits: raw.ulTagBits,
+        })
+    }
+}
+
+/// # Safety
+/// The pointers in it are NULL or hold as many bytes as they say.
+unsafe fn ecdh1(raw: &CK_ECDH1_DERIVE_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    unsafe {
+        Ok(Params::Ecdh1 {
+            kdf: raw.kdf,
+            shared_data: part(raw.pSharedData, raw.ulSharedDataLen, "the shared data")?,
+            public_data: part(raw.pPublicData, raw.ulPublicDataLen, "the public data")?,
+        })
+    }
+}
+
+/// # Safety
+/// As [`MechanismIn::new`], for a mechanism with CK_EDDSA_PARAMS.
+unsafe fn eddsa(raw: &CK_MECHANISM) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    unsafe {
+        let CK_EDDSA_PARAMS { phFlag, ulContextDataLen, pContextData } = structure(raw)?;
+        let prehash = match phFlag {
+            CK_FALSE => false,
+            CK_TRUE => true,
+            _ => return fail(CKR_MECHANISM_PARAM_INVALID, "phFlag is neither true nor false"),
+        };
+        Ok(Params::Eddsa { prehash, context: part(pContextData, ulContextDataLen, "the context")? })
+    }
+}
+
+#[cfg(test)]
+mod tests;

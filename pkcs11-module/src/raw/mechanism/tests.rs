@@ -1,0 +1,206 @@
+//! Good, truncated and wild mechanism parameters.
+
+use std::{
+    ffi::c_void,
+    ptr::{null_mut, without_provenance_mut},
+};
+
+use super::*;
+
+fn read(kind: CK_MECHANISM_TYPE, parameter: *mut c_void, len: CK_ULONG) -> Result<Params> {
+    let mut raw = CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: len };
+    // SAFETY: the parameters of these tests are valid, or wild in ways that are refused unread.
+    unsafe { MechanismIn::new(&raw mut raw) }.read().map(|mechanism| mechanism.params)
+}
+
+fn read_struct<T>(kind: CK_MECHANISM_TYPE, mut params: T) -> Result<Params> {
+    read(kind, (&raw mut params).cast(), size_of::<T>() as CK_ULONG)
+}
+
+fn gcm_params() -> CK_GCM_PARAMS {
+    CK_GCM_PARAMS {
+        pIv: null_mut(),
+        ulIvLen: 0,
+        ulIvBits: 0,
+        pAAD: null_mut(),
+        ulAADLen: 0,
+        ulTagBits: 128,
+    }
+}
+
+#[test]
+fn null_is_no_mechanism_but_ends_an_operation() {
+    // SAFETY: NULL.
+    let null = unsafe { MechanismIn::new(null_mut()) };
+    assert_eq!(null.read().map_err(|e| e.rv()), Err(CKR_ARGUMENTS_BAD));
+    assert_eq!(null.read_optional(), Ok(None));
+}
+
+#[test]
+fn each_structure_is_read_into_its_words() {
+    let mut data = *b"0123456789abcdef";
+    let at = data.as_mut_ptr();
+    assert_eq!(read(CKM_RSA_PKCS, null_mut(), 0), Ok(Params::None));
+    assert_eq!(read(CKM_AES_CBC, at.cast(), 16), Ok(Params::Bytes(data.to_vec())));
+    assert_eq!(read_struct::<CK_ULONG>(CKM_SHA256_HMAC_GENERAL, 12), Ok(Params::Length(12)));
+    assert_eq!(
+        read_struct(
+            CKM_RSA_PKCS_OAEP,
+            CK_RSA_PKCS_OAEP_PARAMS {
+                hashAlg: CKM_SHA256,
+                mgf: CKG_MGF1_SHA256,
+                source: CKZ_DATA_SPECIFIED,
+                pSourceData: at.cast(),
+                ulSourceDataLen: 3,
+            }
+        ),
+        Ok(Params::Oaep {
+            hash: CKM_SHA256,
+            mgf: CKG_MGF1_SHA256,
+            source: CKZ_DATA_SPECIFIED,
+            label: b"012".to_vec()
+        })
+    );
+    assert_eq!(
+        read_struct(
+            CKM_SHA384_RSA_PKCS_PSS,
+            CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA384, mgf: CKG_MGF1_SHA384, sLen: 48 }
+        ),
+        Ok(Params::Pss { hash: CKM_SHA384, mgf: CKG_MGF1_SHA384, salt_len: 48 })
+    );
+    assert_eq!(
+        read_struct(CKM_AES_CTR, CK_AES_CTR_PARAMS { ulCounterBits: 32, cb: data }),
+        Ok(Params::Ctr { counter_bits: 32, block: data })
+    );
+    assert_eq!(
+        read_struct(CKM_AES_GCM, CK_GCM_PARAMS { pIv: at, ulIvLen: 12, ..gcm_params() }),
+        Ok(Params::Gcm { iv: data[..12].to_vec(), iv_bits: 0, aad: vec![], tag_bits: 128 })
+    );
+    assert_eq!(
+        read_struct(
+            CKM_ECDH1_DERIVE,
+            CK_ECDH1_DERIVE_PARAMS {
+                kdf: CKD_NULL,
+                ulSharedDataLen: 0,
+                pSharedData: null_mut(),
+                ulPublicDataLen: 4,
+                pPublicData: at,
+            }
+        ),
+        Ok(Params::Ecdh1 { kdf: CKD_NULL, shared_data: vec![], public_data: b"0123".to_vec() })
+    );
+    assert_eq!(read(CKM_EDDSA, null_mut(), 0), Ok(Params::None));
+    assert_eq!(
+        read_struct(
+            CKM_EDDSA,
+            CK_EDDSA_PARAMS { phFlag: CK_TRUE, ulContextDataLen: 2, pContextData: at }
+        ),
+        Ok(Params::Eddsa { prehash: true, context: b"01".to_vec() })
+    );
+    assert_eq!(
+        read_struct(
+            CKM_AES_ECB_ENCRYPT_DATA,
+            CK_KEY_DERIVATION_STRING_DATA { pData: at, ulLen: 16 }
+        ),
+        Ok(Params::DerivationData(data.to_vec()))
+    );
+    assert_eq!(
+        read_struct(
+            CKM_AES_CBC_ENCRYPT_DATA,
+            CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv: data, pData: at, length: 16 }
+        ),
+        Ok(Params::CbcEncryptData { iv: data, data: data.to_vec() })
+    );
+}
+
+#[test]
+fn every_structure_refuses_null_and_every_wrong_length() {
+    for (kind, len) in [
+        (CKM_RSA_PKCS_OAEP, size_of::<CK_RSA_PKCS_OAEP_PARAMS>()),
+        (CKM_RSA_PKCS_PSS, size_of::<CK_RSA_PKCS_PSS_PARAMS>()),
+        (CKM_SHA256_RSA_PKCS_PSS, size_of::<CK_RSA_PKCS_PSS_PARAMS>()),
+        (CKM_AES_CTR, size_of::<CK_AES_CTR_PARAMS>()),
+        (CKM_AES_GCM, size_of::<CK_GCM_PARAMS>()),
+        (CKM_ECDH1_DERIVE, size_of::<CK_ECDH1_DERIVE_PARAMS>()),
+        (CKM_EDDSA, size_of::<CK_EDDSA_PARAMS>()),
+        (CKM_AES_CMAC_GENERAL, size_of::<CK_ULONG>()),
+        (CKM_AES_ECB_ENCRYPT_DATA, size_of::<CK_KEY_DERIVATION_STRING_DATA>()),
+        (CKM_AES_CBC_ENCRYPT_DATA, size_of::<CK_AES_CBC_ENCRYPT_DATA_PARAMS>()),
+    ] {
+        let mut room = [0_u8; 128];
+        let at = room.as_mut_ptr().cast::<c_void>();
+        let name = names::or_hex(names::mechanism, kind);
+        let refused = |ptr, len| {
+            let error = read(kind, ptr, len).expect_err(&name);
+            assert_eq!(error.rv(), CKR_MECHANISM_PARAM_INVALID, "{name} with {len} bytes");
+            assert!(error.rule().starts_with(&name), "{error}");
+        };
+        refused(null_mut(), len as u64);
+        for wrong in (1..128).chain([u64::MAX, i64::MAX as u64, 1 << 40]) {
+            if wrong != len as u64 {
+                refused(at, wrong);
+            }
+        }
+        if kind != CKM_EDDSA {
+            refused(null_mut(), 0);
+            refused(at, 0);
+        }
+        read(kind, at, len as u64).expect("zeros of the right length");
+    }
+}
+
+#[test]
+fn wild_pointers_within_structures_are_refused_unread() {
+    let nowhere = without_provenance_mut::<u8>(8);
+    for (ptr, len) in [(null_mut(), 1), (null_mut(), u64::MAX), (nowhere, 1 << 40)] {
+        for refused in [
+            read_struct(CKM_AES_GCM, CK_GCM_PARAMS { pIv: ptr, ulIvLen: len, ..gcm_params() }),
+            read_struct(CKM_AES_GCM, CK_GCM_PARAMS { pAAD: ptr, ulAADLen: len, ..gcm_params() }),
+            read_struct(
+                CKM_RSA_PKCS_OAEP,
+                CK_RSA_PKCS_OAEP_PARAMS {
+                    hashAlg: CKM_SHA_1,
+                    mgf: CKG_MGF1_SHA1,
+                    source: CKZ_DATA_SPECIFIED,
+                    pSourceData: ptr.cast(),
+                    ulSourceDataLen: len,
+                },
+            ),
+            read_struct(
+                CKM_EDDSA,
+                CK_EDDSA_PARAMS { phFlag: CK_FALSE, ulContextDataLen: len, pContextData: ptr },
+            ),
+            read_struct(
+                CKM_XOR_BASE_AND_DATA,
+                CK_KEY_DERIVATION_STRING_DATA { pData: ptr, ulLen: len },
+            ),
+        ] {
+            assert_eq!(refused.map_err(|e| e.rv()), Err(CKR_MECHANISM_PARAM_INVALID));
+        }
+    }
+}
+
+#[test]
+fn a_flag_that_is_neither_true_nor_false_is_refused() {
+    let params = CK_EDDSA_PARAMS { phFlag: 2, ulContextDataLen: 0, pContextData: null_mut() };
+    let refused = read_struct(CKM_EDDSA, params).map_err(|e| e.rv());
+    assert_eq!(refused, Err(CKR_MECHANISM_PARAM_INVALID));
+}
+
+#[test]
+fn parameters_without_a_structure_are_copied_within_bounds() {
+    let mut iv = [7_u8; 5000];
+    let at = iv.as_mut_ptr().cast::<c_void>();
+    let refused = Err(CKR_MECHANISM_PARAM_INVALID);
+    assert_eq!(read(CKM_AES_CBC, at, 3), Ok(Params::Bytes(vec![7; 3])));
+    assert_eq!(read(CKM_AES_CBC, at, MAX_PLAIN + 1).map_err(|e| e.rv()), refused);
+    assert_eq!(read(CKM_AES_CBC, null_mut(), 16).map_err(|e| e.rv()), refused);
+    assert_eq!(read(CKM_AES_CBC, at, 0), Ok(Params::None));
+}
+
+#[test]
+fn the_parameter_of_a_nameless_mechanism_is_not_touched() {
+    let nowhere = without_provenance_mut::<c_void>(8);
+    assert_eq!(read(0x7654_3210, nowhere, 16), Ok(Params::None));
+    assert_eq!(read(CK_UNAVAILABLE_INFORMATION, nowhere, u64::MAX), Ok(Params::None));
+}

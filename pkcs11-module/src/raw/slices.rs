@@ -1,0 +1,193 @@
+//! Bytes that the caller lends: data, signatures, PINs, labels.
+
+use hsmsim_types::{
+    Error, Pin, Result,
+    ck::{CK_BYTE, CK_RV, CK_ULONG, CKR_ARGUMENTS_BAD, CKR_HOST_MEMORY},
+    error::fail,
+};
+
+/// The longest input in bytes that is believed. Whatever is longer does not exist on the caller's
+/// side either, and an attempt to copy it would end the process.
+pub(crate) const MAX_BYTES: usize = 1 << 31;
+
+/// Length of the label that C_InitToken takes, in bytes.
+const LABEL_LEN: usize = 32;
+
+/// Bytes at `ptr`, `len` of them. NULL with length 0 is the empty slice.
+///
+/// # Errors
+/// `rv` for NULL with a length, or for a length that is out of all reason.
+///
+/// # Safety
+/// `ptr` is NULL or points at `len` readable bytes that nobody changes during `'a`.
+pub(super) unsafe fn bytes<'a>(
+    ptr: *const CK_BYTE,
+    len: CK_ULONG,
+    rv: CK_RV,
+    what: &'static str,
+) -> Result<&'a [u8]> {
+    let len = match usize::try_from(len) {
+        Ok(len) if len <= MAX_BYTES => len,
+        _ => return fail(rv, format!("{what} of {len} bytes is out of all reason")),
+    };
+    match (ptr.is_null(), len) {
+        (_, 0) => Ok(&[]),
+        (true, _) => fail(rv, format!("{what} is NULL with a length of {len}")),
+        // SAFETY: the caller of this function promises `len` readable bytes; MAX_BYTES is below
+        // isize::MAX.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(ptr, len) }),
+    }
+}
+
+/// An owned copy of `bytes`; an allocation that fails is an error, not the end of the process.
+///
+/// # Errors
+/// CKR_HOST_MEMORY.
+pub(super) fn owned(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| Error::new(CKR_HOST_MEMORY, "no memory for a copy of the input"))?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// Data of a call: a pointer and its length.
+pub(crate) struct Input {
+    ptr: *const CK_BYTE,
+    len: CK_ULONG,
+}
+
+impl Input {
+    /// # Safety
+    /// `ptr` is NULL or points at `len` bytes that stay readable and unchanged while this value
+    /// lives.
+    pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
+        Self { ptr, len }
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    /// CKR_ARGUMENTS_BAD for NULL with a length, or an absurd length.
+    pub(crate) fn bytes(&self) -> Result<&[u8]> {
+        // SAFETY: the promise given to `new` holds while `self` lives.
+        unsafe { bytes(self.ptr, self.len, CKR_ARGUMENTS_BAD, "input") }
+    }
+}
+
+/// A PIN: a pointer and its length.
+pub(crate) struct PinIn(Input);
+
+impl PinIn {
+    /// # Safety
+    /// As [`Input::new`].
+    pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
+        Self(Input { ptr, len })
+    }
+
+    /// An owned copy, wiped when dropped. An empty PIN that is not NULL is a PIN like any other.
+    ///
+    /// # Errors
+    /// CKR_ARGUMENTS_BAD for NULL (that would ask for a protected authentication path, which no
+    /// token here claims to have: PKCS#11 3.1, 5.6.8), or for an absurd length.
+    pub(crate) fn pin(&self) -> Result<Pin> {
+        if self.0.ptr.is_null() {
+            return fail(
+                CKR_ARGUMENTS_BAD,
+                "PIN is NULL, there is no protected authentication path",
+            );
+        }
+        Ok(Pin::new(owned(self.0.bytes()?)?))
+    }
+}
+
+/// The label of C_InitToken: 32 bytes, padded with blanks, not terminated (PKCS#11 3.1, 5.5.7).
+pub(crate) struct Label(*const CK_BYTE);
+
+impl Label {
+    /// # Safety
+    /// `ptr` is NULL or points at 32 bytes that stay readable and unchanged while this value lives.
+    pub(crate) unsafe fn new(ptr: *mut CK_BYTE) -> Self {
+        Self(ptr)
+    }
+
+    /// The label without its padding.
+    ///
+    /// # Errors
+    /// CKR_ARGUMENTS_BAD for NULL.
+    pub(crate) fn trimmed(&self) -> Result<Vec<u8>> {
+        if self.0.is_null() {
+            return fail(CKR_ARGUMENTS_BAD, "label is NULL");
+        }
+        // SAFETY: not NULL, so 32 bytes by the promise given to `new`.
+        let label = unsafe { std::slice::from_raw_parts(self.0, LABEL_LEN) };
+        let len = label.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
+        Ok(label[..len].to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::{null_mut, without_provenance_mut};
+
+    use super::*;
+
+    fn refusal(ptr: *mut u8, len: CK_ULONG) -> CK_RV {
+        // SAFETY: the pointers of these tests are NULL, valid, or come with a length that is
+        // refused.
+        unsafe { Input::new(ptr, len) }.bytes().expect_err("refused").rv()
+    }
+
+    #[test]
+    fn null_is_empty_only_with_length_zero() {
+        // SAFETY: NULL.
+        assert_eq!(unsafe { Input::new(null_mut(), 0) }.bytes(), Ok(&[][..]));
+        assert_eq!(refusal(null_mut(), 1), CKR_ARGUMENTS_BAD);
+    }
+
+    #[test]
+    fn absurd_lengths_are_refused_unread() {
+        let nowhere = without_provenance_mut(8);
+        for len in [MAX_BYTES as u64 + 1, isize::MAX as u64, isize::MAX as u64 + 1, u64::MAX] {
+            assert_eq!(refusal(nowhere, len), CKR_ARGUMENTS_BAD, "{len:#x}");
+            assert_eq!(refusal(null_mut(), len), CKR_ARGUMENTS_BAD, "{len:#x}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_with_length_zero_is_not_followed() {
+        // SAFETY: length zero promises nothing about the pointer.
+        let input = unsafe { Input::new(without_provenance_mut(1), 0) };
+        assert_eq!(input.bytes(), Ok(&[][..]));
+    }
+
+    #[test]
+    fn null_is_no_pin_but_an_empty_pin_is_one() {
+        let mut byte = b'x';
+        // SAFETY: NULL, then a byte that lives on.
+        unsafe {
+            assert_eq!(PinIn::new(null_mut(), 0).pin().map_err(|e| e.rv()), Err(CKR_ARGUMENTS_BAD));
+            assert_eq!(PinIn::new(null_mut(), 4).pin().map_err(|e| e.rv()), Err(CKR_ARGUMENTS_BAD));
+            assert_eq!(PinIn::new(&mut byte, 0).pin().expect("empty").bytes(), b"");
+            assert_eq!(PinIn::new(&mut byte, 1).pin().expect("one byte").bytes(), b"x");
+        }
+    }
+
+    #[test]
+    fn labels_lose_their_padding_and_nothing_else() {
+        for (label, expected) in [
+            (*b"token one                       ", &b"token one"[..]),
+            (*b"                                ", b""),
+            (*b"0123456789abcdef0123456789abcdef", b"0123456789abcdef0123456789abcdef"),
+            (*b" leading                        ", b" leading"),
+        ] {
+            let mut label = label;
+            // SAFETY: 32 bytes that live on.
+            let label = unsafe { Label::new(label.as_mut_ptr()) }.trimmed().expect("label");
+            assert_eq!(label, expected);
+        }
+        // SAFETY: NULL.
+        let null = unsafe { Label::new(null_mut()) };
+        assert_eq!(null.trimmed().map_err(|e| e.rv()), Err(CKR_ARGUMENTS_BAD));
+    }
+}
