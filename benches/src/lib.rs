@@ -1,0 +1,1 @@
+//! hsmsim-benches

@@ -1,0 +1,2 @@
+//! The `hsmsim` command.
+fn main() {}
