@@ -1,1 +1,22 @@
-//! hsmsim-benches
+//! What the benchmarks are made of: modules to load, cases to run on them, rounds, a table.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`raw`] | PKCS#11 through a C function list; the only unsafe code |
+//! | [`contender`] | a module with a token that is ready to be used |
+//! | [`locate`] | where hsmsim's own module lies, and whether it is the one of these sources |
+//! | [`cases`] | the calls that are timed |
+//! | [`bare`] | the same work without any module around it |
+//! | [`measure`] | rounds, taken in turn; medians and spread |
+//! | [`report`] | table and JSON |
+
+#![deny(unsafe_code)]
+
+pub mod bare;
+pub mod cases;
+pub mod contender;
+pub mod locate;
+pub mod measure;
+#[allow(unsafe_code)]
+pub mod raw;
+pub mod report;

@@ -95,31 +95,56 @@ pub(crate) fn find(
     partition: u16,
     filter: &Filter,
 ) -> rusqlite::Result<Vec<StoredObject>> {
-    let class = filter.class.map(u64::cast_signed);
-    let mut values: Vec<&dyn ToSql> = vec![&partition];
-    let mut selects = Vec::new();
-    for (private, tags) in [(1, &filter.private), (0, &filter.public)] {
-        let Some(tags) = tags else { continue };
-        selects.push(select(private, class.as_ref(), tags, &mut values));
+    let search = |private, tags: &Option<TagFilter>| {
+        tags.as_ref()
+            .map_or_else(|| Ok(Vec::new()), |tags| side(db, partition, private, filter, tags))
+    };
+    if filter.private.is_none() || filter.public.is_none() {
+        let found =
+            search(true, &filter.private)?.into_iter().chain(search(false, &filter.public)?);
+        return Ok(found.map(|(_, object)| object).collect());
     }
-    if selects.is_empty() {
-        return Ok(Vec::new());
+    // Both sides must be of one moment: a key pair has a half on each. An error leaves the
+    // transaction open, and the connection is closed for it.
+    db.prepare_cached("BEGIN")?.execute([])?;
+    let (mut found, public) = (search(true, &filter.private)?, search(false, &filter.public)?);
+    db.prepare_cached("COMMIT")?.execute([])?;
+    if found.is_empty() {
+        found = public;
+    } else if !public.is_empty() {
+        found.extend(public);
+        found.sort_by_key(|(seq, _)| *seq);
     }
-    let sql = format!("{} ORDER BY seq", selects.join(" UNION ALL "));
-    let mut statement = db.prepare_cached(&sql)?;
-    statement.query_map(params_from_iter(values), object)?.collect()
+    Ok(found.into_iter().map(|(_, object)| object).collect())
 }
 
-/// One side of a search. A unary plus keeps a condition from choosing the index: the hash of
-/// CKA_ID is the narrowest, then that of CKA_LABEL, then the class.
+/// The private or the public side of a search, with places.
+fn side(
+    db: &Connection,
+    partition: u16,
+    private: bool,
+    filter: &Filter,
+    tags: &TagFilter,
+) -> rusqlite::Result<Vec<(i64, StoredObject)>> {
+    let class = filter.class.map(u64::cast_signed);
+    let (sql, values) = select(&partition, private, class.as_ref(), tags);
+    db.prepare_cached(&sql)?
+        .query_map(params_from_iter(values), |row| Ok((row.get(0)?, object(row)?)))?
+        .collect()
+}
+
+/// The statement for one side and its values. A unary plus keeps a condition from choosing the
+/// index: the hash of CKA_ID is the narrowest, then that of CKA_LABEL, then the class.
 fn select<'v>(
-    private: u8,
+    partition: &'v u16,
+    private: bool,
     class: Option<&'v i64>,
     tags: &'v TagFilter,
-    values: &mut Vec<&'v dyn ToSql>,
-) -> String {
+) -> (String, Vec<&'v dyn ToSql>) {
+    let private = u8::from(private);
     let mut sql =
-        format!("SELECT {COLUMNS} FROM objects WHERE partition = ?1 AND private = {private}");
+        format!("SELECT {COLUMNS} FROM objects WHERE partition = ?1 AND +private = {private}");
+    let mut values: Vec<&dyn ToSql> = vec![partition];
     let mut plus = "";
     let id = tags.id.as_ref().map(|tag| ("id_tag", tag as &dyn ToSql));
     let label = tags.label.as_ref().map(|tag| ("label_tag", tag as &dyn ToSql));
@@ -129,7 +154,7 @@ fn select<'v>(
         sql += &format!(" AND {plus}{column} = ?{}", values.len());
         plus = "+";
     }
-    sql
+    (sql + " ORDER BY seq", values)
 }
 
 /// Identities and versions, in order of identity; the index alone answers it.
@@ -251,10 +276,8 @@ mod tests {
     fn plan(filter: &TagFilter, class: Option<i64>) -> String {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(SCHEMA.sql).unwrap();
-        let mut values: Vec<&dyn ToSql> = vec![&0];
-        let sql = select(1, class.as_ref(), filter, &mut values);
-        let sql = format!("EXPLAIN QUERY PLAN {sql} ORDER BY seq");
-        let mut statement = db.prepare(&sql).unwrap();
+        let (sql, values) = select(&0, true, class.as_ref(), filter);
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let rows = statement
             .query_map(params_from_iter(values), |row| row.get::<_, String>(3))
             .unwrap()

@@ -51,7 +51,7 @@ macro_rules! c_functions {
             use $crate::raw::*;
             $crate::call::outside(stringify!($name), || {
                 $(
-                    // SAFETY: as above.
+                    // SAFETY: as in the first arm, a promise of the caller (PKCS#11 3.1, 5.2).
                     let $memory = unsafe { $adapter::new($($part),*) };
                 )*
                 $function($($value),*)

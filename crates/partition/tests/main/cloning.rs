@@ -1,1 +1,185 @@
-//! cloning
+//! Objects on their way between members.
+
+use std::sync::Arc;
+
+use hsmsim_partition::{
+    Partition,
+    api::{AttributeResult, InventoryEntry, Reply, Request, SealedObject},
+};
+
+use crate::support::*;
+
+/// A second member, of the cloning domain with that number.
+fn member(number: u8) -> (Arc<MemoryStore>, Arc<Partition>) {
+    let store = Arc::new(MemoryStore::default());
+    let partition = view(&store, open());
+    provision(&partition, number);
+    (store, partition)
+}
+
+fn sealed(client: &mut Client, objects: Vec<ObjectId>) -> Vec<SealedObject> {
+    match client.ask(Request::CloneAsSource { objects }).unwrap() {
+        Reply::Sealed(sealed) => sealed,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn inventory(client: &mut Client) -> Vec<InventoryEntry> {
+    match client.ask(Request::Inventory).unwrap() {
+        Reply::Inventory(entries) => entries,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn token_key() -> Vec<Attribute> {
+    with(
+        secret_key(CKK_GENERIC_SECRET, &[0xD4; 32]),
+        vec![yes(CKA_TOKEN), yes(CKA_SENSITIVE), Attribute::bytes(CKA_LABEL, "travels")],
+    )
+}
+
+fn public_data() -> Vec<Attribute> {
+    vec![
+        Attribute::ulong(CKA_CLASS, CKO_DATA),
+        Attribute::bytes(CKA_VALUE, "in the open"),
+        no(CKA_PRIVATE),
+        yes(CKA_TOKEN),
+    ]
+}
+
+#[test]
+fn clones_are_the_same_objects_on_the_second_member() {
+    let ((_, one), (other_store, two)) = (member(1), member(1));
+    let (mut here, mut there) = (Client::logged_in(&one, 1), Client::logged_in(&two, 1));
+    let key = here.create(token_key()).unwrap();
+    let data = here.create(public_data()).unwrap();
+    let objects = sealed(&mut here, vec![key, data, ObjectId([9; 16])]);
+    assert_eq!(objects.len(), 2, "what is gone is left out");
+    assert_eq!(objects[0].domain, objects[1].domain);
+    assert!(!objects[0].body.windows(8).any(|bytes| bytes == [0xD4; 8]), "sealed on its way");
+    there.ask(Request::CloneAsTarget { objects }).unwrap();
+
+    let hmac = Mechanism::plain(CKM_SHA256_HMAC);
+    assert_eq!(there.sign(&hmac, key, b"x").unwrap(), here.sign(&hmac, key, b"x").unwrap());
+    assert_eq!(there.get(key, CKA_VALUE), AttributeResult::Sensitive);
+    assert_eq!(there.bytes(key, CKA_UNIQUE_ID), key.to_string().as_bytes());
+    assert_eq!(there.find(vec![Attribute::bytes(CKA_LABEL, "travels")]), [key]);
+    assert_eq!(there.bytes(data, CKA_VALUE), b"in the open");
+    assert_eq!(inventory(&mut there), inventory(&mut here));
+    assert!(!other_store.dump().windows(11).any(|bytes| bytes == b"in the open"));
+}
+
+#[test]
+fn another_domain_and_a_blank_member_are_refused() {
+    let ((_, one), (_, two)) = (member(1), member(2));
+    let (mut here, mut there) = (Client::logged_in(&one, 1), Client::logged_in(&two, 1));
+    let key = here.create(token_key()).unwrap();
+    let objects = sealed(&mut here, vec![key]);
+    let clone = Request::CloneAsTarget { objects: objects.clone() };
+    assert_eq!(there.code(clone.clone()), CKR_FAILED_TO_CLONE_AN_OBJECT);
+    // Not even if somebody on the way says that it is of that domain.
+    let foreign = sealed_domain(&mut there);
+    let lie = objects.into_iter().map(|object| SealedObject { domain: foreign, ..object });
+    let lie = Request::CloneAsTarget { objects: lie.collect() };
+    assert_eq!(there.code(lie), CKR_FAILED_TO_CLONE_AN_OBJECT);
+    assert!(inventory(&mut there).is_empty());
+
+    let blank = view(&Arc::new(MemoryStore::default()), open());
+    let mut blank = Client::new(&blank, 1, 1);
+    assert_eq!(blank.code(clone), CKR_CLONING_PARAMETER_MISSING);
+    let source = Request::CloneAsSource { objects: vec![key] };
+    assert_eq!(blank.code(source), CKR_CLONING_PARAMETER_MISSING);
+}
+
+fn sealed_domain(client: &mut Client) -> [u8; 16] {
+    match client.ask(Request::TokenInfo).unwrap() {
+        Reply::Token(info) => info.domain,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn token_objects_travel_without_any_login() {
+    let ((_, one), (_, two)) = (member(1), member(1));
+    let mut owner = Client::logged_in(&one, 1);
+    let key = owner.create(token_key()).unwrap();
+    let data = owner.create(public_data()).unwrap();
+    let (mut here, mut there) = (Client::new(&one, 2, 2), Client::new(&two, 2, 2));
+    let objects = sealed(&mut here, vec![key, data]);
+    assert_eq!(objects.len(), 2);
+    there.ask(Request::CloneAsTarget { objects }).unwrap();
+    let mut user = Client::logged_in(&two, 1);
+    assert_eq!(user.find(vec![]), [key, data]);
+    assert!(user.sign(&Mechanism::plain(CKM_SHA256_HMAC), key, b"x").is_ok());
+}
+
+#[test]
+fn session_objects_are_cloned_into_the_session_and_end_with_it() {
+    let ((_, one), (store, two)) = (member(1), member(1));
+    let (mut here, mut there) = (Client::logged_in(&one, 1), Client::logged_in(&two, 1));
+    let key = here.create(without(token_key(), CKA_TOKEN)).unwrap();
+    let data = here.create(without(public_data(), CKA_TOKEN)).unwrap();
+    let objects = sealed(&mut here, vec![key, data]);
+    assert!(!objects[0].body.windows(8).any(|bytes| bytes == [0xD4; 8]), "sealed on its way");
+
+    let mut public = Client::new(&two, 2, 2);
+    let clone = Request::CloneAsTarget { objects };
+    assert_eq!(public.code(clone.clone()), CKR_USER_NOT_LOGGED_IN);
+    there.ask(clone).unwrap();
+    let hmac = Mechanism::plain(CKM_SHA256_HMAC);
+    assert_eq!(there.sign(&hmac, key, b"x").unwrap(), here.sign(&hmac, key, b"x").unwrap());
+    assert_eq!(there.find(vec![]), [key, data]);
+    assert!(store.dump().len() < 1000, "nothing but the token record is stored");
+    let mut sibling = Client::new(&two, 1, 3);
+    drop(there);
+    assert!(sibling.find(vec![]).is_empty());
+}
+
+#[test]
+fn the_higher_version_wins() {
+    let ((_, one), (_, two)) = (member(1), member(1));
+    let (mut here, mut there) = (Client::logged_in(&one, 1), Client::logged_in(&two, 1));
+    for template in [token_key(), without(token_key(), CKA_TOKEN)] {
+        let key = here.create(template).unwrap();
+        let old = sealed(&mut here, vec![key]);
+        assert_eq!(here.set(key, Attribute::bytes(CKA_LABEL, "newer")), CKR_OK);
+        let new = sealed(&mut here, vec![key]);
+        assert_eq!((old[0].version, new[0].version), (1, 2));
+        for objects in [old.clone(), new, old] {
+            there.ask(Request::CloneAsTarget { objects }).unwrap();
+        }
+        assert_eq!(there.bytes(key, CKA_LABEL), b"newer");
+    }
+}
+
+#[test]
+fn a_damaged_clone_is_refused_whole() {
+    let ((_, one), (_, two)) = (member(1), member(1));
+    let (mut here, mut there) = (Client::logged_in(&one, 1), Client::logged_in(&two, 1));
+    let (good, bad) = (here.create(token_key()).unwrap(), here.create(token_key()).unwrap());
+    let objects = sealed(&mut here, vec![good, bad]);
+    let exchanged = vec![
+        objects[0].clone(),
+        SealedObject { body: objects[0].body.clone(), ..objects[1].clone() },
+    ];
+    let public = vec![SealedObject { private: false, ..objects[0].clone() }];
+    for objects in [exchanged, public] {
+        let clone = Request::CloneAsTarget { objects };
+        assert_eq!(there.code(clone), CKR_FAILED_TO_CLONE_AN_OBJECT);
+    }
+    assert!(inventory(&mut there).is_empty());
+}
+
+#[test]
+fn a_missed_deletion_is_replayed_whatever_the_object_says() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let key = client.create(with(token_key(), vec![no(CKA_DESTROYABLE)])).unwrap();
+    assert_eq!(inventory(&mut client), [InventoryEntry { id: key, version: 1 }]);
+    assert_eq!(client.destroy(key), CKR_ACTION_PROHIBITED);
+    let mut public = Client::new(&partition, 2, 2);
+    let objects = vec![key, ObjectId([9; 16])];
+    assert_eq!(public.code(Request::ReplayDeletion { objects }), CKR_OK);
+    assert!(inventory(&mut client).is_empty());
+    assert_eq!(client.code(Request::Size { object: key }), CKR_OBJECT_HANDLE_INVALID);
+}

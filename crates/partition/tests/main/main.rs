@@ -2,7 +2,6 @@
 
 mod attributes;
 mod cloning;
-mod codes;
 mod keys;
 mod objects;
 mod operations;

@@ -99,10 +99,7 @@ fn one_role_at_a_time_for_all_sessions_of_an_application() {
     assert_eq!(first.code(Request::Logout), CKR_USER_NOT_LOGGED_IN);
     first.login(Role::CryptoOfficer, USER_PIN).unwrap();
     assert_eq!(rv(second.login(Role::CryptoOfficer, USER_PIN)), CKR_USER_ALREADY_LOGGED_IN);
-    assert_eq!(
-        rv(second.login(Role::SecurityOfficer, SO_PIN)),
-        CKR_USER_ANOTHER_ALREADY_LOGGED_IN
-    );
+    assert_eq!(rv(second.login(Role::SecurityOfficer, SO_PIN)), CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
     stranger.login(Role::SecurityOfficer, SO_PIN).unwrap();
     assert_eq!(second.code(Request::Logout), CKR_OK);
     assert_eq!(first.code(Request::Logout), CKR_USER_NOT_LOGGED_IN);
@@ -162,9 +159,7 @@ fn keys_survive_a_reset_of_the_users_pin() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
     let key = client.create(with(secret_key(CKK_AES, &[7; 16]), vec![yes(CKA_TOKEN)])).unwrap();
-    partition
-        .init_crypto_officer(&Pin::new(SO_PIN), &Pin::new("forgotten"), NOW)
-        .unwrap();
+    partition.init_crypto_officer(&Pin::new(SO_PIN), &Pin::new("forgotten"), NOW).unwrap();
     client.ask(Request::Logout).unwrap();
     client.login(Role::CryptoOfficer, "forgotten").unwrap();
     assert_eq!(client.bytes(key, CKA_VALUE), [7; 16]);
@@ -181,10 +176,7 @@ fn open_profile_counts_shows_locks_and_lets_the_officer_reset() {
     fail_logins(&mut client, Role::CryptoOfficer, 1);
     assert_eq!(token(&mut client).flags & mask, CKF_USER_PIN_COUNT_LOW);
     fail_logins(&mut client, Role::CryptoOfficer, 8);
-    assert_eq!(
-        token(&mut client).flags & mask,
-        CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY
-    );
+    assert_eq!(token(&mut client).flags & mask, CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
     fail_logins(&mut client, Role::CryptoOfficer, 1);
     assert_eq!(token(&mut client).flags & mask, CKF_USER_PIN_LOCKED);
     assert_eq!(rv(client.login(Role::CryptoOfficer, USER_PIN)), CKR_PIN_LOCKED);
@@ -258,10 +250,7 @@ fn a790_partition_so_at_ten_wrong_pins_zeroizes_the_partition() {
         CKR_SO_LOGIN_FAILURE_THRESHOLD
     );
     assert!(store.dump().is_empty());
-    assert_eq!(
-        rv(client.login(Role::SecurityOfficer, SO_PIN)),
-        CKR_USER_PIN_NOT_INITIALIZED
-    );
+    assert_eq!(rv(client.login(Role::SecurityOfficer, SO_PIN)), CKR_USER_PIN_NOT_INITIALIZED);
     // The login of before does not outlive the token it belongs to.
     assert_eq!(user.code(Request::Size { object: key }), CKR_OBJECT_HANDLE_INVALID);
     assert_eq!(user.code(Request::Logout), CKR_USER_NOT_LOGGED_IN);
@@ -331,7 +320,10 @@ fn the_crypto_user_uses_keys_and_changes_none() {
             rv(user.generate(CKM_AES_KEY_GEN, vec![Attribute::ulong(CKA_VALUE_LEN, 16)])),
             refusal
         );
-        assert!(user.create(without(token_data("own"), CKA_TOKEN)).is_ok(), "public session object");
+        assert!(
+            user.create(without(token_data("own"), CKA_TOKEN)).is_ok(),
+            "public session object"
+        );
     }
 }
 

@@ -165,7 +165,12 @@ impl Client {
         self.ask(Request::OnePart { operation, data, signature }).map(bytes)
     }
 
-    pub(crate) fn sign(&mut self, mechanism: &Mechanism, key: ObjectId, data: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn sign(
+        &mut self,
+        mechanism: &Mechanism,
+        key: ObjectId,
+        data: &[u8],
+    ) -> Result<Vec<u8>> {
         self.one_part(OperationKind::Sign, mechanism, Some(key), data)
     }
 
@@ -205,7 +210,12 @@ impl Client {
         Ok(out)
     }
 
-    pub(crate) fn wrap(&mut self, mechanism: &Mechanism, with: ObjectId, key: ObjectId) -> Result<Vec<u8>> {
+    pub(crate) fn wrap(
+        &mut self,
+        mechanism: &Mechanism,
+        with: ObjectId,
+        key: ObjectId,
+    ) -> Result<Vec<u8>> {
         let mechanism = mechanism.clone();
         self.ask(Request::Wrap { mechanism, wrapping_key: with, key }).map(bytes)
     }
@@ -237,7 +247,11 @@ impl Client {
     }
 }
 
-pub(crate) fn operation(kind: OperationKind, mechanism: &Mechanism, key: Option<ObjectId>) -> Operation {
+pub(crate) fn operation(
+    kind: OperationKind,
+    mechanism: &Mechanism,
+    key: Option<ObjectId>,
+) -> Operation {
     Operation { kind, mechanism: Arc::new(mechanism.clone()), key }
 }
 

@@ -1,0 +1,300 @@
+//! A module with a token that is ready to be used.
+//!
+//! | contender | token |
+//! |---|---|
+//! | hsmsim | the group of topology `instant`, in a state directory of its own |
+//! | SoftHSM2 | initialised here, in a token directory of its own |
+//! | of `HSMSIM_BENCH_MODULES` | the one that is named, else the first blank one is initialised |
+//!
+//! A token that existed before is left as it was: whatever the cases make there is destroyed.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SLOT_ID, CKU_SO, CKU_USER};
+
+use crate::raw::{Attribute, Mechanism, Module, Result, Session, TokenSlot, set_environment};
+
+/// Names further modules: `name=path` or `name=path:label:pin`, several divided by semicolons.
+pub const MODULES_VARIABLE: &str = "HSMSIM_BENCH_MODULES";
+
+const LABEL: &str = "hsmsim-bench";
+const SO_PIN: &str = "87654321";
+const USER_PIN: &str = "12345678";
+
+/// Where Debian and others put SoftHSM2.
+const SOFTHSM2: [&str; 3] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+
+/// SoftHSM2's module, if it is installed.
+pub fn softhsm2() -> Option<PathBuf> {
+    SOFTHSM2.iter().map(PathBuf::from).find(|path| path.exists())
+}
+
+/// Which token of a module is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The first that is initialised; it lives in a directory that is deleted afterwards.
+    FirstReady,
+    /// The first that is blank; it is initialised.
+    FirstBlank,
+    /// The one with this label and PIN; it is left as it was.
+    Named {
+        /// The token's label.
+        label: String,
+        /// Its user PIN.
+        pin: String,
+    },
+}
+
+/// A module that is to take part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in the table.
+    pub name: String,
+    /// The shared object.
+    pub path: PathBuf,
+    /// The token to use.
+    pub choice: Choice,
+}
+
+impl Entry {
+    /// hsmsim's own module.
+    pub fn hsmsim(path: PathBuf) -> Self {
+        Self { name: "hsmsim".to_owned(), path, choice: Choice::FirstReady }
+    }
+
+    /// SoftHSM2's module.
+    pub fn softhsm2(path: PathBuf) -> Self {
+        Self { name: "SoftHSM2".to_owned(), path, choice: Choice::FirstBlank }
+    }
+
+    /// The modules of [`MODULES_VARIABLE`]'s value.
+    ///
+    /// # Errors
+    /// A sentence about the entry that cannot be read.
+    pub fn parse_list(value: &str) -> std::result::Result<Vec<Self>, String> {
+        let entries = value.split(';').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(Self::parse).collect()
+    }
+
+    fn parse(entry: &str) -> std::result::Result<Self, String> {
+        let form = || format!("{MODULES_VARIABLE}: expected name=path or name=path:label:pin");
+        let (name, rest) = entry.split_once('=').ok_or_else(form)?;
+        let mut parts = rest.splitn(3, ':');
+        let path = parts.next().filter(|path| !path.is_empty()).ok_or_else(form)?;
+        let choice = match (parts.next(), parts.next()) {
+            (None, _) => Choice::FirstBlank,
+            (Some(label), Some(pin)) => {
+                Choice::Named { label: label.to_owned(), pin: pin.to_owned() }
+            }
+            (Some(_), None) => return Err(form()),
+        };
+        Ok(Self { name: name.to_owned(), path: path.into(), choice })
+    }
+}
+
+/// Points hsmsim and SoftHSM2 at empty directories under `directory`. To be called before any
+/// module is loaded and any thread is made.
+///
+/// # Errors
+/// A sentence about the file that cannot be written.
+pub fn prepare_environment(directory: &Path) -> std::result::Result<(), String> {
+    let state = directory.join("hsmsim");
+    let tokens = directory.join("softhsm2");
+    let configuration = directory.join("softhsm2.conf");
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+        tokens.display()
+    );
+    std::fs::create_dir(&tokens)
+        .and_then(|()| std::fs::write(&configuration, text))
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    set_environment(&[
+        ("HSMSIM_STATE", Some(&state)),
+        ("HSMSIM_CONFIG", Some(Path::new("instant"))),
+        ("HSMSIM_LOG", None),
+        ("HSMSIM_RECORD", None),
+        ("HSMSIM_TIME_SCALE", None),
+        ("SOFTHSM2_CONF", Some(&configuration)),
+    ]);
+    Ok(())
+}
+
+/// A module that takes part, with its token.
+#[derive(Debug)]
+pub struct Contender {
+    /// Its name in the table.
+    pub name: String,
+    /// Its token.
+    pub token: Token,
+}
+
+impl Contender {
+    /// Loads the module, initialises it, chooses the token and logs in.
+    ///
+    /// # Errors
+    /// A sentence that says what refused.
+    pub fn enter(entry: Entry) -> std::result::Result<Self, String> {
+        let module = Module::load(&entry.path)?;
+        let token = Token::open(module, &entry.choice)
+            .map_err(|error| format!("{}: {error}", entry.path.display()))?;
+        Ok(Self { name: entry.name, token })
+    }
+}
+
+/// Opens sessions with a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Opener {
+    module: &'static Module,
+    slot: CK_SLOT_ID,
+}
+
+impl Opener {
+    /// A session of its own; logged in, as all sessions of an application are at once.
+    ///
+    /// # Errors
+    /// What the module answers.
+    pub fn open_session(&self) -> Result<Session> {
+        self.module.open_session(self.slot)
+    }
+}
+
+/// A token that is logged in to.
+#[derive(Debug)]
+pub struct Token {
+    opener: Opener,
+    /// Keeps the login alive, and makes and destroys the objects of the cases.
+    session: Session,
+    /// Objects to destroy at the end, if the token is to be left as it was.
+    owed: Option<Mutex<Vec<CK_OBJECT_HANDLE>>>,
+}
+
+impl Token {
+    fn open(module: &'static Module, choice: &Choice) -> std::result::Result<Self, String> {
+        let told = |refusal| format!("{refusal}");
+        module.initialize().map_err(told)?;
+        let slots = module.token_slots().map_err(told)?;
+        let (slot, pin) = match choice {
+            Choice::FirstReady => {
+                let ready = slots.iter().find(|slot| slot.initialized);
+                (ready.ok_or("no token is initialised")?.slot, USER_PIN)
+            }
+            Choice::FirstBlank => (initialize_blank(module, &slots)?, USER_PIN),
+            Choice::Named { label, pin } => {
+                let named = slots.iter().find(|slot| slot.label == *label);
+                (named.ok_or_else(|| format!("no token has the label {label:?}"))?.slot, &**pin)
+            }
+        };
+        let session = module.open_session(slot).map_err(told)?;
+        session.login(CKU_USER, pin).map_err(told)?;
+        let owed = matches!(choice, Choice::Named { .. }).then(Mutex::default);
+        Ok(Self { opener: Opener { module, slot }, session, owed })
+    }
+
+    /// Opens sessions with this token.
+    pub fn opener(&self) -> Opener {
+        self.opener
+    }
+
+    /// A session of its own.
+    ///
+    /// # Errors
+    /// What the module answers; so in all functions below.
+    pub fn open_session(&self) -> Result<Session> {
+        self.opener.open_session()
+    }
+
+    /// Makes a secret key.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn generate_key(
+        &self,
+        mechanism: &Mechanism<'_>,
+        template: &[Attribute<'_>],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let key = self.session.generate_key(mechanism, template)?;
+        self.owe(&[key]);
+        Ok(key)
+    }
+
+    /// Makes a key pair; gives the public key and the private key.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn generate_key_pair(
+        &self,
+        mechanism: &Mechanism<'_>,
+        public: &[Attribute<'_>],
+        private: &[Attribute<'_>],
+    ) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
+        let pair = self.session.generate_key_pair(mechanism, public, private)?;
+        self.owe(&[pair.0, pair.1]);
+        Ok(pair)
+    }
+
+    /// Makes an object.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn create(&self, template: &[Attribute<'_>]) -> Result<CK_OBJECT_HANDLE> {
+        let object = self.session.create(template)?;
+        self.owe(&[object]);
+        Ok(object)
+    }
+
+    fn owe(&self, objects: &[CK_OBJECT_HANDLE]) {
+        if let Some(owed) = &self.owed {
+            owed.lock().expect("no holder panics").extend_from_slice(objects);
+        }
+    }
+
+    /// Leaves the token as it was and finalises the module.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn leave(self) -> Result<()> {
+        for object in self.owed.into_iter().flat_map(|owed| owed.into_inner().unwrap_or_default()) {
+            self.session.destroy(object)?;
+        }
+        self.session.close()?;
+        self.opener.module.finalize()
+    }
+}
+
+fn initialize_blank(
+    module: &'static Module,
+    slots: &[TokenSlot],
+) -> std::result::Result<CK_SLOT_ID, String> {
+    let told = |refusal| format!("{refusal}");
+    let blank = slots.iter().find(|slot| !slot.initialized).ok_or("no token is blank")?;
+    module.init_token(blank.slot, SO_PIN, LABEL).map_err(told)?;
+    // SoftHSM2 gives the token another slot number now.
+    let slots = module.token_slots().map_err(told)?;
+    let made = slots.iter().find(|slot| slot.label == LABEL && !slot.initialized);
+    let slot = made.ok_or("the token is gone after C_InitToken")?.slot;
+    let session = module.open_session(slot).map_err(told)?;
+    session.login(CKU_SO, SO_PIN).map_err(told)?;
+    session.init_pin(USER_PIN).map_err(told)?;
+    session.logout().map_err(told)?;
+    Ok(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_named_with_or_without_a_token() {
+        let entries = Entry::parse_list("a=/lib/a.so; b=/lib/b.so:my token:1:2;").expect("entries");
+        let named = Choice::Named { label: "my token".into(), pin: "1:2".into() };
+        assert_eq!(
+            entries,
+            [
+                Entry { name: "a".into(), path: "/lib/a.so".into(), choice: Choice::FirstBlank },
+                Entry { name: "b".into(), path: "/lib/b.so".into(), choice: named },
+            ]
+        );
+        for wrong in ["/lib/a.so", "a=", "a=/lib/a.so:label"] {
+            Entry::parse_list(wrong).expect_err(wrong);
+        }
+    }
+}

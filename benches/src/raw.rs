@@ -1,0 +1,493 @@
+//! PKCS#11 through a C function list, as thin as it can be: what is timed is the module, not this.
+//!
+//! All calls are safe to make from Rust: every pointer that goes down is taken from a slice or a
+//! reference that outlives the call, with the length of that slice. What remains to be trusted is the
+//! module itself.
+
+use std::{
+    ffi::c_void,
+    fmt,
+    path::Path,
+    ptr::{null, null_mut},
+};
+
+use cryptoki_sys::*;
+use hsmsim_types::ReturnValue;
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+/// Most attributes a template here may have; templates are laid out on the stack.
+const TEMPLATE_MAX: usize = 16;
+
+/// A call that was not answered with CKR_OK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Name of the function.
+    pub function: &'static str,
+    /// What it returned.
+    pub rv: ReturnValue,
+}
+
+impl Refusal {
+    /// Whether the module says that it does not have this function or mechanism at all.
+    pub fn is_lack(self) -> bool {
+        matches!(self.rv.0, CKR_FUNCTION_NOT_SUPPORTED | CKR_MECHANISM_INVALID)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.function, self.rv)
+    }
+}
+
+/// What a call gives.
+pub type Result<T> = std::result::Result<T, Refusal>;
+
+/// One attribute of a template; numbers and truth values as their bytes in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute<'a> {
+    /// CKA_ number.
+    pub kind: CK_ATTRIBUTE_TYPE,
+    /// The value's bytes.
+    pub value: &'a [u8],
+}
+
+/// A mechanism with the parameters that the cases need.
+#[derive(Clone, Copy, Debug)]
+pub enum Mechanism<'a> {
+    /// Without parameter.
+    Plain(CK_MECHANISM_TYPE),
+    /// The parameter is the initialisation vector itself.
+    Iv(CK_MECHANISM_TYPE, &'a [u8]),
+    /// CKM_AES_GCM with a tag of 128 bits and no additional data.
+    Gcm(&'a [u8]),
+    /// CKM_RSA_PKCS_PSS with SHA-256 and a salt of 32 bytes.
+    PssSha256,
+}
+
+impl Mechanism<'_> {
+    fn with<R>(&self, call: impl FnOnce(*mut CK_MECHANISM) -> R) -> R {
+        fn mechanism(kind: CK_MECHANISM_TYPE, parameter: *const c_void, len: usize) -> CK_MECHANISM {
+            CK_MECHANISM {
+                mechanism: kind,
+                pParameter: parameter.cast_mut(),
+                ulParameterLen: ulong(len),
+            }
+        }
+        match self {
+            Self::Plain(kind) => call(&mut mechanism(*kind, null(), 0)),
+            Self::Iv(kind, iv) => call(&mut mechanism(*kind, iv.as_ptr().cast(), iv.len())),
+            Self::Gcm(iv) => {
+                let parameters = CK_GCM_PARAMS {
+                    pIv: iv.as_ptr().cast_mut(),
+                    ulIvLen: ulong(iv.len()),
+                    ulIvBits: ulong(iv.len() * 8),
+                    pAAD: null_mut(),
+                    ulAADLen: 0,
+                    ulTagBits: 128,
+                };
+                call(&mut mechanism(
+                    CKM_AES_GCM,
+                    (&raw const parameters).cast(),
+                    size_of_val(&parameters),
+                ))
+            }
+            Self::PssSha256 => {
+                let parameters = CK_RSA_PKCS_PSS_PARAMS {
+                    hashAlg: CKM_SHA256,
+                    mgf: CKG_MGF1_SHA256,
+                    sLen: 32,
+                };
+                call(&mut mechanism(
+                    CKM_RSA_PKCS_PSS,
+                    (&raw const parameters).cast(),
+                    size_of_val(&parameters),
+                ))
+            }
+        }
+    }
+}
+
+/// A slot with a token in it.
+#[derive(Clone, Debug)]
+pub struct TokenSlot {
+    /// Slot number.
+    pub slot: CK_SLOT_ID,
+    /// Label without its padding.
+    pub label: String,
+    /// CKF_TOKEN_INITIALIZED and CKF_USER_PIN_INITIALIZED.
+    pub initialized: bool,
+}
+
+/// A loaded module; it stays loaded until the process ends.
+#[derive(Debug)]
+pub struct Module {
+    functions: CK_FUNCTION_LIST,
+}
+
+/// Calls a function of the list and turns its answer into a [`Result`].
+macro_rules! call {
+    ($module:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match $module.functions.$function {
+            // SAFETY: the function is of the list that the module gave out, whose types PKCS#11
+            // fixes (3.1, 3.6); the pointers point to live Rust values of the length that is given
+            // beside them, and PKCS#11 modules keep no pointer after they return (3.1, 5.1.2).
+            Some(function) => match unsafe { function($($argument),*) } {
+                CKR_OK => Ok(()),
+                rv => Err(Refusal { function: stringify!($function), rv: ReturnValue(rv) }),
+            },
+            None => Err(Refusal {
+                function: stringify!($function),
+                rv: ReturnValue(CKR_FUNCTION_NOT_SUPPORTED),
+            }),
+        }
+    };
+}
+
+impl Module {
+    /// Loads a shared object and takes its function list.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the file.
+    pub fn load(path: &Path) -> std::result::Result<&'static Self, String> {
+        let named = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+        // SAFETY: whoever names a module to this program wants its initialisers to run here.
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
+            .map_err(|error| named(&error))?;
+        // SAFETY: PKCS#11 fixes the type of a symbol of this name (3.1, 5.4.4).
+        let get_list = unsafe {
+            library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(
+                "C_GetFunctionList",
+            )
+        }
+        .map_err(|error| named(&error))?;
+        let mut list: *mut CK_FUNCTION_LIST = null_mut();
+        // SAFETY: the argument is a place for one pointer.
+        let rv = unsafe { get_list(&raw mut list) };
+        if rv != CKR_OK || list.is_null() {
+            return Err(named(&format_args!("C_GetFunctionList: {}", ReturnValue(rv))));
+        }
+        // SAFETY: not null, and after CKR_OK it points to the module's list, which stays where it is.
+        let functions = unsafe { *list };
+        // Modules are not made to be unloaded while their threads and exit handlers live.
+        std::mem::forget(library);
+        Ok(Box::leak(Box::new(Self { functions })))
+    }
+
+    /// C_Initialize for several threads, with the operating system's locks.
+    ///
+    /// # Errors
+    /// What the module answers; so in all functions below.
+    pub fn initialize(&self) -> Result<()> {
+        let mut arguments =
+            CK_C_INITIALIZE_ARGS { flags: CKF_OS_LOCKING_OK, ..CK_C_INITIALIZE_ARGS::default() };
+        call!(self, C_Initialize((&raw mut arguments).cast()))
+    }
+
+    /// C_Finalize.
+    #[allow(missing_docs, clippy::missing_errors_doc)]
+    pub fn finalize(&self) -> Result<()> {
+        call!(self, C_Finalize(null_mut()))
+    }
+
+    /// The slots that have a token, in the module's order.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn token_slots(&self) -> Result<Vec<TokenSlot>> {
+        let mut count = 0;
+        call!(self, C_GetSlotList(CK_TRUE, null_mut(), &raw mut count))?;
+        let mut slots = vec![0; length(count)];
+        call!(self, C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &raw mut count))?;
+        slots.truncate(length(count));
+        let mut found = Vec::new();
+        for slot in slots {
+            let mut info = CK_TOKEN_INFO::default();
+            call!(self, C_GetTokenInfo(slot, &raw mut info))?;
+            let ready = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+            found.push(TokenSlot {
+                slot,
+                label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
+                initialized: info.flags & ready == ready,
+            });
+        }
+        Ok(found)
+    }
+
+    /// C_InitToken.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn init_token(&self, slot: CK_SLOT_ID, so_pin: &str, label: &str) -> Result<()> {
+        let mut padded = [b' '; 32];
+        for (to, from) in padded.iter_mut().zip(label.bytes()) {
+            *to = from;
+        }
+        call!(
+            self,
+            C_InitToken(slot, bytes(so_pin.as_bytes()), ulong(so_pin.len()), padded.as_mut_ptr())
+        )
+    }
+
+    /// C_OpenSession for reading and writing.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn open_session(&'static self, slot: CK_SLOT_ID) -> Result<Session> {
+        let mut handle = 0;
+        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        call!(self, C_OpenSession(slot, flags, null_mut(), None, &raw mut handle))?;
+        Ok(Session { module: self, handle })
+    }
+}
+
+/// An open session; closed when dropped.
+#[derive(Debug)]
+pub struct Session {
+    module: &'static Module,
+    handle: CK_SESSION_HANDLE,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Nobody is left to tell if the module has lost the session.
+        let _ = call!(self.module, C_CloseSession(self.handle));
+    }
+}
+
+#[allow(clippy::missing_errors_doc)]
+impl Session {
+    /// C_CloseSession, for those who want to see the answer.
+    pub fn close(self) -> Result<()> {
+        let closed = call!(self.module, C_CloseSession(self.handle));
+        std::mem::forget(self);
+        closed
+    }
+
+    /// C_Login as `user` (CKU_SO, CKU_USER).
+    pub fn login(&self, user: CK_USER_TYPE, pin: &str) -> Result<()> {
+        call!(self.module, C_Login(self.handle, user, bytes(pin.as_bytes()), ulong(pin.len())))
+    }
+
+    /// C_Logout.
+    pub fn logout(&self) -> Result<()> {
+        call!(self.module, C_Logout(self.handle))
+    }
+
+    /// C_InitPIN.
+    pub fn init_pin(&self, pin: &str) -> Result<()> {
+        call!(self.module, C_InitPIN(self.handle, bytes(pin.as_bytes()), ulong(pin.len())))
+    }
+
+    /// C_GetSessionInfo; gives the state (CKS_).
+    pub fn state(&self) -> Result<CK_STATE> {
+        let mut info = CK_SESSION_INFO::default();
+        call!(self.module, C_GetSessionInfo(self.handle, &raw mut info))?;
+        Ok(info.state)
+    }
+
+    /// C_GenerateRandom.
+    pub fn random(&self, out: &mut [u8]) -> Result<()> {
+        call!(self.module, C_GenerateRandom(self.handle, out.as_mut_ptr(), ulong(out.len())))
+    }
+
+    /// C_GenerateKey.
+    pub fn generate_key(
+        &self,
+        mechanism: &Mechanism<'_>,
+        template: &[Attribute<'_>],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let (mut template, count) = lay_out(template);
+        let mut key = 0;
+        mechanism.with(|mechanism| {
+            call!(
+                self.module,
+                C_GenerateKey(self.handle, mechanism, template.as_mut_ptr(), count, &raw mut key)
+            )
+        })?;
+        Ok(key)
+    }
+
+    /// C_GenerateKeyPair; gives the public key and the private key.
+    pub fn generate_key_pair(
+        &self,
+        mechanism: &Mechanism<'_>,
+        public: &[Attribute<'_>],
+        private: &[Attribute<'_>],
+    ) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
+        let (mut public, public_count) = lay_out(public);
+        let (mut private, private_count) = lay_out(private);
+        let (mut public_key, mut private_key) = (0, 0);
+        mechanism.with(|mechanism| {
+            call!(
+                self.module,
+                C_GenerateKeyPair(
+                    self.handle,
+                    mechanism,
+                    public.as_mut_ptr(),
+                    public_count,
+                    private.as_mut_ptr(),
+                    private_count,
+                    &raw mut public_key,
+                    &raw mut private_key,
+                )
+            )
+        })?;
+        Ok((public_key, private_key))
+    }
+
+    /// C_CreateObject.
+    pub fn create(&self, template: &[Attribute<'_>]) -> Result<CK_OBJECT_HANDLE> {
+        let (mut template, count) = lay_out(template);
+        let mut object = 0;
+        call!(
+            self.module,
+            C_CreateObject(self.handle, template.as_mut_ptr(), count, &raw mut object)
+        )?;
+        Ok(object)
+    }
+
+    /// C_DestroyObject.
+    pub fn destroy(&self, object: CK_OBJECT_HANDLE) -> Result<()> {
+        call!(self.module, C_DestroyObject(self.handle, object))
+    }
+
+    /// C_GetAttributeValue of one attribute; gives its length.
+    pub fn attribute(
+        &self,
+        object: CK_OBJECT_HANDLE,
+        kind: CK_ATTRIBUTE_TYPE,
+        out: &mut [u8],
+    ) -> Result<usize> {
+        let mut attribute = CK_ATTRIBUTE {
+            type_: kind,
+            pValue: out.as_mut_ptr().cast(),
+            ulValueLen: ulong(out.len()),
+        };
+        call!(self.module, C_GetAttributeValue(self.handle, object, &raw mut attribute, 1))?;
+        Ok(length(attribute.ulValueLen))
+    }
+
+    /// C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal; gives how many were found, at most as
+    /// many as there is room for.
+    pub fn find(
+        &self,
+        template: &[Attribute<'_>],
+        found: &mut [CK_OBJECT_HANDLE],
+    ) -> Result<usize> {
+        let (mut template, count) = lay_out(template);
+        call!(self.module, C_FindObjectsInit(self.handle, template.as_mut_ptr(), count))?;
+        let mut count = 0;
+        call!(
+            self.module,
+            C_FindObjects(self.handle, found.as_mut_ptr(), ulong(found.len()), &raw mut count)
+        )?;
+        call!(self.module, C_FindObjectsFinal(self.handle))?;
+        Ok(length(count))
+    }
+
+    /// C_DigestInit and C_Digest; gives the length of the digest.
+    pub fn digest(&self, mechanism: &Mechanism<'_>, data: &[u8], out: &mut [u8]) -> Result<usize> {
+        mechanism
+            .with(|mechanism| call!(self.module, C_DigestInit(self.handle, mechanism)))?;
+        let mut len = ulong(out.len());
+        call!(
+            self.module,
+            C_Digest(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
+        )?;
+        Ok(length(len))
+    }
+
+    /// C_SignInit and C_Sign; gives the length of the signature.
+    pub fn sign(
+        &self,
+        mechanism: &Mechanism<'_>,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize> {
+        mechanism
+            .with(|mechanism| call!(self.module, C_SignInit(self.handle, mechanism, key)))?;
+        let mut len = ulong(out.len());
+        call!(
+            self.module,
+            C_Sign(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
+        )?;
+        Ok(length(len))
+    }
+
+    /// C_VerifyInit and C_Verify.
+    pub fn verify(
+        &self,
+        mechanism: &Mechanism<'_>,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+        signature: &[u8],
+    ) -> Result<()> {
+        mechanism
+            .with(|mechanism| call!(self.module, C_VerifyInit(self.handle, mechanism, key)))?;
+        call!(
+            self.module,
+            C_Verify(
+                self.handle,
+                bytes(data),
+                ulong(data.len()),
+                bytes(signature),
+                ulong(signature.len()),
+            )
+        )
+    }
+
+    /// C_EncryptInit and C_Encrypt; gives the length of the ciphertext.
+    pub fn encrypt(
+        &self,
+        mechanism: &Mechanism<'_>,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize> {
+        mechanism
+            .with(|mechanism| call!(self.module, C_EncryptInit(self.handle, mechanism, key)))?;
+        let mut len = ulong(out.len());
+        call!(
+            self.module,
+            C_Encrypt(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
+        )?;
+        Ok(length(len))
+    }
+}
+
+/// Sets environment variables, and removes those without a value.
+///
+/// # Panics
+/// If the process has more than one thread already: no thread may read the environment meanwhile.
+pub fn set_environment(variables: &[(&str, Option<&Path>)]) {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    assert_eq!(threads, 1, "the environment is set before there are threads");
+    for (name, value) in variables {
+        // SAFETY: this thread is the only one, as was just seen.
+        match value {
+            Some(value) => unsafe { std::env::set_var(name, value) },
+            // SAFETY: as above.
+            None => unsafe { std::env::remove_var(name) },
+        }
+    }
+}
+
+fn lay_out(template: &[Attribute<'_>]) -> ([CK_ATTRIBUTE; TEMPLATE_MAX], CK_ULONG) {
+    assert!(template.len() <= TEMPLATE_MAX, "a longer template needs a larger TEMPLATE_MAX");
+    let mut raw = [CK_ATTRIBUTE { type_: 0, pValue: null_mut(), ulValueLen: 0 }; TEMPLATE_MAX];
+    for (raw, attribute) in raw.iter_mut().zip(template) {
+        raw.type_ = attribute.kind;
+        raw.pValue = attribute.value.as_ptr().cast_mut().cast();
+        raw.ulValueLen = ulong(attribute.value.len());
+    }
+    (raw, ulong(template.len()))
+}
+
+/// PKCS#11 declares input as pointers to mutable bytes; modules do not write there.
+fn bytes(data: &[u8]) -> *mut CK_BYTE {
+    data.as_ptr().cast_mut()
+}
+
+fn ulong(len: usize) -> CK_ULONG {
+    len as CK_ULONG
+}
+
+fn length(len: CK_ULONG) -> usize {
+    len as usize
+}

@@ -1,0 +1,301 @@
+//! The table on the terminal and the same as JSON.
+
+use std::{fmt::Write as _, fs};
+
+use serde::Serialize;
+
+use crate::measure::Samples;
+
+/// Calls that cost more than this over the bare primitive are named below the table.
+pub const OVERHEAD_MAX_US: f64 = 1.5;
+
+/// Name of the column of bare primitives.
+pub const BARE: &str = "bare";
+
+const CASE_WIDTH: usize = 25;
+const CELL_WIDTH: usize = 23;
+const OVERHEAD_WIDTH: usize = 10;
+
+/// What one participant gave on one case.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// Times.
+    Samples(Samples),
+    /// There is no such thing here: a mechanism that the module lacks, a case without a primitive.
+    Lacking,
+    /// The module refused what it should do; the reason.
+    Failed(String),
+}
+
+impl Cell {
+    fn samples(&self) -> Option<&Samples> {
+        match self {
+            Self::Samples(samples) => Some(samples),
+            Self::Lacking | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// The table as it grows, row by row.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Vec<(&'static str, Vec<Cell>)>,
+}
+
+impl Table {
+    /// A table of these participants; ratios are to the first one.
+    pub fn new(columns: Vec<String>) -> Self {
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// The line of column names, and what a cell means.
+    pub fn head(&self) -> String {
+        let reference = self.columns.first().map_or("", String::as_str);
+        let mut head = format!(
+            "µs a call ± half the middle spread, (how many times {reference}); \
+             over: µs over the bare primitive\n\n{}",
+            pad("", CASE_WIDTH)
+        );
+        for column in &self.columns {
+            head += &pad(column, CELL_WIDTH);
+        }
+        if self.has_overhead() {
+            head += "over";
+        }
+        head.trim_end().to_owned()
+    }
+
+    /// Adds a row and gives its line.
+    pub fn add(&mut self, case: &'static str, cells: Vec<Cell>) -> String {
+        let reference = cells.first().and_then(Cell::samples);
+        let mut line = pad(case, CASE_WIDTH);
+        for (place, cell) in cells.iter().enumerate() {
+            line += &pad(&written(cell, reference.filter(|_| place > 0)), CELL_WIDTH);
+        }
+        self.rows.push((case, cells));
+        let over = self.rows.last().and_then(|row| self.overhead_us(row));
+        if let Some(us) = over {
+            let _ = write!(line, "{:>OVERHEAD_WIDTH$}", microseconds(us));
+        }
+        line.trim_end().to_owned()
+    }
+
+    /// What a reader should not overlook: failures, and where the first column is not the best.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        for row in &self.rows {
+            let (case, cells) = row;
+            for (column, cell) in self.columns.iter().zip(cells) {
+                if let Cell::Failed(reason) = cell {
+                    remarks.push(format!("failed: {case}, {column}: {reason}"));
+                }
+            }
+            if let Some(us) = self.overhead_us(row).filter(|&us| us > OVERHEAD_MAX_US) {
+                let us = microseconds(us);
+                remarks.push(format!("over budget: {case}: {us} µs over the bare primitive"));
+            }
+            let Some(own) = cells.first().and_then(Cell::samples) else { continue };
+            for (column, cell) in self.columns.iter().zip(cells).skip(1) {
+                let Some(other) = cell.samples().filter(|_| column != BARE) else { continue };
+                let ratio = other.ratio_to(own);
+                if ratio < 1.0 {
+                    remarks.push(format!("slower: {case}: {column} takes {ratio:.2} of the time"));
+                }
+            }
+        }
+        remarks
+    }
+
+    /// Whether a participant refused something it should do.
+    pub fn has_failures(&self) -> bool {
+        self.rows.iter().flat_map(|(_, cells)| cells).any(|cell| matches!(cell, Cell::Failed(_)))
+    }
+
+    /// All of it as JSON.
+    ///
+    /// # Errors
+    /// Never in practice: the values are numbers and names.
+    pub fn json(&self, settings: Settings) -> Result<String, serde_json::Error> {
+        let result = |column: &String, cell: &Cell| {
+            let samples = cell.samples();
+            ResultJson {
+                name: column.clone(),
+                median_us: samples.map(Samples::median_us),
+                spread: samples.map(Samples::spread),
+                samples_us: samples.map(|samples| samples.us.clone()),
+                failed: match cell {
+                    Cell::Failed(reason) => Some(reason.clone()),
+                    Cell::Samples(_) | Cell::Lacking => None,
+                },
+            }
+        };
+        let cases = self.rows.iter().map(|(case, cells)| CaseJson {
+            case,
+            results: self.columns.iter().zip(cells).map(|(a, b)| result(a, b)).collect(),
+        });
+        serde_json::to_string_pretty(&ReportJson { settings, cases: cases.collect() })
+    }
+
+    fn has_overhead(&self) -> bool {
+        self.columns.len() > 1 && self.columns.last().is_some_and(|column| column == BARE)
+    }
+
+    /// How much longer the first column takes than the bare primitive.
+    fn overhead_us(&self, (_, cells): &(&str, Vec<Cell>)) -> Option<f64> {
+        let bare = cells.last().filter(|_| self.has_overhead())?;
+        Some(cells.first()?.samples()?.median_us() - bare.samples()?.median_us())
+    }
+}
+
+/// Under which conditions the table came about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    /// Model of the processor, as the system names it.
+    pub processor: String,
+    /// Processors that this program may use.
+    pub processors: usize,
+    /// Threads that made calls at the same time.
+    pub threads: usize,
+    /// Rounds of each case.
+    pub rounds: usize,
+    /// Intended length of a round in milliseconds.
+    pub round_ms: u128,
+}
+
+impl Settings {
+    /// These settings on this machine.
+    pub fn here(threads: usize, rounds: usize, round_ms: u128) -> Self {
+        let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = text.lines().find(|line| line.starts_with("model name"));
+        let model = model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { processor: model.to_owned(), processors, threads, rounds, round_ms }
+    }
+
+    /// One line for above the table.
+    pub fn line(&self) -> String {
+        format!(
+            "{}, {} processors; {} thread{}, {} rounds of {} ms",
+            self.processor,
+            self.processors,
+            self.threads,
+            if self.threads == 1 { "" } else { "s" },
+            self.rounds,
+            self.round_ms
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct ReportJson<'a> {
+    settings: Settings,
+    cases: Vec<CaseJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CaseJson<'a> {
+    case: &'a str,
+    results: Vec<ResultJson>,
+}
+
+#[derive(Serialize)]
+struct ResultJson {
+    name: String,
+    median_us: Option<f64>,
+    spread: Option<f64>,
+    samples_us: Option<Vec<f64>>,
+    failed: Option<String>,
+}
+
+fn written(cell: &Cell, reference: Option<&Samples>) -> String {
+    match cell {
+        Cell::Samples(samples) => {
+            let mut text = format!(
+                "{:>7} ±{:<3}",
+                microseconds(samples.median_us()),
+                format!("{:.0}%", samples.spread() * 100.0)
+            );
+            if let Some(reference) = reference {
+                let _ = write!(text, " ({}×)", ratio(samples.ratio_to(reference)));
+            }
+            text
+        }
+        Cell::Lacking => format!("{:>7}", "–"),
+        Cell::Failed(_) => format!("{:>7}", "failed"),
+    }
+}
+
+/// Three digits that count.
+fn microseconds(us: f64) -> String {
+    match us.abs() {
+        us_abs if us_abs < 9.995 => format!("{us:.2}"),
+        us_abs if us_abs < 99.95 => format!("{us:.1}"),
+        _ => format!("{us:.0}"),
+    }
+}
+
+fn ratio(times: f64) -> String {
+    if times < 9.95 { format!("{times:.2}") } else { format!("{times:.0}") }
+}
+
+/// Pads by characters; [`format!`] does so too, but not for what it has formatted already.
+fn pad(text: &str, width: usize) -> String {
+    format!("{text:<width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(us: f64) -> Cell {
+        Cell::Samples(Samples { us: vec![us; 3] })
+    }
+
+    fn table() -> Table {
+        let mut table = Table::new(["hsmsim", "other", BARE].map(str::to_owned).to_vec());
+        table.add("fast", vec![times(2.0), times(30.0), times(1.25)]);
+        table.add("slow", vec![times(20.0), times(10.0), times(18.0)]);
+        table.add("partial", vec![times(1.0), Cell::Lacking, Cell::Lacking]);
+        table.add("broken", vec![Cell::Failed("C_Sign: CKR_X".into()), times(1.0), Cell::Lacking]);
+        table
+    }
+
+    #[test]
+    fn a_row_tells_time_ratio_and_overhead() {
+        let mut table = table();
+        let line = table.add("HMAC", vec![times(2.0), times(30.0), times(1.25)]);
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(
+            words,
+            ["HMAC", "2.00", "±0%", "30.0", "±0%", "(15×)", "1.25", "±0%", "(0.62×)", "0.75"]
+        );
+        let line = table.add("none", vec![times(2.0), Cell::Lacking, Cell::Lacking]);
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["none", "2.00", "±0%", "–", "–"]);
+    }
+
+    #[test]
+    fn what_is_not_best_is_said() {
+        let table = table();
+        assert_eq!(
+            table.remarks(),
+            [
+                "over budget: slow: 2.00 µs over the bare primitive",
+                "slower: slow: other takes 0.50 of the time",
+                "failed: broken, hsmsim: C_Sign: CKR_X",
+            ]
+        );
+        assert!(table.has_failures());
+    }
+
+    #[test]
+    fn json_holds_every_sample() {
+        let text = table().json(Settings::here(1, 3, 20)).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(json["settings"]["rounds"], 3);
+        assert_eq!(json["cases"][0]["case"], "fast");
+        assert_eq!(json["cases"][0]["results"][1]["samples_us"], serde_json::json!([30.0, 30.0, 30.0]));
+        assert_eq!(json["cases"][2]["results"][1]["median_us"], serde_json::Value::Null);
+        assert_eq!(json["cases"][3]["results"][0]["failed"], "C_Sign: CKR_X");
+    }
+}

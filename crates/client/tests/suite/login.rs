@@ -1,0 +1,109 @@
+//! Logins, PINs and tokens on a group.
+
+use hsmsim_types::{Pin, Role, SlotId, ck::*};
+
+use crate::world::{SO_PIN, USER_PIN, World, code};
+
+const OFFICER: Role = Role::CryptoOfficer;
+
+#[test]
+fn a_wrong_pin_counts_on_every_member_that_can_be_reached() {
+    let world = World::new("ha-dr");
+    let session = world.open();
+    for _ in 0..9 {
+        assert_eq!(code(world.login_as(session, OFFICER, "00000000")), "CKR_PIN_INCORRECT");
+    }
+    world.login_as(session, OFFICER, "00000000").unwrap_err();
+    // The far member was asked too, though it is standby.
+    for device in ["hsm-eus-1", "hsm-eus-2"] {
+        world.fault(&format!("link.cut client:{device}"));
+    }
+    let other = world.another();
+    let session = other.open();
+    assert_eq!(code(other.login_as(session, OFFICER, USER_PIN)), "CKR_PIN_LOCKED");
+}
+
+#[test]
+fn the_so_unlocks_a_locked_officer_on_every_member() {
+    let world = World::new("ha-dr");
+    let session = world.open();
+    for _ in 0..11 {
+        world.login_as(session, OFFICER, "00000000").unwrap_err();
+    }
+    world.login_as(session, Role::SecurityOfficer, SO_PIN).unwrap();
+    world.client.run(world.client.init_pin(session, Pin::new("new-pin"))).unwrap();
+    world.client.run(world.client.logout(session)).unwrap();
+    world.login_as(session, OFFICER, "new-pin").unwrap();
+    world.fault("link.cut client:hsm-eus-1");
+    let (_, key) = world.pair(session, "k");
+    world.sign(session, key).unwrap();
+}
+
+#[test]
+fn login_state_is_the_application_s_and_ends_with_its_last_session() {
+    let world = World::new("ha-dr");
+    let (one, two) = (world.open(), world.open());
+    world.login_as(one, OFFICER, USER_PIN).unwrap();
+    let state = |session| world.client.session_info(session).unwrap().state;
+    assert_eq!(state(two), CKS_RW_USER_FUNCTIONS);
+    assert_eq!(code(world.login_as(two, OFFICER, USER_PIN)), "CKR_USER_ALREADY_LOGGED_IN");
+    let other = world.another();
+    let stranger = other.open();
+    let info = other.client.session_info(stranger).unwrap();
+    assert_eq!(info.state, CKS_RW_PUBLIC_SESSION, "another application is not logged in");
+    world.client.run(world.client.close_session(one)).unwrap();
+    world.client.run(world.client.close_session(two)).unwrap();
+    assert_eq!(state(world.open()), CKS_RW_PUBLIC_SESSION);
+}
+
+#[test]
+fn a_login_holds_on_the_member_that_takes_over() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    for device in ["hsm-eus-1", "hsm-eus-2", "hsm-eus2-1"] {
+        world.fault(&format!("link.cut client:{device}"));
+        world.sign(session, key).unwrap_or_else(|error| panic!("after {device}: {error}"));
+    }
+}
+
+#[test]
+fn a_blank_token_is_initialised_on_all_members_at_once() {
+    let world = World::new("ha-dr");
+    let slot = SlotId(world.slot.0 + 1);
+    let init = world.client.init_token(slot, Pin::new("so-pin"), b"second".to_vec());
+    world.client.run(init).unwrap();
+    let group = &world.cluster.topology().groups[1];
+    for member in &group.members {
+        let info = world.cluster.partition_of(member).token_info().unwrap();
+        assert_eq!(info.label, b"second");
+    }
+}
+
+#[test]
+fn a_token_is_not_initialised_on_some_of_its_members() {
+    let world = World::new("ha-dr");
+    let slot = SlotId(world.slot.0 + 1);
+    world.fault("link.cut client:hsm-eus2-2");
+    let init = world.client.init_token(slot, Pin::new("so-pin"), b"second".to_vec());
+    assert_eq!(code(world.client.run(init)), "CKR_DEVICE_ERROR");
+    let group = &world.cluster.topology().groups[1];
+    for member in &group.members {
+        let info = world.cluster.partition_of(member).token_info().unwrap();
+        assert_eq!(info.flags & CKF_TOKEN_INITIALIZED, 0);
+    }
+}
+
+#[test]
+fn the_so_does_not_log_in_beside_a_read_only_session() {
+    let world = World::new("ha-dr");
+    let session = world.open();
+    let read_only = world.client.open_session(world.slot, CKF_SERIAL_SESSION);
+    let read_only = world.client.run(read_only).unwrap();
+    let login = world.login_as(session, Role::SecurityOfficer, SO_PIN);
+    assert_eq!(code(login), "CKR_SESSION_READ_ONLY_EXISTS");
+    world.client.run(world.client.close_session(read_only)).unwrap();
+    world.login_as(session, Role::SecurityOfficer, SO_PIN).unwrap();
+    let read_only = world.client.open_session(world.slot, CKF_SERIAL_SESSION);
+    assert_eq!(code(world.client.run(read_only)), "CKR_SESSION_READ_WRITE_SO_EXISTS");
+}

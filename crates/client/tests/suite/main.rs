@@ -1,0 +1,9 @@
+//! A client over a cluster in memory, in virtual time: twenty seconds of silence take none.
+
+#![forbid(unsafe_code)]
+
+mod failover;
+mod login;
+mod objects;
+mod recovery;
+mod world;

@@ -1,0 +1,152 @@
+//! Members that come back (facts: Luna guide, "Recovery").
+
+use std::time::Duration;
+
+use hsmsim_types::ck::*;
+
+use crate::world::{World, code};
+
+fn state(world: &World, member: usize) -> CK_RV {
+    world.client.run(world.client.ha_state(world.slot)).unwrap().members[member].1.0
+}
+
+#[test]
+fn a_member_that_has_power_again_is_not_used_until_somebody_recovers_it() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.fault("device.power_loss hsm-eus-1 for=30s");
+    world.sign(session, key).unwrap();
+    world.pass(Duration::from_secs(3600));
+    world.sign(session, key).unwrap();
+    assert_eq!(state(&world, 0), CKR_DEVICE_ERROR);
+    world.recover();
+    assert_eq!(state(&world, 0), CKR_OK);
+    let before = world.cluster.served(0);
+    world.sign(session, key).unwrap();
+    assert!(world.cluster.served(0) > before, "it is the primary again");
+}
+
+#[test]
+fn an_owed_copy_reaches_the_returning_member() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    world.fault("device.power_loss hsm-eus-2 for=60s");
+    world.pair(session, "made meanwhile");
+    assert!(world.holdings(1).is_empty());
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(world.holdings(1), world.holdings(0));
+    assert_eq!(world.holdings(1).len(), 2);
+}
+
+#[test]
+fn a_destroyed_key_never_returns() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    let (public, private) = world.pair(session, "doomed");
+    world.fault("device.power_loss hsm-eus-2 for=60s");
+    for key in [public, private] {
+        world.client.run(world.client.destroy_object(session, key)).unwrap();
+    }
+    assert_eq!(world.holdings(1).len(), 2);
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert!(world.holdings(1).is_empty());
+    let label = world.cluster.topology().groups[0].label.clone();
+    world.client.run(world.client.ha_synchronize(&label)).unwrap();
+    for member in 0..4 {
+        assert!(world.holdings(member).is_empty(), "member {member}");
+    }
+}
+
+#[test]
+fn with_preset_luna_a_copy_owed_by_a_process_that_died_needs_a_synchronisation() {
+    let world = World::ha_dr_with("preset = \"luna\"");
+    let session = world.officer();
+    world.fault("device.power_loss hsm-eus-2 for=60s");
+    world.pair(session, "k");
+    world.pass(Duration::from_secs(600));
+    world.client.shut_down();
+    let other = world.another();
+    other.recover();
+    assert!(other.holdings(1).is_empty(), "the debt died with its process");
+    let label = other.cluster.topology().groups[0].label.clone();
+    other.client.run(other.client.ha_synchronize(&label)).unwrap();
+    assert_eq!(other.holdings(1), other.holdings(0));
+}
+
+#[test]
+fn a_debt_is_paid_by_whichever_process_brings_the_member_back() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    world.fault("device.power_loss hsm-eus-2 for=60s");
+    world.pair(session, "k");
+    world.client.shut_down();
+    world.pass(Duration::from_secs(600));
+    let other = world.another();
+    other.recover();
+    assert_eq!(other.holdings(1), other.holdings(0));
+}
+
+#[test]
+fn a_request_by_hand_is_followed_by_running_clients_at_their_next_call() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.fault("link.cut client:hsm-eus-1");
+    world.sign(session, key).unwrap();
+    world.heal_all();
+    world.another().recover();
+    world.sign(session, key).unwrap();
+    assert_eq!(state(&world, 0), CKR_OK);
+}
+
+#[test]
+fn automatic_recovery_waits_its_interval() {
+    let world = World::ha_dr_with("recovery_attempts = -1\nrecovery_mode = \"passive\"");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.fault("link.cut client:hsm-eus-1 for=1s");
+    world.sign(session, key).unwrap();
+    world.pass(Duration::from_secs(30));
+    world.sign(session, key).unwrap();
+    assert_eq!(state(&world, 0), CKR_DEVICE_ERROR, "half an interval is not enough");
+    world.pass(Duration::from_secs(31));
+    world.sign(session, key).unwrap();
+    assert_eq!(state(&world, 0), CKR_OK);
+}
+
+#[test]
+fn after_the_loss_of_all_members_basic_recovery_leaves_old_sessions_dead() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    let regions = ["region.loss eastus for=30s", "region.loss eastus2 for=30s"];
+    for fault in regions {
+        world.fault(fault);
+    }
+    assert_eq!(code(world.sign(session, key)), "CKR_DEVICE_ERROR");
+    world.pass(Duration::from_secs(600));
+    assert_eq!(code(world.sign(session, key)), "CKR_DEVICE_ERROR", "nobody recovered it");
+    world.recover();
+    assert_eq!(code(world.sign(session, key)), "CKR_SESSION_HANDLE_INVALID");
+    let fresh = world.open();
+    assert_eq!(world.find(fresh, "k").len(), 2, "the login holds, and the keys are all there");
+}
+
+#[test]
+fn enhanced_recovery_restores_sessions_and_logins() {
+    let world = World::ha_dr_with(
+        "recovery_attempts = -1\nrecovery_mode = \"activeEnhanced\"",
+    );
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    let regions = ["region.loss eastus for=30s", "region.loss eastus2 for=30s"];
+    for fault in regions {
+        world.fault(fault);
+    }
+    assert_eq!(code(world.sign(session, key)), "CKR_DEVICE_ERROR");
+    world.pass(Duration::from_secs(600));
+    world.sign(session, key).unwrap();
+}
