@@ -5,7 +5,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 use hsmsim_benches::{
@@ -127,9 +131,9 @@ fn compare(arguments: &Arguments) -> Result<bool, String> {
     println!("{}\n{}", settings.line(), table.head());
     for case in arguments.cases() {
         let mut lanes: Vec<_> =
-            contenders.iter().map(|contender| enter_lane(case, contender, threads)).collect();
+            contenders.iter().map(|contender| module_lane(case, contender, threads)).collect();
         if arguments.takes_part(BARE) {
-            lanes.push(bare_lane(case, threads));
+            lanes.push(bare_lane(case, directory.path(), threads));
         }
         println!("{}", table.add(case.name, run(lanes, plan)));
     }
@@ -150,28 +154,27 @@ fn compare(arguments: &Arguments) -> Result<bool, String> {
 /// `None` where there is no such thing.
 type MaybeLane = Option<CallResult<Lane>>;
 
-fn enter_lane(case: &Case, contender: &Contender, threads: usize) -> MaybeLane {
-    let runners = (0..threads).map(|_| (case.prepare)(&contender.token)).collect();
+fn module_lane(case: &Case, contender: &Contender, threads: usize) -> MaybeLane {
+    let runners: CallResult<_> = (0..threads).map(|_| (case.prepare)(&contender.token)).collect();
     match runners {
-        Err(refusal) if CallResult::<()>::Err(refusal).is_err_and(|refusal| refusal.is_lack()) => {
-            None
-        }
+        Err(refusal) if refusal.is_lack() => None,
         runners => Some(runners.map(Lane::new)),
     }
 }
 
-fn bare_lane(case: &Case, threads: usize) -> MaybeLane {
+fn bare_lane(case: &Case, directory: &Path, threads: usize) -> MaybeLane {
     let bare = case.bare?;
-    Some(Ok(Lane::new((0..threads).map(|_| bare()).collect())))
+    Some(Ok(Lane::new((0..threads).map(|_| bare(directory)).collect())))
 }
 
 fn run(lanes: Vec<MaybeLane>, plan: Plan) -> Vec<Cell> {
     let present: Vec<bool> = lanes.iter().map(Option::is_some).collect();
     let mut results = in_turn(lanes.into_iter().flatten().collect(), plan).into_iter();
-    let cells = present.into_iter().map(|present| match results.next().filter(|_| present) {
-        None => Cell::Lacking,
-        Some(Ok(samples)) => Cell::Samples(samples),
-        Some(Err(refusal)) => Cell::Failed(refusal.to_string()),
-    });
+    let cells =
+        present.into_iter().map(|present| match if present { results.next() } else { None } {
+            None => Cell::Lacking,
+            Some(Ok(samples)) => Cell::Samples(samples),
+            Some(Err(refusal)) => Cell::Failed(refusal.to_string()),
+        });
     cells.collect()
 }

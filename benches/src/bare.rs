@@ -2,7 +2,7 @@
 //!
 //! Each yardstick is the faster of ring and AWS-LC for its case, with the key parsed beforehand.
 
-use std::hint::black_box;
+use std::{hint::black_box, path::Path};
 
 use aws_lc_rs::{
     cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey},
@@ -12,8 +12,8 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{
         self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-        EcdsaSigningAlgorithm, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
-        RSA_PSS_SHA256, RsaKeyPair,
+        EcdsaSigningAlgorithm, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
     },
 };
 use ring::{
@@ -38,7 +38,7 @@ fn runner(mut work: impl FnMut() + Send + 'static) -> Runner {
 }
 
 /// 32 random bytes from the system (ring).
-pub fn random() -> Runner {
+pub fn random(_: &Path) -> Runner {
     let random = SystemRandom::new();
     runner(move || {
         let mut out = [0; 32];
@@ -48,14 +48,14 @@ pub fn random() -> Runner {
 }
 
 /// SHA-256 of 32 bytes (ring).
-pub fn sha256() -> Runner {
+pub fn sha256(_: &Path) -> Runner {
     runner(|| {
         black_box(digest::digest(&digest::SHA256, black_box(&MESSAGE)));
     })
 }
 
 /// HMAC-SHA256 of 32 bytes (ring).
-pub fn hmac() -> Runner {
+pub fn hmac(_: &Path) -> Runner {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &KEY);
     runner(move || {
         black_box(hmac::sign(&key, black_box(&MESSAGE)));
@@ -63,7 +63,7 @@ pub fn hmac() -> Runner {
 }
 
 /// AES-256-GCM of 1 KiB in place (ring).
-pub fn aes_gcm() -> Runner {
+pub fn aes_gcm(_: &Path) -> Runner {
     let key = aead::UnboundKey::new(&aead::AES_256_GCM, &KEY).map(aead::LessSafeKey::new);
     let key = key.expect(SOUND);
     let mut data = [0x5a; 1024];
@@ -75,7 +75,7 @@ pub fn aes_gcm() -> Runner {
 }
 
 /// AES-256-CBC of 1 KiB in place (AWS-LC).
-pub fn aes_cbc() -> Runner {
+pub fn aes_cbc(_: &Path) -> Runner {
     let key = UnboundCipherKey::new(&AES_256, &KEY).and_then(EncryptingKey::cbc).expect(SOUND);
     let mut data = [0x5a; 1024];
     runner(move || {
@@ -85,12 +85,12 @@ pub fn aes_cbc() -> Runner {
 }
 
 /// ECDSA over a given SHA-256 digest with P-256 (AWS-LC).
-pub fn p256() -> Runner {
+pub fn p256(_: &Path) -> Runner {
     ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING, &aws_digest::SHA256)
 }
 
 /// ECDSA over a given SHA-384 digest with P-384 (AWS-LC).
-pub fn p384() -> Runner {
+pub fn p384(_: &Path) -> Runner {
     ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING, &aws_digest::SHA384)
 }
 
@@ -106,12 +106,12 @@ fn ecdsa(
 }
 
 /// RSASSA-PKCS1-v1_5 with 2048 bits over a given SHA-256 digest (AWS-LC).
-pub fn rsa_pkcs() -> Runner {
+pub fn rsa_pkcs(_: &Path) -> Runner {
     rsa_sign(&RSA_PKCS1_SHA256)
 }
 
 /// RSASSA-PSS with 2048 bits over a given SHA-256 digest (AWS-LC).
-pub fn rsa_pss() -> Runner {
+pub fn rsa_pss(_: &Path) -> Runner {
     rsa_sign(&RSA_PSS_SHA256)
 }
 
@@ -126,7 +126,7 @@ fn rsa_sign(padding: &'static dyn signature::RsaEncoding) -> Runner {
 }
 
 /// Verification of RSASSA-PKCS1-v1_5 with 2048 bits over a given SHA-256 digest (AWS-LC).
-pub fn rsa_verify() -> Runner {
+pub fn rsa_verify(_: &Path) -> Runner {
     let key = RsaKeyPair::generate(KeySize::Rsa2048).expect(SOUND);
     let digest = aws_digest::digest(&aws_digest::SHA256, &MESSAGE);
     let mut signature = [0; 256];
@@ -138,8 +138,8 @@ pub fn rsa_verify() -> Runner {
 
 /// Two synced commits of one row, one in each of two SQLite files in WAL mode: what writing an
 /// object down on two devices costs at least.
-pub fn commit_twice() -> Runner {
-    let directory = tempfile::tempdir_in(std::env::temp_dir()).expect("a directory");
+pub fn commit_twice(directory: &Path) -> Runner {
+    let directory = tempfile::tempdir_in(directory).expect("a directory");
     let stores = ["1.db", "2.db"].map(|name| {
         let store = rusqlite::Connection::open(directory.path().join(name)).expect(SOUND);
         store.pragma_update(None, "journal_mode", "WAL").expect(SOUND);

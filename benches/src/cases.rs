@@ -4,7 +4,10 @@
 //! gives a [`Runner`]. Preparing makes the call once, so a module that lacks something, or answers
 //! wrongly, is known before anything is timed. An operation is counted with its Init call.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use cryptoki_sys::*;
 
@@ -24,8 +27,9 @@ pub struct Case {
     pub name: &'static str,
     /// Prepares the case on a token; once for each thread.
     pub prepare: fn(&Token) -> Result<Runner>,
-    /// Prepares the same work without a module, where there is such a thing.
-    pub bare: Option<fn() -> Runner>,
+    /// Prepares the same work without a module, where there is such a thing; files go into the
+    /// directory.
+    pub bare: Option<fn(&Path) -> Runner>,
 }
 
 /// All cases, in the order of the table. Those that fill a token come last.
@@ -247,8 +251,12 @@ fn secret_key(
     usages: &[CK_ATTRIBUTE_TYPE],
 ) -> Result<CK_OBJECT_HANDLE> {
     const LEN: [u8; size_of::<CK_ULONG>()] = (32 as CK_ULONG).to_ne_bytes();
-    let mut template =
-        vec![is(CKA_TOKEN, YES), is(CKA_PRIVATE, YES), is(CKA_SENSITIVE, YES), is(CKA_VALUE_LEN, &LEN)];
+    let mut template = vec![
+        is(CKA_TOKEN, YES),
+        is(CKA_PRIVATE, YES),
+        is(CKA_SENSITIVE, YES),
+        is(CKA_VALUE_LEN, &LEN),
+    ];
     template.extend(usages.iter().map(|&usage| is(usage, YES)));
     token.generate_key(&Mechanism::Plain(mechanism), &template)
 }

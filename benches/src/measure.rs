@@ -1,11 +1,7 @@
 //! Rounds, taken in turn: in each round every participant makes its calls once, so that what
 //! disturbs the machine for a while disturbs all of them.
 
-use std::{
-    sync::Barrier,
-    thread,
-    time::Duration,
-};
+use std::{sync::Barrier, thread, time::Duration};
 
 use crate::{
     cases::Runner,

@@ -67,7 +67,11 @@ pub enum Mechanism<'a> {
 
 impl Mechanism<'_> {
     fn with<R>(&self, call: impl FnOnce(*mut CK_MECHANISM) -> R) -> R {
-        fn mechanism(kind: CK_MECHANISM_TYPE, parameter: *const c_void, len: usize) -> CK_MECHANISM {
+        fn mechanism(
+            kind: CK_MECHANISM_TYPE,
+            parameter: *const c_void,
+            len: usize,
+        ) -> CK_MECHANISM {
             CK_MECHANISM {
                 mechanism: kind,
                 pParameter: parameter.cast_mut(),
@@ -93,11 +97,8 @@ impl Mechanism<'_> {
                 ))
             }
             Self::PssSha256 => {
-                let parameters = CK_RSA_PKCS_PSS_PARAMS {
-                    hashAlg: CKM_SHA256,
-                    mgf: CKG_MGF1_SHA256,
-                    sLen: 32,
-                };
+                let parameters =
+                    CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 };
                 call(&mut mechanism(
                     CKM_RSA_PKCS_PSS,
                     (&raw const parameters).cast(),
@@ -382,8 +383,7 @@ impl Session {
 
     /// C_DigestInit and C_Digest; gives the length of the digest.
     pub fn digest(&self, mechanism: &Mechanism<'_>, data: &[u8], out: &mut [u8]) -> Result<usize> {
-        mechanism
-            .with(|mechanism| call!(self.module, C_DigestInit(self.handle, mechanism)))?;
+        mechanism.with(|mechanism| call!(self.module, C_DigestInit(self.handle, mechanism)))?;
         let mut len = ulong(out.len());
         call!(
             self.module,
@@ -400,8 +400,7 @@ impl Session {
         data: &[u8],
         out: &mut [u8],
     ) -> Result<usize> {
-        mechanism
-            .with(|mechanism| call!(self.module, C_SignInit(self.handle, mechanism, key)))?;
+        mechanism.with(|mechanism| call!(self.module, C_SignInit(self.handle, mechanism, key)))?;
         let mut len = ulong(out.len());
         call!(
             self.module,

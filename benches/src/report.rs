@@ -168,7 +168,8 @@ impl Settings {
     pub fn here(threads: usize, rounds: usize, round_ms: u128) -> Self {
         let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = text.lines().find(|line| line.starts_with("model name"));
-        let model = model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
+        let model =
+            model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self { processor: model.to_owned(), processors, threads, rounds, round_ms }
     }
@@ -294,7 +295,10 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(json["settings"]["rounds"], 3);
         assert_eq!(json["cases"][0]["case"], "fast");
-        assert_eq!(json["cases"][0]["results"][1]["samples_us"], serde_json::json!([30.0, 30.0, 30.0]));
+        assert_eq!(
+            json["cases"][0]["results"][1]["samples_us"],
+            serde_json::json!([30.0, 30.0, 30.0])
+        );
         assert_eq!(json["cases"][2]["results"][1]["median_us"], serde_json::Value::Null);
         assert_eq!(json["cases"][3]["results"][0]["failed"], "C_Sign: CKR_X");
     }

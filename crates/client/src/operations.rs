@@ -333,6 +333,11 @@ impl Client {
         if let Active::Stashed { from: Stash::Final, output, next } = active {
             return Ok(deliver(&mut session, kind, room, output, Stash::Final, *next));
         }
+        if let Active::Stashed { .. } = active {
+            // A one-part result waits for its buffer: that operation goes on, and there is no other.
+            *session.active(kind) = active;
+            return Err(Checkout::not_initialized(kind));
+        }
         if room == Room::Query {
             let length = match &active {
                 Active::Ready(ready) => ready.checked.output.finish(0),

@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{drive, race};
 use hsmsim_partition::api::{InventoryEntry, Reply, Request};
-use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode};
+use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode, Replication};
 use hsmsim_store::OwedKind;
 use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
 use tokio::sync::Notify;
@@ -41,6 +41,8 @@ pub(crate) struct Recovery {
     /// Whether threads may be made.
     threads: AtomicBool,
     running: AtomicBool,
+    /// Whether an asynchronous member may be behind.
+    behind: AtomicBool,
     /// The client itself, for its thread.
     client: parking_lot::Mutex<Weak<Client>>,
 }
@@ -55,6 +57,10 @@ impl Recovery {
             wake: Notify::new(),
             threads: AtomicBool::new(false),
             running: AtomicBool::new(false),
+            // Another process may have died behind with its copies.
+            behind: AtomicBool::new(cluster.topology().groups.iter().any(|group| {
+                group.members.iter().any(|member| member.replication == Replication::Async)
+            })),
             client: parking_lot::Mutex::default(),
         }
     }
@@ -73,6 +79,13 @@ pub struct MemberRecovery {
     pub deleted: usize,
     /// Why it does not serve, in a sentence.
     pub problem: Option<String>,
+}
+
+impl MemberRecovery {
+    fn of(member: &Member) -> Self {
+        let device = member.device.clone();
+        Self { device, up: !member.is_down(), copied: 0, deleted: 0, problem: None }
+    }
 }
 
 impl Client {
@@ -100,8 +113,15 @@ impl Client {
                 .await;
             }
         }
-        let inside = self.timers.recovery_mode == RecoveryMode::Passive
-            || !self.recovery.threads.load(Ordering::Acquire);
+        let threads = self.recovery.threads.load(Ordering::Acquire);
+        if self.recovery.behind.load(Ordering::Acquire) {
+            if threads {
+                self.wake_recovery();
+            } else {
+                self.feed().await;
+            }
+        }
+        let inside = self.timers.recovery_mode == RecoveryMode::Passive || !threads;
         if inside && self.recovers_by_itself() && group.members.iter().any(Member::is_down) {
             self.attempt_due(group).await;
         }
@@ -121,10 +141,39 @@ impl Client {
         join_all(due.map(|index| self.attempt(group, index))).await;
     }
 
-    /// Tells the background thread, if there may be one, that a member was lost.
+    /// Notes that asynchronous members are owed copies, and has them delivered.
+    pub(crate) fn fall_behind(&self) {
+        self.recovery.behind.store(true, Ordering::Release);
+        self.wake_recovery();
+    }
+
+    /// Delivers to asynchronous members what they are owed. A member that is lost catches up when it
+    /// is recovered.
+    async fn feed(&self) {
+        self.recovery.behind.store(false, Ordering::Release);
+        for group in &self.groups {
+            for (index, member) in group.members.iter().enumerate() {
+                if !member.asynchronous || member.is_down() {
+                    continue;
+                }
+                let owed = self.debts.owed_to(&group.label, &member.device);
+                if owed.is_ok_and(|rows| rows.is_empty()) {
+                    continue;
+                }
+                let mut report = MemberRecovery::of(member);
+                if let Err(error) = self.pay_standing(group, index, &mut report).await {
+                    tracing::warn!(group = %group.label, member = %member.device, %error,
+                        "asynchronous copies not delivered");
+                }
+            }
+        }
+    }
+
+    /// Tells the background thread, if there may be one, that there is something to do.
     pub(crate) fn wake_recovery(&self) {
-        let by_thread = self.recovers_by_itself()
-            && self.timers.recovery_mode != RecoveryMode::Passive
+        let recovers =
+            self.recovers_by_itself() && self.timers.recovery_mode != RecoveryMode::Passive;
+        let by_thread = (recovers || self.recovery.behind.load(Ordering::Acquire))
             && self.recovery.threads.load(Ordering::Acquire);
         if by_thread && !self.is_shut_down() && !self.recovery.running.swap(true, Ordering::AcqRel) {
             let client = self.recovery.client.lock().clone();
@@ -145,13 +194,7 @@ impl Client {
     /// One attempt to bring a member back.
     pub(crate) async fn attempt(&self, group: &Group, index: usize) -> MemberRecovery {
         let member = &group.members[index];
-        let mut report = MemberRecovery {
-            device: member.device.clone(),
-            up: !member.is_down(),
-            copied: 0,
-            deleted: 0,
-            problem: None,
-        };
+        let mut report = MemberRecovery::of(member);
         if report.up {
             return report;
         }
@@ -342,13 +385,7 @@ impl Client {
             for (source, objects) in missing {
                 copied += self.copy(&group, source, &mut target.session, &objects).await?;
             }
-            reports.push(MemberRecovery {
-                device: group.members[index].device.clone(),
-                up: true,
-                copied,
-                deleted: 0,
-                problem: None,
-            });
+            reports.push(MemberRecovery { copied, ..MemberRecovery::of(&group.members[index]) });
         }
         Ok(reports)
     }
@@ -408,8 +445,13 @@ fn recover_in_background(client: &Weak<Client>) {
         }
         let tick = || client.cluster.refresh() || client.is_shut_down();
         drive(client.clock(), &tick, async {
-            for group in &client.groups {
-                client.attempt_due(group).await;
+            if client.recovers_by_itself() {
+                for group in &client.groups {
+                    client.attempt_due(group).await;
+                }
+            }
+            if client.recovery.behind.load(Ordering::Acquire) {
+                client.feed().await;
             }
             let pause = client.timers.recovery_interval.min(std::time::Duration::from_millis(500));
             race(client.recovery.wake.notified(), client.clock().sleep(pause)).await;

@@ -58,6 +58,9 @@ impl Client {
                 .filter(|&index| index != source && group.members[index].asynchronous);
             let behind: Vec<usize> = missed.into_iter().chain(queued).collect();
             self.owe(&group, &behind, OwedKind::Copy, &ids)?;
+            if behind.iter().any(|&index| group.members[index].asynchronous) {
+                self.fall_behind();
+            }
         }
         if !own.is_empty() && self.clones_session_objects {
             let targets: Vec<usize> = (0..group.members.len())
@@ -153,16 +156,22 @@ impl Client {
         if group.members.len() == 1 {
             return Ok(());
         }
-        let targets: Vec<usize> =
-            (0..group.members.len()).filter(|&index| index != source).collect();
+        let (queued, targets): (Vec<usize>, Vec<usize>) = (0..group.members.len())
+            .filter(|&index| index != source)
+            .partition(|&index| group.members[index].asynchronous);
         let request = Request::ReplayDeletion { objects: vec![object] };
-        let missed = self.spread(session, &targets, &request).await;
+        let mut missed = self.spread(session, &targets, &request).await;
         let own = session.objects.iter().any(|&(_, id)| id == object);
         if own {
             session.objects.retain(|&(_, id)| id != object);
             return Ok(());
         }
-        self.owe(&group, &missed, OwedKind::Delete, &[object])
+        missed.extend(&queued);
+        self.owe(&group, &missed, OwedKind::Delete, &[object])?;
+        if !queued.is_empty() {
+            self.fall_behind();
+        }
+        Ok(())
     }
 
     /// Writes down what members are owed, durably or in this process (`owed_copies`).
@@ -173,7 +182,15 @@ impl Client {
         kind: OwedKind,
         objects: &[ObjectId],
     ) -> Result<()> {
-        if members.is_empty() || (kind == OwedKind::Delete && !self.replays_deletions) {
+        // `deletes = ignore` forgets what a lost member missed; an asynchronous one missed nothing,
+        // it is only late.
+        let remembered = |index: &&usize| {
+            kind == OwedKind::Copy
+                || self.replays_deletions
+                || group.members[**index].asynchronous
+        };
+        let members: Vec<usize> = members.iter().filter(remembered).copied().collect();
+        if members.is_empty() {
             return Ok(());
         }
         let at_ns = self.clock().unix_now();
@@ -189,7 +206,7 @@ impl Client {
                 pid: std::process::id(),
             })
             .collect();
-        for &index in members {
+        for &index in &members {
             let event = match kind {
                 OwedKind::Copy => "copy_owed",
                 OwedKind::Delete => "deletion_owed",

@@ -145,6 +145,19 @@ impl Application {
         was
     }
 
+    /// Ends the login if it still is the one of that initialisation of the token: another thread may
+    /// have logged in anew meanwhile. Whether it was.
+    pub(crate) fn end_login_of(&self, epoch: [u8; 16]) -> bool {
+        let mut current = self.login.write();
+        if current.as_ref().is_none_or(|login| login.epoch != epoch) {
+            return false;
+        }
+        self.role.store(0, Relaxed);
+        *current = None;
+        self.transients.write().retain(|_, transient| !transient.object.private);
+        true
+    }
+
     /// What a loss of power does.
     pub(crate) fn power_lost(&self) {
         self.log_out();

@@ -158,7 +158,8 @@ impl Partition {
         }
         if let Some((_, epoch, _)) = application.credentials() {
             let record = self.token_record()?;
-            if record.is_none_or(|record| record.epoch != epoch) && application.log_out() {
+            if record.is_none_or(|record| record.epoch != epoch) && application.end_login_of(epoch)
+            {
                 self.after_logout();
             }
         }

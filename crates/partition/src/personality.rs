@@ -19,6 +19,8 @@ pub struct Personality {
     pub vendor_codes: bool,
     /// Which mechanisms there are, and within which limits.
     pub mechanisms: Mechanisms,
+    /// Most bytes of data in one call of an operation; `None` means no limit.
+    pub data_max: Option<u64>,
     /// Most token objects; `None` means as many as the store holds.
     pub objects_max: Option<u64>,
 }
@@ -45,6 +47,7 @@ impl From<&Profile> for Personality {
                 .mechanisms
                 .as_deref()
                 .map_or_else(Mechanisms::all, Mechanisms::restricted),
+            data_max: profile.max_data_per_call,
             objects_max: profile.limits.objects_max,
         }
     }
@@ -66,6 +69,7 @@ impl Default for Personality {
             },
             vendor_codes: false,
             mechanisms: Mechanisms::all(),
+            data_max: None,
             objects_max: None,
         }
     }

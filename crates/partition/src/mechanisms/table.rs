@@ -18,8 +18,6 @@ const CURVES: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 
 /// Bits of an RSA modulus.
 const RSA: (u64, u64) = (1024, 8192);
-/// Bits of an RSA modulus that is made here.
-const RSA_MADE: (u64, u64) = (2048, 4096);
 /// Bits of a curve's field.
 const EC: (u64, u64) = (256, 521);
 const EC_255: (u64, u64) = (255, 255);
@@ -70,9 +68,9 @@ type Row = (u64, Scheme, (u64, u64), CK_FLAGS);
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    (CKM_RSA_PKCS_KEY_PAIR_GEN, RsaKeyPairGen, RSA_MADE, CKF_GENERATE_KEY_PAIR),
-    (CKM_RSA_FIPS_186_3_PRIME_KEY_PAIR_GEN, RsaKeyPairGen, RSA_MADE, CKF_GENERATE_KEY_PAIR),
-    (CKM_RSA_FIPS_186_3_AUX_PRIME_KEY_PAIR_GEN, RsaKeyPairGen, RSA_MADE, CKF_GENERATE_KEY_PAIR),
+    (CKM_RSA_PKCS_KEY_PAIR_GEN, RsaKeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_RSA_FIPS_186_3_PRIME_KEY_PAIR_GEN, RsaKeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_RSA_FIPS_186_3_AUX_PRIME_KEY_PAIR_GEN, RsaKeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
     (CKM_RSA_PKCS, RsaPkcs(None), RSA, SIGN | CRYPT | WRAP),
     (CKM_RSA_X_509, RsaRaw, RSA, SIGN | CRYPT),
     (CKM_RSA_PKCS_OAEP, RsaOaep, RSA, CRYPT | WRAP),

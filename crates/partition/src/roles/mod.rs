@@ -27,6 +27,9 @@ use crate::{
 
 use record::{Lock, RoleRecord, TokenRecord};
 
+/// How often a PIN is checked anew because others change the record.
+const TRIES: u32 = 1000;
+
 /// The token record as it was at some generation of the store.
 #[derive(Default)]
 pub(crate) struct TokenView {
@@ -106,7 +109,7 @@ impl Partition {
     /// # Errors
     /// CKR_USER_PIN_NOT_INITIALIZED, CKR_PIN_INCORRECT, CKR_PIN_LOCKED and Luna's equivalents.
     pub(crate) fn authenticate(&self, role: Role, pin: &Pin, now: u64) -> Result<Authenticated> {
-        loop {
+        for _ in 0..TRIES {
             let record = self.token_record()?.ok_or_else(no_pin)?;
             let state = record.role(role);
             if state.is_locked(now) {
@@ -132,6 +135,7 @@ impl Partition {
             }
             // The record was changed by somebody else while this PIN was checked: once more.
         }
+        fail(CKR_DEVICE_ERROR, "the token record changes faster than it can be read")
     }
 
     /// Sets a role's count back. Whether the PIN that was checked still is the one that counts.

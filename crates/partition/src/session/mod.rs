@@ -74,9 +74,7 @@ impl Session {
     /// # Errors
     /// The return value that the standard (or Luna) names, with the rule that was broken.
     pub fn handle(&mut self, request: Request, now: Duration) -> Result<Reply> {
-        if self.power != self.partition.power() {
-            return fail(CKR_SESSION_HANDLE_INVALID, "the device lost power since");
-        }
+        self.check_power()?;
         self.partition.refresh(&self.application)?;
         match request {
             Request::OnePart { operation, data, signature } => {
@@ -150,10 +148,32 @@ impl Session {
         }
     }
 
+    fn check_power(&self) -> Result<()> {
+        if self.power == self.partition.power() {
+            return Ok(());
+        }
+        fail(CKR_SESSION_HANDLE_INVALID, "the device lost power since")
+    }
+
+    /// Devices take a limited number of bytes in one command.
+    fn check_data(&self, data: &[u8]) -> Result<()> {
+        match self.partition.personality().data_max {
+            Some(max) if data.len() as u64 > max => {
+                fail(CKR_DEVICE_ERROR, format!("the device takes at most {max} bytes a call"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn log_in(&mut self, user: UserType, pin: &Pin, now: u64) -> Result<Reply> {
         match user {
             UserType::Role(role) => {
-                self.partition.log_in(&self.application, role, pin, now).map(done)
+                self.partition.log_in(&self.application, role, pin, now)?;
+                // The power may have gone while the PIN was checked.
+                self.check_power().inspect_err(|_| {
+                    self.application.log_out();
+                })?;
+                Ok(Reply::Done)
             }
             UserType::ContextSpecific => {
                 self.confirmed = false;
@@ -174,6 +194,7 @@ impl Session {
     fn one_part(&mut self, operation: &Operation, data: Vec<u8>, sig: &[u8]) -> Result<Reply> {
         self.active[operation.kind as usize] = None;
         let confirmed = std::mem::take(&mut self.confirmed);
+        self.check_data(&data)?;
         let ready = Ready::new(self, operation)?;
         ready.check_confirmed(confirmed)?;
         ready.one_part(data, sig)
@@ -182,6 +203,7 @@ impl Session {
     fn begin(&mut self, operation: &Operation, data: &[u8]) -> Result<Reply> {
         self.active[operation.kind as usize] = None;
         let confirmed = std::mem::take(&mut self.confirmed);
+        self.check_data(data)?;
         let ready = Ready::new(self, operation)?;
         ready.check_confirmed(confirmed)?;
         let mut active = Box::new(ready.begin()?);
@@ -193,6 +215,7 @@ impl Session {
     fn update(&mut self, kind: OperationKind, data: &[u8]) -> Result<Reply> {
         // Taken out: whatever error comes ends the operation (5.2).
         let mut active = self.take_active(kind)?;
+        self.check_data(data)?;
         let reply = active.update(data)?;
         self.active[kind as usize] = Some(active);
         Ok(reply)

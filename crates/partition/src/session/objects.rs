@@ -21,6 +21,9 @@ use crate::{
 /// Largest encoded object.
 const OBJECT_MAX: usize = 1 << 21;
 
+/// How often a change is tried anew because others change the same object.
+const CHANGE_TRIES: u32 = 1000;
+
 impl Session {
     /// An object for a function on objects.
     pub(super) fn object(&self, id: &ObjectId) -> Result<Arc<Object>> {
@@ -124,16 +127,19 @@ impl Session {
 
     pub(super) fn set_attributes(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
         let given = checked(template)?;
-        loop {
+        for _ in 0..CHANGE_TRIES {
             let object = self.object(id)?;
             self.check_write(object.token, object.private)?;
             let all = change::set(&object, &given, self.is_officer())?;
             match self.replace(&object, all) {
                 // Another process changed it between: what it now is decides anew.
-                Err(error) if error.rv() == CKR_OBJECT_HANDLE_INVALID => {}
+                Err(error) if error.rv() == CKR_OBJECT_HANDLE_INVALID => {
+                    self.partition.cache.remove(id);
+                }
                 other => return other,
             }
         }
+        fail(CKR_DEVICE_ERROR, "the object changes faster than it can be read")
     }
 
     fn replace(&self, old: &Object, all: Attributes) -> Result<Reply> {

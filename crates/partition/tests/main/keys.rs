@@ -2,10 +2,10 @@
 
 use hsmsim_partition::{
     MechanismInfo, Mechanisms, Personality,
-    api::{AttributeResult, Request},
+    api::{AttributeResult, OperationKind, Request},
     mechanism_info, mechanism_list,
 };
-use hsmsim_sim_config::MechanismRule;
+use hsmsim_sim_config::{MechanismRule, Profile};
 
 use crate::support::*;
 
@@ -200,6 +200,43 @@ fn keys_are_not_made_before_it_is_known_that_they_may_be() {
     let mut reader = Client::with(&partition, 1, 2, false);
     let token_key = [public_key, vec![yes(CKA_TOKEN)]].concat();
     assert_eq!(rv(reader.generate(CKM_AES_KEY_GEN, token_key)), CKR_SESSION_READ_ONLY);
+}
+
+#[test]
+fn the_shipped_profiles_are_as_they_say() {
+    let of = |name| Personality::from(&Profile::shipped(name).unwrap());
+    let (open, a790) = (of("open"), of("a790"));
+    assert_eq!(mechanism_list(&open), mechanism_list(&Personality::default()));
+    assert_eq!((open.pin.min, open.pin.max, open.vendor_codes), (4, 255, false));
+    assert_eq!((a790.pin.min, a790.pin.max, a790.vendor_codes), (7, 255, true));
+    let list = mechanism_list(&a790);
+    for there in [CKM_RSA_PKCS, CKM_ECDSA_SHA256, CKM_LUNA_ECDSA_SHA256, CKM_AES_GCM] {
+        assert!(list.contains(&there), "{there:#x}");
+    }
+    // FIPS mode, old firmware; and nothing that is not implemented.
+    for missing in [CKM_RSA_X_509, CKM_AES_CTR, CKM_EDDSA, CKM_DES3_CBC, CKM_DSA] {
+        assert!(!list.contains(&missing), "{missing:#x}");
+    }
+    assert_eq!(
+        mechanism_info(&a790, CKM_RSA_PKCS_KEY_PAIR_GEN).unwrap(),
+        MechanismInfo { min: 2048, max: 8192, flags: CKF_GENERATE_KEY_PAIR }
+    );
+}
+
+#[test]
+fn a_device_with_a_limit_takes_no_more_in_one_call() {
+    let (_, partition) = provisioned(Personality { data_max: Some(64), ..open() });
+    let mut client = Client::logged_in(&partition, 1);
+    let key = client.create(secret_key(CKK_AES, &[7; 16])).unwrap();
+    let cmac = Mechanism::plain(CKM_AES_CMAC);
+    let whole = client.sign(&cmac, key, &[1; 64]);
+    assert!(whole.is_ok());
+    assert_eq!(rv(client.sign(&cmac, key, &[1; 65])), CKR_DEVICE_ERROR);
+    let (kind, data) = (OperationKind::Sign, [1; 65]);
+    let in_parts = client.in_parts(kind, &cmac, Some(key), (&data, &[]), 33);
+    assert!(in_parts.is_ok());
+    let in_parts = client.in_parts(kind, &cmac, Some(key), (&data, &[]), 65);
+    assert_eq!(rv(in_parts), CKR_DEVICE_ERROR);
 }
 
 #[test]
