@@ -180,7 +180,7 @@ fn rsa_verify(token: &Token) -> Result<Runner> {
 /// Creates are timed, the destruction of what they made is not.
 fn create(token: &Token) -> Result<Runner> {
     let session = token.open_session()?;
-    let mut run = move |calls| {
+    let run = move |calls| {
         let mut made = Vec::new();
         let start = Instant::now();
         for _ in 0..calls {

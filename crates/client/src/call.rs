@@ -173,7 +173,7 @@ impl Client {
     ) -> std::result::Result<(), Failure> {
         let member = &group.members[index];
         let generation = group.login_generation();
-        if member.logged_in.load(Ordering::Acquire) == generation || generation % 2 == 0 {
+        if member.logged_in.load(Ordering::Acquire) == generation || generation.is_multiple_of(2) {
             return Ok(());
         }
         let Some(login) = group.login() else { return Ok(()) };

@@ -18,9 +18,8 @@ pub(crate) struct Candidate {
 
 /// The primary: the first usable active member, else the first usable standby.
 pub(crate) fn primary(members: impl Iterator<Item = Candidate> + Clone) -> Option<usize> {
-    let first = |standby| {
-        members.clone().position(|member| member.usable && member.standby == standby)
-    };
+    let first =
+        |standby| members.clone().position(|member| member.usable && member.standby == standby);
     first(false).or_else(|| first(true))
 }
 

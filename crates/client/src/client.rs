@@ -157,9 +157,10 @@ impl Client {
     pub fn run<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let mut call = pin!(call);
         let until_shut_down = poll_fn(|cx| match call.as_mut().poll(cx) {
-            Poll::Pending if self.is_shut_down() => {
-                Poll::Ready(fail(CKR_CRYPTOKI_NOT_INITIALIZED, "the library was finalised meanwhile"))
-            }
+            Poll::Pending if self.is_shut_down() => Poll::Ready(fail(
+                CKR_CRYPTOKI_NOT_INITIALIZED,
+                "the library was finalised meanwhile",
+            )),
             other => other,
         });
         let tick = || self.cluster.refresh() || self.is_shut_down();

@@ -1,7 +1,7 @@
 //! A slot: an HA group of members, or one partition by itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hsmsim_partition::api::{Checked, OperationKind};
 use hsmsim_types::{Mechanism, ObjectId, Params, Pin, Role, SlotId};

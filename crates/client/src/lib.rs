@@ -9,6 +9,7 @@
 
 pub mod api;
 mod call;
+mod catch_up;
 mod choose;
 mod client;
 mod debts;

@@ -46,9 +46,13 @@ impl Client {
             }
             None => {}
         }
-        let read_only = group.sessions.load(Ordering::Acquire) > group.rw_sessions.load(Ordering::Acquire);
+        let read_only =
+            group.sessions.load(Ordering::Acquire) > group.rw_sessions.load(Ordering::Acquire);
         if role == Role::SecurityOfficer && read_only {
-            return fail(CKR_SESSION_READ_ONLY_EXISTS, "the SO cannot log in beside read-only sessions");
+            return fail(
+                CKR_SESSION_READ_ONLY_EXISTS,
+                "the SO cannot log in beside read-only sessions",
+            );
         }
         self.verify_on_members(&mut session, role, &pin).await?;
         let generation = group.set_login(Some(Login { role, pin }));
@@ -62,12 +66,7 @@ impl Client {
     }
 
     /// Logs in on the active members; a wrong PIN is then taken to the standby members too.
-    async fn verify_on_members(
-        &self,
-        session: &mut Checkout,
-        role: Role,
-        pin: &Pin,
-    ) -> Result<()> {
+    async fn verify_on_members(&self, session: &mut Checkout, role: Role, pin: &Pin) -> Result<()> {
         let group = Arc::clone(session.group());
         let request = Request::Login { user: UserType::Role(role), pin: pin.clone() };
         self.alive(&session.slot).map_err(|error| absent_if_lost(&group, error))?;
@@ -159,7 +158,8 @@ impl Client {
             return fail(CKR_SESSION_EXISTS, "close all sessions of the slot first");
         }
         self.before_call(&group).await;
-        let domain = new_domain().map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
+        let domain =
+            new_domain().map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
         let request = Request::InitToken { pin, label, domain };
         self.on_every_member(&group, &request, None).await?;
         group.forget_checks();
@@ -227,9 +227,9 @@ impl Client {
             self.ask(group, index, &mut sub.session, request.clone()).await
         };
         on_one(0).await.map_err(|failure| lost_during(failure, group, 0))?;
-        let rest = join_all((1..group.members.len()).map(|index| async move {
-            (index, on_one(index).await)
-        }));
+        let rest = join_all(
+            (1..group.members.len()).map(|index| async move { (index, on_one(index).await) }),
+        );
         for (index, answer) in rest.await {
             answer.map_err(|failure| lost_during(failure, group, index))?;
         }

@@ -227,7 +227,8 @@ mod tests {
     fn recovery_waits_its_interval() {
         let attempts = RecoveryAttempts::Unlimited;
         assert!(!down(0, Loss::Silent).attempt_is_due(Time::from_nanos(99), attempts));
-        let next = down(0, Loss::Silent).after_attempt(Time::from_nanos(100), Duration::from_nanos(60));
+        let next =
+            down(0, Loss::Silent).after_attempt(Time::from_nanos(100), Duration::from_nanos(60));
         assert_eq!((next.attempts, next.next_attempt), (1, Time::from_nanos(160)));
     }
 

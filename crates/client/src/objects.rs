@@ -109,10 +109,8 @@ impl Client {
         template: Template,
     ) -> Result<ObjectHandle> {
         let mut session = self.checkout(session)?;
-        let request = || Request::GenerateKey {
-            mechanism: mechanism.clone(),
-            template: template.clone(),
-        };
+        let request =
+            || Request::GenerateKey { mechanism: mechanism.clone(), template: template.clone() };
         self.make_one(&mut session, request).await
     }
 
@@ -219,8 +217,7 @@ impl Client {
     pub async fn destroy_object(&self, session: SessionHandle, object: ObjectHandle) -> Result<()> {
         let mut session = self.checkout(session)?;
         let object = self.object(session.group(), object)?;
-        let (primary, _) =
-            self.call_primary(&mut session, || Request::Destroy { object }).await?;
+        let (primary, _) = self.call_primary(&mut session, || Request::Destroy { object }).await?;
         self.event("object_destroyed", session.group(), None, &object.to_string());
         self.spread_deletion(&mut session, primary, object).await?;
         self.handles.forget(session.group().index, [object]);

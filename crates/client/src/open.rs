@@ -115,7 +115,10 @@ impl Client {
     async fn end_session(&self, slot: &Arc<SessionSlot>) {
         let group = &slot.group;
         let last = group.sessions.load(Ordering::Acquire) == 1;
-        if last && group.role().is_some() && let Ok(mut session) = Checkout::new(Arc::clone(slot)) {
+        if last
+            && group.role().is_some()
+            && let Ok(mut session) = Checkout::new(Arc::clone(slot))
+        {
             self.log_out_members(&mut session).await;
         }
         if !self.remove_session(slot) {

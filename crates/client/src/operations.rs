@@ -170,7 +170,8 @@ impl Client {
                 Ok(Output::Length(length))
             }
             Active::Ready(ready) => {
-                let output = bytes(self.run_one_part(&mut session, kind, &ready, data, &[]).await?)?;
+                let output =
+                    bytes(self.run_one_part(&mut session, kind, &ready, data, &[]).await?)?;
                 Ok(deliver(&mut session, kind, room, output, Stash::OnePart, Active::None))
             }
             Active::Stashed { from: Stash::OnePart, output, next } => {
@@ -208,7 +209,8 @@ impl Client {
             data: data.to_vec(),
             signature: signature.to_vec(),
         };
-        let choose = if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
+        let choose =
+            if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
         let (_, reply) = self.call_chosen(session, choose, request).await?;
         Ok(reply)
     }
@@ -246,10 +248,8 @@ impl Client {
                 self.stream(&mut session, member, member_generation, request).await?
             }
             _ => {
-                let request = || Request::Begin {
-                    operation: ready.operation(kind),
-                    data: data.to_vec(),
-                };
+                let request =
+                    || Request::Begin { operation: ready.operation(kind), data: data.to_vec() };
                 let (member, reply) = self.call_primary(&mut session, request).await?;
                 (reply, member)
             }
@@ -419,8 +419,7 @@ impl Client {
         if !waiting {
             return fail(CKR_OPERATION_NOT_INITIALIZED, "no operation waits for a context login");
         }
-        let request =
-            || Request::Login { user: UserType::ContextSpecific, pin: pin.clone() };
+        let request = || Request::Login { user: UserType::ContextSpecific, pin: pin.clone() };
         self.call_primary(session, request).await?;
         Ok(())
     }

@@ -65,7 +65,8 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// The recorder that the environment asks for, if it does.
     pub(crate) fn from_environment() -> Result<Option<Self>> {
-        let Some(directory) = std::env::var_os(RECORD_VARIABLE).filter(|path| !path.is_empty()) else {
+        let Some(directory) = std::env::var_os(RECORD_VARIABLE).filter(|path| !path.is_empty())
+        else {
             return Ok(None);
         };
         let directory = Path::new(&directory);

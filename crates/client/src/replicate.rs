@@ -185,9 +185,7 @@ impl Client {
         // `deletes = ignore` forgets what a lost member missed; an asynchronous one missed nothing,
         // it is only late.
         let remembered = |index: &&usize| {
-            kind == OwedKind::Copy
-                || self.replays_deletions
-                || group.members[**index].asynchronous
+            kind == OwedKind::Copy || self.replays_deletions || group.members[**index].asynchronous
         };
         let members: Vec<usize> = members.iter().filter(remembered).copied().collect();
         if members.is_empty() {
@@ -218,4 +216,3 @@ impl Client {
         self.debts.owe(work)
     }
 }
-

@@ -148,7 +148,9 @@ impl Checkout {
         match state {
             Some(state) => Ok(Self { slot, state: Some(state) }),
             None if slot.is_closed() => fail(CKR_SESSION_HANDLE_INVALID, "the session was closed"),
-            None => fail(CKR_OPERATION_ACTIVE, "another thread's call on this session is under way"),
+            None => {
+                fail(CKR_OPERATION_ACTIVE, "another thread's call on this session is under way")
+            }
         }
     }
 

@@ -33,9 +33,11 @@ pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
     let base = u64::from(cluster.profile().slot_base);
     let mut groups = Vec::new();
     if !topology.ha.ha_only {
-        let members = topology.groups.iter().filter(|group| group.has_ha()).flat_map(|group| {
-            group.members.iter().map(move |member| (group, member))
-        });
+        let members = topology
+            .groups
+            .iter()
+            .filter(|group| group.has_ha())
+            .flat_map(|group| group.members.iter().map(move |member| (group, member)));
         for (group, spec) in members {
             let slot = SlotId(base + groups.len() as u64);
             let single = MemberSpec { role: Role::Active, ..spec.clone() };
@@ -47,8 +49,7 @@ pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
     }
     for spec in &topology.groups {
         let slot = SlotId(base + groups.len() as u64);
-        let members: Vec<Member> =
-            spec.members.iter().map(|spec| member(topology, spec)).collect();
+        let members: Vec<Member> = spec.members.iter().map(|spec| member(topology, spec)).collect();
         let serial = serial(spec, &members);
         let label = spec.label.clone();
         groups.push(Group::new(slot, groups.len(), label, spec.has_ha(), serial, members));

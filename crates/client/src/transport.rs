@@ -36,7 +36,10 @@ pub struct Address {
 /// Makes connections.
 pub trait Transport: Send + Sync {
     /// Sets up the trust link to a member. Pends as long as nobody answers.
-    fn connect(&self, member: Address) -> BoxFuture<'_, std::result::Result<Arc<dyn Connection>, Refused>>;
+    fn connect(
+        &self,
+        member: Address,
+    ) -> BoxFuture<'_, std::result::Result<Arc<dyn Connection>, Refused>>;
 }
 
 /// A trust link to one member: logins hold as long as it lives.

@@ -64,7 +64,8 @@ impl Client {
     pub fn served(&self) -> Vec<(String, u64)> {
         let mut sums = std::collections::BTreeMap::new();
         for member in self.groups.iter().flat_map(|group| &group.members) {
-            *sums.entry(member.device.clone()).or_insert(0) += member.served.load(Ordering::Relaxed);
+            *sums.entry(member.device.clone()).or_insert(0) +=
+                member.served.load(Ordering::Relaxed);
         }
         sums.into_iter().collect()
     }

@@ -342,7 +342,9 @@ fn group_number(name: &str) -> Result<u32, ClusterError> {
         .map(|line| line.split(':').collect::<Vec<_>>())
         .find(|fields| fields.first() == Some(&name))
         .and_then(|fields| fields.get(2)?.parse().ok())
-        .ok_or_else(|| ClusterError::State(format!("this machine has no group of users \"{name}\"")))
+        .ok_or_else(|| {
+            ClusterError::State(format!("this machine has no group of users \"{name}\""))
+        })
 }
 
 /// The links between the client's place and a device.

@@ -124,7 +124,13 @@ impl Cluster {
                 (Some(until), Some(healed)) => Some(until.min(healed)),
                 (until, healed) => until.or(healed),
             };
-            faults.push(ActiveFault { id: row.id, fault, strikes, set_at_ns: set.set_at_ns, end_ns });
+            faults.push(ActiveFault {
+                id: row.id,
+                fault,
+                strikes,
+                set_at_ns: set.set_at_ns,
+                end_ns,
+            });
         }
         Ok(faults)
     }

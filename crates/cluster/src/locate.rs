@@ -112,7 +112,9 @@ pub(crate) fn locate(
         .map(PathBuf::from)
         .or_else(|| system.as_ref().and_then(|(topology, _)| topology.state.directory.clone()))
         .or_else(default_state);
-    if let Some(own) = state.as_ref().map(|state| state.join(STATE_TOPOLOGY)) && own.exists() {
+    if let Some(own) = state.as_ref().map(|state| state.join(STATE_TOPOLOGY))
+        && own.exists()
+    {
         let (topology, text) = load(&own)?;
         return finish(state, topology, text);
     }

@@ -197,7 +197,10 @@ pub fn kind(attribute: CK_ATTRIBUTE_TYPE) -> AttributeKind {
         | CKA_USAGE_COUNT
         | CKA_USAGE_LIMIT => AttributeKind::Ulong,
         CKA_START_DATE | CKA_END_DATE => AttributeKind::Date,
-        CKA_WRAP_TEMPLATE | CKA_UNWRAP_TEMPLATE | CKA_DERIVE_TEMPLATE | CKA_ENCAPSULATE_TEMPLATE
+        CKA_WRAP_TEMPLATE
+        | CKA_UNWRAP_TEMPLATE
+        | CKA_DERIVE_TEMPLATE
+        | CKA_ENCAPSULATE_TEMPLATE
         | CKA_DECAPSULATE_TEMPLATE => AttributeKind::Template,
         CKA_ALLOWED_MECHANISMS => AttributeKind::Mechanisms,
         _ => AttributeKind::Bytes,

@@ -20,9 +20,8 @@ fn a_signature_costs_the_round_trip_of_the_topology() {
     world.sign(session, key).unwrap();
     let topology = world.cluster.topology();
     let expected = topology.round_trip(topology.client, topology.devices[0].place).rtt;
-    let mut times: Vec<Duration> = (0..200)
-        .map(|_| world.timed(|world| world.sign(session, key).unwrap()).1)
-        .collect();
+    let mut times: Vec<Duration> =
+        (0..200).map(|_| world.timed(|world| world.sign(session, key).unwrap()).1).collect();
     times.sort();
     let median = times[100];
     assert!(median.abs_diff(expected) < Duration::from_micros(200), "{median:?} {expected:?}");
@@ -92,8 +91,7 @@ fn a_multi_part_operation_ends_with_its_member_and_must_be_begun_anew() {
     let (_, key) = world.pair(session, "k");
     let kind = OperationKind::Sign;
     world.init(session, kind, CKM_ECDSA_SHA256, key).unwrap();
-    let update =
-        || world.client.run(world.client.update(session, kind, b"part", Room::Bytes(0)));
+    let update = || world.client.run(world.client.update(session, kind, b"part", Room::Bytes(0)));
     update().unwrap();
     world.fault("link.cut client:hsm-eus-1");
     assert_eq!(code(update()), "CKR_DEVICE_ERROR");

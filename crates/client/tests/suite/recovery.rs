@@ -137,9 +137,7 @@ fn after_the_loss_of_all_members_basic_recovery_leaves_old_sessions_dead() {
 
 #[test]
 fn enhanced_recovery_restores_sessions_and_logins() {
-    let world = World::ha_dr_with(
-        "recovery_attempts = -1\nrecovery_mode = \"activeEnhanced\"",
-    );
+    let world = World::ha_dr_with("recovery_attempts = -1\nrecovery_mode = \"activeEnhanced\"");
     let session = world.officer();
     let (_, key) = world.pair(session, "k");
     let regions = ["region.loss eastus for=30s", "region.loss eastus2 for=30s"];

@@ -144,7 +144,12 @@ impl World {
         }
     }
 
-    pub(crate) fn verify(&self, session: SessionHandle, key: ObjectHandle, signature: &[u8]) -> Result<()> {
+    pub(crate) fn verify(
+        &self,
+        session: SessionHandle,
+        key: ObjectHandle,
+        signature: &[u8],
+    ) -> Result<()> {
         self.init(session, OperationKind::Verify, CKM_ECDSA, key)?;
         self.client.run(self.client.verify(session, &[7; 32], signature))
     }

@@ -60,8 +60,8 @@ fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool)
         );
     };
     let old = object.attributes.get(attribute.kind);
-    // A part of a secret must not be guessed by setting it to what it is.
-    if !rule.secret && old == Some(&attribute.value) && rule.later != Later::No {
+    // What never changes is refused even as it is: a secret must not be guessed by setting it.
+    if old == Some(&attribute.value) && rule.later != Later::No {
         return Ok(());
     }
     let wanted = attribute.value.as_bool();

@@ -159,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn no_part_of_a_secret_ever_changes() {
+        for rule in RULES.iter().filter(|rule| rule.secret) {
+            assert_eq!(rule.later, No, "{}", rule.name());
+        }
+    }
+
+    #[test]
     fn what_the_token_alone_says_is_never_asked_for() {
         for rule in RULES.iter().filter(|rule| rule.source == Token) {
             assert_eq!(rule.required, 0, "{}", rule.name());

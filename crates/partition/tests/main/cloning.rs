@@ -82,6 +82,12 @@ fn another_domain_and_a_blank_member_are_refused() {
     let lie = objects.into_iter().map(|object| SealedObject { domain: foreign, ..object });
     let lie = Request::CloneAsTarget { objects: lie.collect() };
     assert_eq!(there.code(lie), CKR_FAILED_TO_CLONE_AN_OBJECT);
+    // Nor where nobody is logged in who could look inside, nor for what is public anyway.
+    let mut public = Client::new(&two, 2, 2);
+    assert_eq!(public.code(clone.clone()), CKR_FAILED_TO_CLONE_AN_OBJECT);
+    let data = here.create(public_data()).unwrap();
+    let objects = sealed(&mut here, vec![data]);
+    assert_eq!(public.code(Request::CloneAsTarget { objects }), CKR_FAILED_TO_CLONE_AN_OBJECT);
     assert!(inventory(&mut there).is_empty());
 
     let blank = view(&Arc::new(MemoryStore::default()), open());

@@ -91,6 +91,60 @@ fn other_changes_end_no_login() {
 }
 
 #[test]
+fn destroyed_key_never_returns_by_a_change_that_came_later() {
+    let (store, one) = provisioned(open());
+    let two = view(&store, open());
+    let mut here = Client::logged_in(&one, 1);
+    let mut there = Client::logged_in(&two, 1);
+    let key = here.create(token_key(1)).unwrap();
+    store.before_next_change(move || assert_eq!(there.destroy(key), CKR_OK));
+    let code = here.set(key, Attribute::bytes(CKA_LABEL, "late"));
+    assert_eq!(code, CKR_OBJECT_HANDLE_INVALID);
+    assert!(here.find(vec![]).is_empty());
+}
+
+#[test]
+fn a_change_that_came_between_is_kept() {
+    let (store, one) = provisioned(open());
+    let two = view(&store, open());
+    let mut here = Client::logged_in(&one, 1);
+    let mut there = Client::logged_in(&two, 1);
+    let key = here.create(token_key(1)).unwrap();
+    store.before_next_change(move || {
+        assert_eq!(there.set(key, Attribute::bytes(CKA_ID, "theirs")), CKR_OK);
+    });
+    assert_eq!(here.set(key, Attribute::bytes(CKA_LABEL, "ours")), CKR_OK);
+    assert_eq!(here.bytes(key, CKA_ID), b"theirs");
+    assert_eq!(here.bytes(key, CKA_LABEL), b"ours");
+}
+
+#[test]
+fn of_two_that_initialise_a_blank_partition_one_wins() {
+    let store = Arc::new(MemoryStore::default());
+    let (one, two) = (view(&store, open()), view(&store, open()));
+    store.before_next_change(move || {
+        two.init_token(&Pin::new("theirs"), b"theirs", &domain(2), NOW).unwrap();
+    });
+    let late = one.init_token(&Pin::new("ours"), b"ours", &domain(1), NOW);
+    assert_eq!(rv(late), CKR_PIN_INCORRECT);
+    assert_eq!(one.token_info().unwrap().label, b"theirs");
+}
+
+#[test]
+fn a_pin_that_was_changed_meanwhile_counts_no_failure_and_lets_nobody_in() {
+    let (store, one) = provisioned(open());
+    let two = view(&store, open());
+    let mut here = Client::new(&one, 1, 1);
+    store.before_next_change(move || {
+        let (so, new) = (Pin::new(SO_PIN), Pin::new("the new one"));
+        two.init_crypto_officer(&so, &new, NOW).unwrap();
+    });
+    // Wrong when it was given, right when it would have been counted.
+    here.login(Role::CryptoOfficer, "the new one").unwrap();
+    assert_eq!(token(&mut here).flags & CKF_USER_PIN_COUNT_LOW, 0);
+}
+
+#[test]
 fn destroyed_key_never_returns_when_both_views_change_it_at_once() {
     let (store, one) = provisioned(open());
     let two = view(&store, open());

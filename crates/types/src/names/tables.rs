@@ -878,4 +878,3 @@ pub(super) const OBJECT_CLASSES: &[(u64, &str)] = names![
     CKO_VALIDATION,
     CKO_TRUST,
 ];
-

@@ -11,6 +11,9 @@ use hsmsim_partition::port::{
 };
 use hsmsim_types::{ObjectId, Result, ck::CKR_OBJECT_HANDLE_INVALID, error::fail};
 
+/// What another process does at an awkward moment.
+type Interlude = Box<dyn FnOnce() + Send>;
+
 /// A store that tests can look into.
 pub(crate) struct MemoryStore {
     state: Mutex<State>,
@@ -20,6 +23,7 @@ pub(crate) struct MemoryStore {
     pub(crate) token_writes: AtomicU64,
     /// How often one object was read.
     pub(crate) loads: AtomicU64,
+    interlude: Mutex<Option<Interlude>>,
 }
 
 #[derive(Default)]
@@ -36,6 +40,7 @@ impl Default for MemoryStore {
             device_key: Arc::new(SealingKey::generate().unwrap()),
             token_writes: AtomicU64::new(0),
             loads: AtomicU64::new(0),
+            interlude: Mutex::default(),
         }
     }
 }
@@ -64,7 +69,16 @@ impl MemoryStore {
         self.generation.fetch_add(2, SeqCst);
     }
 
+    /// Does something once, right before the next change gets its turn.
+    pub(crate) fn before_next_change(&self, interlude: impl FnOnce() + Send + 'static) {
+        *self.interlude.lock().unwrap() = Some(Box::new(interlude));
+    }
+
     fn changing<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let interlude = self.interlude.lock().unwrap().take();
+        if let Some(interlude) = interlude {
+            interlude();
+        }
         let mut state = self.state.lock().unwrap();
         self.generation.fetch_add(1, SeqCst);
         let result = change(&mut state);
