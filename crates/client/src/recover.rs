@@ -4,14 +4,17 @@
 //! attempt by hand (`hagroup recover`) happens at the application's next call and needs no restart.
 //! Keys made meanwhile are copied to the returning member first.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::future::join_all;
 use hsmsim_cluster::Cluster;
-use hsmsim_network::{drive, race};
+use hsmsim_network::race;
 use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode, Replication};
 use hsmsim_types::{Error, Result, ck::*, error::fail};
 use tokio::sync::Notify;
@@ -53,6 +56,9 @@ impl Recovery {
         }
     }
 }
+
+/// The longest the background thread sleeps between two looks at what is due.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What an attempt on one member came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,12 +141,18 @@ impl Client {
         self.wake_recovery();
     }
 
-    /// Tells the background thread, if there may be one, that there is something to do.
-    pub(crate) fn wake_recovery(&self) {
+    /// Whether the background thread has something to do or to wait for.
+    fn has_background_work(&self) -> bool {
         let recovers =
             self.recovers_by_itself() && self.timers.recovery_mode != RecoveryMode::Passive;
-        let by_thread = (recovers || self.recovery.behind.load(Ordering::Acquire))
-            && self.recovery.threads.load(Ordering::Acquire);
+        self.recovery.behind.load(Ordering::Acquire)
+            || (recovers
+                && self.groups.iter().any(|group| group.members.iter().any(Member::is_down)))
+    }
+
+    /// Tells the background thread, if there may be one, that there is something to do.
+    pub(crate) fn wake_recovery(&self) {
+        let by_thread = self.has_background_work() && self.recovery.threads.load(Ordering::Acquire);
         if by_thread && !self.is_shut_down() && !self.recovery.running.swap(true, Ordering::AcqRel)
         {
             let client = self.recovery.client.lock().clone();
@@ -240,15 +252,12 @@ impl Client {
     }
 }
 
-/// The background thread: waits for the next attempt that is due, or for a loss.
+/// The background thread: makes attempts that are due and feeds asynchronous members, and ends when
+/// there is nothing left to do.
 fn recover_in_background(client: &Weak<Client>) {
-    loop {
-        let Some(client) = client.upgrade() else { return };
-        if client.is_shut_down() {
-            return;
-        }
-        let tick = || client.cluster.refresh() || client.is_shut_down();
-        drive(client.clock(), &tick, async {
+    while let Some(client) = client.upgrade() {
+        // Ends early, with an error that says so, when the client is shut down.
+        let ran = client.run(async {
             if client.recovers_by_itself() {
                 for group in &client.groups {
                     client.attempt_due(group).await;
@@ -257,8 +266,22 @@ fn recover_in_background(client: &Weak<Client>) {
             if client.recovery.behind.load(Ordering::Acquire) {
                 client.feed().await;
             }
-            let pause = client.timers.recovery_interval.min(std::time::Duration::from_millis(500));
-            race(client.recovery.wake.notified(), client.clock().sleep(pause)).await;
+            if client.has_background_work() {
+                let pause = client.timers.recovery_interval.min(LONGEST_PAUSE);
+                race(client.recovery.wake.notified(), client.clock().sleep(pause)).await;
+            }
+            Ok(())
         });
+        if ran.is_err() {
+            return;
+        }
+        if !client.has_background_work() {
+            client.recovery.running.store(false, Ordering::Release);
+            // Work that came up in between has either seen the flag down or is seen here.
+            let more = client.has_background_work();
+            if !more || client.recovery.running.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a partition promises, through the requests that sessions send.
 
+mod active;
 mod attributes;
 mod cloning;
 mod keys;
