@@ -167,3 +167,49 @@ pub(crate) fn close_inherited() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn who_leaves_cannot_overtake_who_waits() {
+        let place = tempfile::tempdir().unwrap();
+        let open = || LockFile::open(&place.path().join("locks"), 0o600).unwrap();
+        let (first, second, onlooker) = (open(), open(), open());
+        let turnstile = Turnstile(10);
+        for round in 0..200 {
+            let entered = AtomicI32::new(0);
+            first.lock_in_turn(turnstile).unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    second.lock_in_turn(turnstile).unwrap();
+                    entered.store(1, SeqCst);
+                    second.leave(turnstile);
+                });
+                let deadline = Instant::now() + Duration::from_secs(20);
+                while !onlooker.is_locked_elsewhere(turnstile.0).unwrap() {
+                    assert!(Instant::now() < deadline, "the second one never came to wait");
+                }
+                first.leave(turnstile);
+                first.lock_in_turn(turnstile).unwrap();
+                assert_eq!(entered.load(SeqCst), 1, "overtaken in round {round}");
+                first.leave(turnstile);
+            });
+        }
+    }
+
+    #[test]
+    fn lock_ends_with_its_description_and_not_with_another() {
+        let place = tempfile::tempdir().unwrap();
+        let open = || LockFile::open(&place.path().join("locks"), 0o600).unwrap();
+        let (holder, other) = (open(), open());
+        holder.lock(3).unwrap();
+        drop(open());
+        assert!(!other.try_lock(3).unwrap() && other.try_lock(4).unwrap());
+        drop(holder);
+        assert!(other.try_lock(3).unwrap());
+    }
+}

@@ -146,6 +146,8 @@ pub struct Mechanisms(Vec<Entry>);
 
 static ALL: LazyLock<Mechanisms> = LazyLock::new(|| {
     let mut entries = table::entries();
+    // What a device does is done in hardware; clients that look for an HSM's mechanisms ask for it.
+    entries.iter_mut().for_each(|entry| entry.info.flags |= CKF_HW);
     entries.sort_by_key(|entry| entry.kind);
     Mechanisms(entries)
 });
@@ -275,7 +277,7 @@ mod tests {
         let personality = Personality { mechanisms: only, ..Personality::default() };
         assert_eq!(mechanism_list(&personality), [CKM_AES_KEY_WRAP, CKM_LUNA_AES_KW]);
         let info = mechanism_info(&personality, CKM_LUNA_AES_KW).unwrap();
-        assert_eq!((info.min, info.max, info.flags), (32, 32, CKF_WRAP));
+        assert_eq!((info.min, info.max, info.flags), (32, 32, CKF_HW | CKF_WRAP));
         assert_eq!(
             mechanism_info(&personality, CKM_RSA_PKCS).unwrap_err().rv(),
             CKR_MECHANISM_INVALID
