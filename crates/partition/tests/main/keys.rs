@@ -219,7 +219,7 @@ fn the_shipped_profiles_are_as_they_say() {
     }
     assert_eq!(
         mechanism_info(&a790, CKM_RSA_PKCS_KEY_PAIR_GEN).unwrap(),
-        MechanismInfo { min: 2048, max: 8192, flags: CKF_GENERATE_KEY_PAIR }
+        MechanismInfo { min: 2048, max: 8192, flags: CKF_HW | CKF_GENERATE_KEY_PAIR }
     );
 }
 
@@ -262,7 +262,7 @@ fn a_profile_decides_which_mechanisms_and_sizes_there_are() {
     );
     assert_eq!(
         mechanism_info(&personality, CKM_SHA256_RSA_PKCS).unwrap(),
-        MechanismInfo { min: 3072, max: 8192, flags: CKF_SIGN | CKF_VERIFY }
+        MechanismInfo { min: 3072, max: 8192, flags: CKF_HW | CKF_SIGN | CKF_VERIFY }
     );
     let (_, partition) = provisioned(personality);
     let mut client = Client::logged_in(&partition, 1);
