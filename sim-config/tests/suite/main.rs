@@ -1,5 +1,6 @@
 //! What this crate promises, checked through its public interface.
 
+mod docs;
 mod check;
 mod drills;
 mod durations;
