@@ -14,8 +14,8 @@ use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link};
 use hsmsim_partition::{Partition, Personality};
 use hsmsim_sim_config::{Jitter as JitterSpec, Profile, Topology};
 use hsmsim_store::{
-    Counter, DeviceIndex, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing, StateDir,
-    StateError, StateSpec,
+    Counter, DeviceIndex, DeviceSpec, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing,
+    StateDir, StateError, StateSpec,
 };
 use parking_lot::Mutex;
 
@@ -315,7 +315,11 @@ impl Cluster {
 }
 
 fn state_spec(topology: &Topology) -> Result<StateSpec, ClusterError> {
-    let ids = topology.devices.iter().map(|device| device.id.as_str());
+    let devices = topology
+        .devices
+        .iter()
+        .map(|device| DeviceSpec { id: device.id.to_string(), serial: device.serial })
+        .collect();
     let fingerprint = format!("{:016x}", topology.fingerprint_devices());
     let most = topology.devices.iter().map(|device| device.partitions).max();
     let by_mode = topology.state.mode.is_some_and(|mode| mode & 0o070 != 0);
@@ -324,11 +328,7 @@ fn state_spec(topology: &Topology) -> Result<StateSpec, ClusterError> {
         None if by_mode => Sharing::Group { gid: None },
         None => Sharing::Private,
     };
-    Ok(StateSpec {
-        partitions: u16::from(most.unwrap_or(1)),
-        sharing,
-        ..StateSpec::new(ids, fingerprint)
-    })
+    Ok(StateSpec { devices, partitions: u16::from(most.unwrap_or(1)), fingerprint, sharing })
 }
 
 /// The number of a group of users, by name or as a number.

@@ -56,7 +56,7 @@ impl Cluster {
                 if info.flags & hsmsim_types::ck::CKF_TOKEN_INITIALIZED != 0 {
                     partitions.push(PartitionTruth {
                         index,
-                        serial: spec.partition_serial(index as u8).to_string(),
+                        serial: info.serial,
                         label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
                         objects: info.objects,
                     });

@@ -23,7 +23,7 @@ use crate::{
 /// A store is of the process that opened it; see [`at_fork`](crate::at_fork).
 pub struct DeviceStore {
     id: String,
-    serial: u32,
+    serial: u64,
     index: DeviceIndex,
     page: Arc<SharedPage>,
     key: Arc<SealingKey>,
@@ -290,8 +290,8 @@ impl PartitionStore for StoredPartition {
     }
 
     fn serial(&self) -> String {
-        // Thirteen digits, as on a Luna: the device's seven, then the partition.
-        format!("{:07}{:06}", self.device.serial, self.index + 1)
+        // As on a Luna: the device's number, then three digits for the partition.
+        format!("{}{:03}", self.device.serial, self.index + 1)
     }
 }
 

@@ -190,10 +190,12 @@ mod tests {
                     second.leave(turnstile);
                 });
                 let deadline = Instant::now() + Duration::from_secs(20);
-                while !onlooker.is_locked_elsewhere(turnstile.0).unwrap() {
-                    assert!(Instant::now() < deadline, "the second one never came to wait");
+                let mut waits = false;
+                while !waits && Instant::now() < deadline {
+                    waits = onlooker.is_locked_elsewhere(turnstile.0).unwrap();
                 }
                 first.leave(turnstile);
+                assert!(waits, "the second one never came to wait");
                 first.lock_in_turn(turnstile).unwrap();
                 assert_eq!(entered.load(SeqCst), 1, "overtaken in round {round}");
                 first.leave(turnstile);

@@ -29,8 +29,8 @@ pub struct DeviceSpec {
     /// Its name, which is also that of its file: 1 to 64 letters, digits, `.`, `-`, `_`, the
     /// first a letter or digit.
     pub id: String,
-    /// Its serial number, at most seven digits. Remembered from the first use on.
-    pub serial: u32,
+    /// Its serial number, at most twelve digits. Remembered from the first use on.
+    pub serial: u64,
 }
 
 /// Who may use a state directory.
@@ -86,7 +86,7 @@ impl StateSpec {
         let devices = ids.into_iter().map(Into::into).map(|id: String| {
             let mut serial = serial_of(&id);
             while !taken.insert(serial) {
-                serial = if serial == 9_999_999 { 1_000_000 } else { serial + 1 };
+                serial = if serial == 999_999_999 { 100_000_000 } else { serial + 1 };
             }
             DeviceSpec { id, serial }
         });
@@ -114,7 +114,7 @@ impl StateSpec {
             if !ids.insert(id.to_lowercase()) {
                 return refuse(format!("two devices are called {id}"));
             }
-            if *serial > 9_999_999 || !serials.insert(*serial) {
+            if *serial > 999_999_999_999 || !serials.insert(*serial) {
                 return refuse(format!("serial number {serial} of {id} is too long or taken"));
             }
         }
@@ -144,12 +144,12 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.chars().all(ordinary)
 }
 
-/// Seven digits from a name (FNV-1a).
-fn serial_of(id: &str) -> u32 {
+/// Nine digits from a name (FNV-1a).
+fn serial_of(id: &str) -> u64 {
     let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    1_000_000 + u32::try_from(hash % 9_000_000).unwrap_or_default()
+    100_000_000 + hash % 900_000_000
 }
 
 /// Writes the file `state`; from then on the directory is a state.
@@ -162,7 +162,7 @@ pub(crate) fn write(path: &Path, spec: &StateSpec) -> Result<(), StateError> {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "fingerprint {}\npartitions {}", spec.fingerprint, spec.partitions);
     for DeviceSpec { id, serial } in &spec.devices {
-        let _ = writeln!(text, "device {id} {serial:07}");
+        let _ = writeln!(text, "device {id} {serial}");
     }
     files::write_whole(path, spec.sharing.file_mode(), text.as_bytes())
 }
