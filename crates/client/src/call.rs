@@ -264,7 +264,15 @@ impl Client {
                 return fail(CKR_DEVICE_ERROR, "every member of the slot is lost");
             };
             match self.call_member(session, index, request()).await {
-                Ok(reply) => return Ok((index, reply)),
+                Ok(reply) => {
+                    let group = session.group();
+                    if group.members[index].standby
+                        && !group.standby_served.swap(true, Ordering::Relaxed)
+                    {
+                        self.event("standby_served", group, group.members.get(index), "");
+                    }
+                    return Ok((index, reply));
+                }
                 Err(Failure::Member(error)) => return Err(error),
                 Err(Failure::Lost) => self.moved_on(session.group(), index)?,
             }

@@ -1,7 +1,7 @@
 //! A slot: an HA group of members, or one partition by itself.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hsmsim_partition::api::{Checked, OperationKind};
 use hsmsim_types::{Mechanism, ObjectId, Params, Pin, Role, SlotId};
@@ -39,6 +39,8 @@ pub(crate) struct Group {
     pub(crate) total_losses: AtomicU64,
     /// Counts calls that moved to another member.
     pub(crate) failovers: AtomicU64,
+    /// Whether a standby member has answered a call.
+    pub(crate) standby_served: AtomicBool,
     /// Open sessions of this library, and those of them that are read-write.
     pub(crate) sessions: AtomicU64,
     pub(crate) rw_sessions: AtomicU64,
@@ -103,6 +105,7 @@ impl Group {
             login_generation: AtomicU64::new(0),
             total_losses: AtomicU64::new(0),
             failovers: AtomicU64::new(0),
+            standby_served: AtomicBool::new(false),
             sessions: AtomicU64::new(0),
             rw_sessions: AtomicU64::new(0),
             checks: RwLock::default(),

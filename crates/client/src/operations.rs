@@ -313,6 +313,8 @@ impl Client {
             Ok(reply) => Ok((reply, member)),
             Err(Failure::Member(error)) => Err(error),
             Err(Failure::Lost) => {
+                let group = session.group();
+                self.event("multi_part_lost", group, group.members.get(member), "");
                 fail(CKR_DEVICE_ERROR, "the member was lost during the operation: begin anew")
             }
         }

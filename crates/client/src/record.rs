@@ -43,7 +43,7 @@ pub struct EventRecord {
     /// When.
     pub at_ns: u64,
     /// What: `member_lost`, `group_lost`, `failover`, `member_recovered`, `recovery_failed`,
-    /// `copy_owed`, `deletion_owed`, `copy_delivered`, `not_replicated`; and of token objects that the application was told about, with their
+    /// `standby_served` (once), `multi_part_lost`, `copy_owed`, `deletion_owed`, `copy_delivered`, `not_replicated`; and of token objects that the application was told about, with their
     /// identity as detail, `object_created` and `object_destroyed`.
     pub event: String,
     /// The group's label.
