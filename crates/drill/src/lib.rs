@@ -1,1 +1,19 @@
-//! hsmsim-drill
+//! Drills on the real tier: run, watch, judge, report.
+//!
+//! An application, the drill's own or any other, loads the module and works; faults strike on
+//! schedule; the module writes down every call; from that record the verdict is computed. Metrics
+//! and verdict are pure functions over records.
+
+#![deny(unsafe_code)]
+
+pub mod metrics;
+pub mod records;
+pub mod report;
+pub mod run;
+mod timeline;
+pub mod verdict;
+pub mod workload;
+
+pub use report::Report;
+pub use run::{DrillError, RunOptions, run};
+pub use verdict::Verdict;

@@ -1,0 +1,287 @@
+//! What an application saw, in numbers: pure functions over its records.
+//!
+//! Times are drill time: real time multiplied by `time_scale`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hsmsim_client::record::{CallRecord, EventRecord};
+use serde::Serialize;
+
+/// Calls by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    /// Ended as the application wanted.
+    pub ok: u64,
+    /// Ended with an error.
+    pub failed: u64,
+    /// May or may not have taken effect.
+    pub unknown: u64,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Calls by outcome.
+    pub calls: Calls,
+    /// How often each code was returned.
+    pub codes: BTreeMap<String, u64>,
+    /// How often each code failed a call.
+    pub failed_codes: BTreeMap<String, u64>,
+    /// The longest call, in drill milliseconds.
+    pub stall_max_ms: f64,
+    /// The longest time from a failed call to the next that succeeded, of one session, in drill
+    /// milliseconds. A failure that is never followed by a success counts until the last call.
+    pub error_window_max_ms: f64,
+    /// The longest time from a fault to the end of the last call that it failed or stalled, in drill
+    /// milliseconds; 0 if it disturbed none.
+    pub rto_max_ms: f64,
+    /// Calls that moved to another member.
+    pub failovers: u64,
+    /// Members given up.
+    pub members_lost: u64,
+    /// Members that took part again.
+    pub members_recovered: u64,
+    /// Half of all calls took no longer, in drill milliseconds.
+    pub p50_ms: f64,
+    /// 99 of 100 calls took no longer, in drill milliseconds.
+    pub p99_ms: f64,
+}
+
+/// Codes that are answers, not failures: the two-call convention, and a login that another thread of
+/// the application has done already. The function counts if it is named.
+const ANSWERS: [(&str, Option<&str>); 3] = [
+    ("CKR_OK", None),
+    ("CKR_BUFFER_TOO_SMALL", None),
+    ("CKR_USER_ALREADY_LOGGED_IN", Some("C_Login")),
+];
+
+/// Codes after which nobody knows whether a call that makes or destroys something took effect.
+const UNKNOWN: [&str; 2] = ["CKR_DEVICE_ERROR", "CKR_FUNCTION_FAILED"];
+
+/// Functions that leave something behind.
+const LASTING: [&str; 7] = [
+    "C_GenerateKey",
+    "C_GenerateKeyPair",
+    "C_CreateObject",
+    "C_CopyObject",
+    "C_DestroyObject",
+    "C_UnwrapKey",
+    "C_DeriveKey",
+];
+
+/// No call that is shorter counts as stalled by a fault, in real nanoseconds.
+const STALL_NS: u64 = 100_000_000;
+
+/// Nor one that is not this many times longer than the longest before the first fault.
+const STALL_FACTOR: u64 = 3;
+
+/// Whether the call failed from the application's point of view.
+pub fn failed(call: &CallRecord) -> bool {
+    !ANSWERS.iter().any(|(code, function)| {
+        call.code == *code && function.is_none_or(|function| call.function == function)
+    })
+}
+
+/// Computes the metrics. `faults_at_ns`: when faults were set, in nanoseconds since 1970.
+pub fn metrics(
+    calls: &[CallRecord],
+    events: &[EventRecord],
+    faults_at_ns: &[u64],
+    time_scale: f64,
+) -> Metrics {
+    let ms = |ns: u64| ns as f64 * time_scale / 1e6;
+    let mut metrics = Metrics::default();
+    for call in calls {
+        *metrics.codes.entry(call.code.clone()).or_insert(0) += 1;
+        if !failed(call) {
+            metrics.calls.ok += 1;
+            continue;
+        }
+        *metrics.failed_codes.entry(call.code.clone()).or_insert(0) += 1;
+        if UNKNOWN.contains(&call.code.as_str()) && LASTING.contains(&call.function.as_str())
+        {
+            metrics.calls.unknown += 1;
+        } else {
+            metrics.calls.failed += 1;
+        }
+    }
+    let mut times: Vec<u64> = calls.iter().map(|call| call.took_ns).collect();
+    times.sort_unstable();
+    let percentile = |part: f64| {
+        let index = ((times.len() as f64 * part) as usize).min(times.len().saturating_sub(1));
+        ms(times.get(index).copied().unwrap_or(0))
+    };
+    metrics.p50_ms = percentile(0.5);
+    metrics.p99_ms = percentile(0.99);
+    metrics.stall_max_ms = ms(times.last().copied().unwrap_or(0));
+    metrics.error_window_max_ms = ms(error_window(calls));
+    let first = faults_at_ns.iter().copied().min().unwrap_or(u64::MAX);
+    let before = calls.iter().filter(|call| end(call) <= first).map(|call| call.took_ns).max();
+    let stalled = before.map_or(STALL_NS, |longest| (longest * STALL_FACTOR).max(STALL_NS));
+    let rto = |&fault: &u64| ms(rto(calls, fault, faults_at_ns, stalled));
+    metrics.rto_max_ms = faults_at_ns.iter().map(rto).fold(0.0, f64::max);
+    let count = |name: &str| events.iter().filter(|event| event.event == name).count() as u64;
+    metrics.failovers = count("failover");
+    metrics.members_lost = count("member_lost");
+    metrics.members_recovered = count("member_recovered");
+    metrics
+}
+
+fn end(call: &CallRecord) -> u64 {
+    call.at_ns + call.took_ns
+}
+
+fn error_window(calls: &[CallRecord]) -> u64 {
+    let mut sessions: BTreeMap<(u32, u64), Vec<&CallRecord>> = BTreeMap::new();
+    for call in calls {
+        sessions.entry((call.pid, call.session)).or_default().push(call);
+    }
+    let mut longest = 0;
+    for calls in sessions.values_mut() {
+        calls.sort_by_key(|call| call.at_ns);
+        let mut since = None;
+        for call in calls {
+            if failed(call) {
+                since.get_or_insert(call.at_ns);
+            }
+            if let Some(begin) = since {
+                longest = longest.max(end(call) - begin);
+                if !failed(call) {
+                    since = None;
+                }
+            }
+        }
+    }
+    longest
+}
+
+/// From a fault to the end of the last call that it failed or stalled: those that were under way or
+/// began before the next fault.
+fn rto(calls: &[CallRecord], fault: u64, faults: &[u64], stalled: u64) -> u64 {
+    let next = faults.iter().copied().filter(|&other| other > fault).min().unwrap_or(u64::MAX);
+    calls
+        .iter()
+        .filter(|call| end(call) > fault && call.at_ns < next)
+        .filter(|call| failed(call) || call.took_ns > stalled)
+        .map(|call| end(call) - fault)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Token objects that the application was told about and did not destroy.
+pub fn acknowledged(events: &[EventRecord]) -> BTreeSet<(String, String)> {
+    let mut objects = BTreeSet::new();
+    for event in events {
+        let object = (event.group.clone(), event.detail.clone());
+        match event.event.as_str() {
+            "object_created" => {
+                objects.insert(object);
+            }
+            "object_destroyed" => {
+                objects.remove(&object);
+            }
+            _ => {}
+        }
+    }
+    objects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// A history in lines of `begin took function code`, times in milliseconds.
+    fn history(text: &str) -> Vec<CallRecord> {
+        let word = |words: &[&str], index: usize| words[index].to_owned();
+        text.lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|words| words.len() == 4)
+            .map(|words| CallRecord {
+                at_ns: words[0].parse::<u64>().unwrap() * MS,
+                took_ns: words[1].parse::<u64>().unwrap() * MS,
+                function: word(&words, 2),
+                session: 1,
+                code: word(&words, 3),
+                pid: 1,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stall_is_the_longest_call_in_drill_time() {
+        let calls = history("0 1 C_Sign CKR_OK\n1 2000 C_Sign CKR_OK");
+        assert_eq!(metrics(&calls, &[], &[], 10.0).stall_max_ms, 20_000.0);
+    }
+
+    #[test]
+    fn an_error_window_lasts_from_the_first_failure_to_the_end_of_the_next_success() {
+        let calls = history(
+            "0 1 C_Sign CKR_OK
+             10 1 C_Sign CKR_DEVICE_ERROR
+             20 1 C_Sign CKR_DEVICE_ERROR
+             30 5 C_Sign CKR_OK
+             90 1 C_Sign CKR_OK",
+        );
+        let metrics = metrics(&calls, &[], &[], 1.0);
+        assert_eq!(metrics.error_window_max_ms, 25.0);
+        assert_eq!(metrics.calls, Calls { ok: 3, failed: 2, unknown: 0 });
+    }
+
+    #[test]
+    fn an_error_that_nothing_follows_still_has_its_window() {
+        let calls = history("10 4 C_Sign CKR_DEVICE_ERROR");
+        assert_eq!(metrics(&calls, &[], &[], 1.0).error_window_max_ms, 4.0);
+    }
+
+    #[test]
+    fn the_recovery_time_runs_from_the_fault_to_the_end_of_what_it_disturbed() {
+        let calls = history(
+            "90 1 C_Sign CKR_OK
+             99 500 C_Sign CKR_OK
+             700 1 C_Sign CKR_OK",
+        );
+        assert_eq!(metrics(&calls, &[], &[100 * MS], 1.0).rto_max_ms, 499.0);
+        assert_eq!(metrics(&calls, &[], &[650 * MS], 1.0).rto_max_ms, 0.0);
+    }
+
+    #[test]
+    fn a_key_generation_that_a_device_error_ended_is_unknown() {
+        let calls = history("0 1 C_GenerateKeyPair CKR_DEVICE_ERROR\n1 1 C_Sign CKR_DEVICE_ERROR");
+        let calls = metrics(&calls, &[], &[], 1.0).calls;
+        assert_eq!(calls, Calls { ok: 0, failed: 1, unknown: 1 });
+    }
+
+    #[test]
+    fn asking_for_a_length_is_no_failure() {
+        let calls = history("0 1 C_Sign CKR_BUFFER_TOO_SMALL\n1 1 C_Login CKR_USER_ALREADY_LOGGED_IN");
+        assert_eq!(metrics(&calls, &[], &[], 1.0).calls.failed, 0);
+    }
+
+    #[test]
+    fn a_long_key_generation_is_not_taken_for_a_stall() {
+        let calls = history(
+            "0 200 C_GenerateKeyPair CKR_OK
+             400 1 C_Sign CKR_OK
+             900 300 C_GenerateKeyPair CKR_OK",
+        );
+        assert_eq!(metrics(&calls, &[], &[350 * MS], 1.0).rto_max_ms, 0.0);
+    }
+
+    #[test]
+    fn what_was_destroyed_cannot_be_lost() {
+        let event = |event: &str, id: &str| EventRecord {
+            at_ns: 0,
+            event: event.to_owned(),
+            group: "g".to_owned(),
+            member: String::new(),
+            detail: id.to_owned(),
+            pid: 1,
+        };
+        let events =
+            [event("object_created", "a"), event("object_created", "b"), event("object_destroyed", "a")];
+        let left: Vec<_> = acknowledged(&events).into_iter().collect();
+        assert_eq!(left, [("g".to_owned(), "b".to_owned())]);
+    }
+}
