@@ -75,9 +75,8 @@ impl Raw {
     pub fn login(&self, session: CK_SESSION_HANDLE) {
         let mut pin = USER_PIN.as_bytes().to_vec();
         // SAFETY: a PIN with its length.
-        let rv = unsafe {
-            self.C_Login(session, CKU_USER, pin.as_mut_ptr(), pin.len() as CK_ULONG)
-        };
+        let rv =
+            unsafe { self.C_Login(session, CKU_USER, pin.as_mut_ptr(), pin.len() as CK_ULONG) };
         assert_eq!(rv, CKR_OK);
     }
 }

@@ -18,8 +18,10 @@ pub(crate) fn start() -> Result<(), Failure> {
         return Ok(());
     };
     let filter: Targets = filter.parse().map_err(|_| {
-        Failure::new(format!("{FILTER} is \"{filter}\", which is no filter"))
-            .hint("write a level (error, warn, info, debug, trace) or target=level")
+        Failure::new(format!(
+            "{FILTER} is \"{filter}\", which is no filter: write a level (error, warn, info, debug, \
+             trace) or target=level"
+        ))
     })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter);
     tracing_subscriber::registry().with(lines).init();

@@ -335,9 +335,12 @@ impl Client {
         if let Active::Stashed { from: Stash::Final, output, next } = active {
             return Ok(deliver(&mut session, kind, room, output, Stash::Final, *next));
         }
-        if let Active::Stashed { .. } = active {
-            // A one-part result waits for its buffer: that operation goes on, and there is no other.
-            *session.active(kind) = active;
+        if let Active::Stashed { next, .. } = active {
+            // A result of C_Sign or C_SignUpdate waits for its buffer. Every error but
+            // CKR_BUFFER_TOO_SMALL ends the operation (PKCS#11 3.1, 5.2), this one too.
+            if let Active::Streaming { member, .. } = *next {
+                let _ = self.call_member(&mut session, member, Request::Cancel { kind }).await;
+            }
             return Err(Checkout::not_initialized(kind));
         }
         if room == Room::Query {

@@ -98,8 +98,7 @@ pub fn metrics(
             continue;
         }
         *metrics.failed_codes.entry(call.code.clone()).or_insert(0) += 1;
-        if UNKNOWN.contains(&call.code.as_str()) && LASTING.contains(&call.function.as_str())
-        {
+        if UNKNOWN.contains(&call.code.as_str()) && LASTING.contains(&call.function.as_str()) {
             metrics.calls.unknown += 1;
         } else {
             metrics.calls.failed += 1;
@@ -255,7 +254,8 @@ mod tests {
 
     #[test]
     fn asking_for_a_length_is_no_failure() {
-        let calls = history("0 1 C_Sign CKR_BUFFER_TOO_SMALL\n1 1 C_Login CKR_USER_ALREADY_LOGGED_IN");
+        let calls =
+            history("0 1 C_Sign CKR_BUFFER_TOO_SMALL\n1 1 C_Login CKR_USER_ALREADY_LOGGED_IN");
         assert_eq!(metrics(&calls, &[], &[], 1.0).calls.failed, 0);
     }
 
@@ -279,8 +279,11 @@ mod tests {
             detail: id.to_owned(),
             pid: 1,
         };
-        let events =
-            [event("object_created", "a"), event("object_created", "b"), event("object_destroyed", "a")];
+        let events = [
+            event("object_created", "a"),
+            event("object_created", "b"),
+            event("object_destroyed", "a"),
+        ];
         let left: Vec<_> = acknowledged(&events).into_iter().collect();
         assert_eq!(left, [("g".to_owned(), "b".to_owned())]);
     }

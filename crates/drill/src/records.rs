@@ -82,7 +82,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("calls-1.ndjson");
         let mut file = File::create(&path).unwrap();
-        let line = r#"{"at_ns":1,"took_ns":2,"function":"C_Sign","session":1,"code":"CKR_OK","pid":1}"#;
+        let line =
+            r#"{"at_ns":1,"took_ns":2,"function":"C_Sign","session":1,"code":"CKR_OK","pid":1}"#;
         write!(file, "{line}\n{}", &line[..20]).unwrap();
         let mut tail = Tail::new(directory.path());
         assert_eq!(tail.read().unwrap().calls.len(), 1);

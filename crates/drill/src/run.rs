@@ -234,10 +234,8 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
         timeline: timeline.into_moments(),
     };
     if let Some(directory) = &options.report {
-        let text = Drill::shipped_text(&options.drill).map_or_else(
-            || fs::read_to_string(&options.drill),
-            |text| Ok(text.to_owned()),
-        )?;
+        let text = Drill::shipped_text(&options.drill)
+            .map_or_else(|| fs::read_to_string(&options.drill), |text| Ok(text.to_owned()))?;
         report.write(directory, &text, &events)?;
     }
     report.print(out)?;
@@ -341,8 +339,7 @@ fn start(
     command.env(RECORD_VARIABLE, fs::canonicalize(record)?);
     command.env(TIME_SCALE_VARIABLE, cluster.topology().time_scale.to_string());
     let program = command.get_program().to_string_lossy().into_owned();
-    let child =
-        command.spawn().map_err(|error| DrillError::new(format!("{program}: {error}")))?;
+    let child = command.spawn().map_err(|error| DrillError::new(format!("{program}: {error}")))?;
     Ok(Application(child))
 }
 
@@ -397,7 +394,8 @@ impl Operator {
         match action {
             Action::Fault(fault) => {
                 let cluster = Arc::clone(&self.cluster);
-                let busiest = |candidates: &[DeviceId]| busiest(&cluster, candidates, served_before);
+                let busiest =
+                    |candidates: &[DeviceId]| busiest(&cluster, candidates, served_before);
                 for fault in fault.resolved(cluster.topology(), busiest)? {
                     let ids = cluster.add_fault(&fault, |_| 0, Some(std::process::id()))?;
                     self.set.extend(ids.into_iter().map(|id| (name.to_owned(), id)));
@@ -544,10 +542,7 @@ fn finish(
 }
 
 /// Keys that were acknowledged and that no member holds, and copies that are missing.
-fn compare(
-    cluster: &Cluster,
-    events: &[EventRecord],
-) -> Result<(Vec<String>, u64), DrillError> {
+fn compare(cluster: &Cluster, events: &[EventRecord]) -> Result<(Vec<String>, u64), DrillError> {
     let mut lost = Vec::new();
     let mut missing = 0;
     for group in &cluster.topology().groups {

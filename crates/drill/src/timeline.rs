@@ -4,11 +4,7 @@ use std::io::{self, Write};
 
 use hsmsim_client::record::{CallRecord, EventRecord};
 
-use crate::{
-    metrics::failed,
-    records::Batch,
-    report::Moment,
-};
+use crate::{metrics::failed, records::Batch, report::Moment};
 
 /// Prints moments and keeps them for the report.
 pub(crate) struct Timeline<'a> {
@@ -66,7 +62,10 @@ impl<'a> Timeline<'a> {
         for call in &batch.calls {
             let fails = failed(call);
             if fails && !self.failing {
-                self.mark(call.at_ns, format!("first error: {} gives {}", call.function, call.code))?;
+                self.mark(
+                    call.at_ns,
+                    format!("first error: {} gives {}", call.function, call.code),
+                )?;
             } else if !fails && self.failing {
                 self.mark(call.at_ns + call.took_ns, format!("{} succeeds again", call.function))?;
             }
@@ -86,10 +85,14 @@ impl<'a> Timeline<'a> {
             "member_recovered" => {
                 format!("client: {} takes part again ({})", event.member, event.detail)
             }
-            "recovery_failed" => format!("client: {} not recovered: {}", event.member, event.detail),
+            "recovery_failed" => {
+                format!("client: {} not recovered: {}", event.member, event.detail)
+            }
             "standby_served" => format!("client: standby {} serves", event.member),
             "multi_part_lost" => "client: a multi-part operation ended with its member".to_owned(),
-            "not_replicated" => format!("client: {} refuses a copy: {}", event.member, event.detail),
+            "not_replicated" => {
+                format!("client: {} refuses a copy: {}", event.member, event.detail)
+            }
             "failover" => {
                 self.failovers += 1;
                 if self.failovers > 1 {
@@ -113,7 +116,9 @@ impl<'a> Timeline<'a> {
         let rate = calls.len() as f64 / seconds;
         self.mark(
             now_ns,
-            format!("· {rate:.0} calls a real second, longest {longest:.0} real ms, {errors} errors"),
+            format!(
+                "· {rate:.0} calls a real second, longest {longest:.0} real ms, {errors} errors"
+            ),
         )
     }
 

@@ -125,8 +125,7 @@ pub fn judge(
     }
     // A fault that nobody noticed proves nothing, however well all else looks.
     let noticed = metrics.members_lost > 0 || metrics.failovers > 0 || metrics.calls.failed > 0;
-    let proves_nothing =
-        metrics.calls.ok == 0 || !bitten || (findings.faults > 0 && !noticed);
+    let proves_nothing = metrics.calls.ok == 0 || !bitten || (findings.faults > 0 && !noticed);
     let broken = all.iter().any(|expectation| !expectation.met && expectation.name != "sometimes");
     let verdict = match (broken, proves_nothing) {
         (true, _) => Verdict::Fail,

@@ -1,7 +1,7 @@
 //! What this crate promises, checked through its public interface.
 
-mod docs;
 mod check;
+mod docs;
 mod drills;
 mod durations;
 mod faults;

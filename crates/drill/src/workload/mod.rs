@@ -100,10 +100,10 @@ const LABEL: &[u8] = b"drill";
 /// # Errors
 /// The module cannot be loaded, the token is not there, or the first keys cannot be made.
 pub fn run(args: &WorkloadArgs) -> std::result::Result<WorkloadSummary, WorkloadError> {
-    let module = Module::load(&args.module).map_err(|error| {
-        WorkloadError(format!("{}: {error}", args.module.display()))
-    })?;
-    let begin = |what: &'static str| move |Code(rv): Code| WorkloadError(format!("{what}: 0x{rv:X}"));
+    let module = Module::load(&args.module)
+        .map_err(|error| WorkloadError(format!("{}: {error}", args.module.display())))?;
+    let begin =
+        |what: &'static str| move |Code(rv): Code| WorkloadError(format!("{what}: 0x{rv:X}"));
     let slot = find_slot(&module, &args.token)?;
     let session = module.open(slot).map_err(begin("C_OpenSession"))?;
     module.login(session, &args.pin).map_err(begin("C_Login"))?;
@@ -139,14 +139,18 @@ pub fn run(args: &WorkloadArgs) -> std::result::Result<WorkloadSummary, Workload
 }
 
 fn find_slot(module: &Module, token: &str) -> std::result::Result<CK_SLOT_ID, WorkloadError> {
-    let slots = module.slots().map_err(|Code(rv)| WorkloadError(format!("C_GetSlotList: 0x{rv:X}")))?;
+    let slots =
+        module.slots().map_err(|Code(rv)| WorkloadError(format!("C_GetSlotList: 0x{rv:X}")))?;
     slots
         .into_iter()
         .find(|&slot| module.label(slot).is_ok_and(|label| label == token))
         .ok_or_else(|| WorkloadError(format!("no slot has a token labelled {token}")))
 }
 
-fn make_rsa(module: &Module, session: CK_SESSION_HANDLE) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
+fn make_rsa(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
     module.generate_pair(
         session,
         CKM_RSA_PKCS_KEY_PAIR_GEN,
@@ -160,7 +164,10 @@ fn make_rsa(module: &Module, session: CK_SESSION_HANDLE) -> Result<(CK_OBJECT_HA
     )
 }
 
-fn make_ec(module: &Module, session: CK_SESSION_HANDLE) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
+fn make_ec(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
     module.generate_pair(
         session,
         CKM_EC_KEY_PAIR_GEN,
@@ -197,10 +204,8 @@ fn make_keys(module: &Module, session: CK_SESSION_HANDLE) -> Result<Keys> {
 /// One thread: an operation, a look at its outcome, and a new session after a failure.
 fn work(shared: &Shared, index: u32) {
     let mut chance = SplitMix(shared.args.seed ^ u64::from(index) << 32);
-    let interval = shared
-        .args
-        .rate
-        .map(|rate| Duration::from_secs_f64(f64::from(shared.args.threads) / rate));
+    let interval =
+        shared.args.rate.map(|rate| Duration::from_secs_f64(f64::from(shared.args.threads) / rate));
     let mut due = Instant::now();
     let mut session = None;
     while !shared.stop.load(Ordering::Acquire) {

@@ -91,7 +91,9 @@ impl Module {
         // SAFETY: the symbol has this type by the standard (PKCS#11 3.1, 5.4.4).
         let rv = unsafe {
             let get = library
-                .get::<unsafe extern "C" fn(*mut CK_FUNCTION_LIST_PTR) -> CK_RV>(b"C_GetFunctionList")
+                .get::<unsafe extern "C" fn(*mut CK_FUNCTION_LIST_PTR) -> CK_RV>(
+                    b"C_GetFunctionList",
+                )
                 .map_err(|error| error.to_string())?;
             get(&mut list)
         };

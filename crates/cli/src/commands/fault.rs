@@ -1,0 +1,144 @@
+//! `hsmsim fault`: faults by hand, from the one table of faults.
+
+use std::io::{Write, stdout};
+
+use hsmsim_cluster::Cluster;
+use hsmsim_sim_config::{DeviceId, FAULTS, Fault, parse_duration};
+
+use crate::{
+    context::Context,
+    failure::{Failure, Outcome},
+};
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Args {
+    /// Set a fault; `hsmsim fault kinds` lists them
+    Add {
+        /// Which fault, such as device.power_loss
+        fault: String,
+        /// What it strikes: a device, a region, eastus/stamp1, client:hsm-eus-1, /busiest
+        target: String,
+        /// How long it lasts, in drill time; until it is healed if not given
+        #[arg(long = "for", value_name = "DURATION")]
+        duration: Option<String>,
+        /// Parameters of the fault
+        #[arg(value_name = "KEY=VALUE")]
+        params: Vec<String>,
+    },
+    /// List the faults that strike now
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a fault, or all
+    Heal {
+        /// Its number
+        #[arg(required_unless_present = "all")]
+        id: Option<u64>,
+        /// End every fault
+        #[arg(long)]
+        all: bool,
+    },
+    /// List the kinds of faults, their targets and parameters
+    Kinds,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
+    match args {
+        Args::Add { fault, target, duration, params } => {
+            add(&*context.cluster()?, fault, target, duration.as_deref(), params)
+        }
+        Args::List { json } => list(&*context.cluster()?, *json),
+        Args::Heal { all: true, .. } => {
+            let healed = context.cluster()?.heal_all()?;
+            writeln!(stdout(), "{} faults healed", healed.len())?;
+            Ok(0)
+        }
+        Args::Heal { id, .. } => {
+            let id = id.unwrap_or_default();
+            if context.cluster()?.heal_fault(id)? {
+                writeln!(stdout(), "fault {id} healed")?;
+                return Ok(0);
+            }
+            Err(Failure::new(format!("fault {id} does not strike; see hsmsim fault list")))
+        }
+        Args::Kinds => kinds(),
+    }
+}
+
+fn add(
+    cluster: &Cluster,
+    id: &str,
+    target: &str,
+    duration: Option<&str>,
+    params: &[String],
+) -> Outcome {
+    let duration = duration.map(parse_duration).transpose().map_err(Failure::new)?;
+    let mut pairs = Vec::with_capacity(params.len());
+    for param in params {
+        let pair = param.split_once('=');
+        pairs.push(
+            pair.ok_or_else(|| Failure::new(format!("{param} is not of the form key=value")))?,
+        );
+    }
+    let fault = Fault::new(id, target, duration, &pairs)?;
+    let busiest = |candidates: &[DeviceId]| {
+        let served = |id: &DeviceId| {
+            cluster.topology().device_index(id).map_or(0, |index| cluster.served(index))
+        };
+        (0..candidates.len()).rev().max_by_key(|&index| served(&candidates[index])).unwrap_or(0)
+    };
+    let ids = cluster.add_fault(&fault, busiest, None)?;
+    let mut out = stdout().lock();
+    for active in cluster.fault_history().iter().filter(|fault| ids.contains(&fault.id)) {
+        writeln!(out, "fault {}: {}", active.id, active.fault)?;
+    }
+    Ok(0)
+}
+
+fn list(cluster: &Cluster, json: bool) -> Outcome {
+    let faults = cluster.active_faults();
+    let now_ns = cluster.clock().unix_now();
+    let left = |end: Option<u64>| end.map(|end| end.saturating_sub(now_ns) / 1_000_000);
+    let mut out = stdout().lock();
+    if json {
+        let rows: Vec<_> = faults
+            .iter()
+            .map(|fault| {
+                serde_json::json!({
+                    "id": fault.id,
+                    "fault": fault.fault.to_string(),
+                    "ends_in_ms": left(fault.end_ns),
+                })
+            })
+            .collect();
+        serde_json::to_writer_pretty(&mut out, &rows)?;
+        writeln!(out)?;
+        return Ok(0);
+    }
+    if faults.is_empty() {
+        writeln!(out, "no faults")?;
+    }
+    for fault in &faults {
+        let end = left(fault.end_ns).map_or_else(
+            || "until healed".to_owned(),
+            |left| format!("{:.1} s left", left as f64 / 1000.0),
+        );
+        writeln!(out, "{:>5}  {}  ({end})", fault.id, fault.fault)?;
+    }
+    Ok(0)
+}
+
+fn kinds() -> Outcome {
+    let mut out = stdout().lock();
+    for spec in FAULTS {
+        writeln!(out, "{} {}", spec.id, spec.target.to_string().to_uppercase())?;
+        writeln!(out, "    {} ({})", spec.effect, spec.appearance)?;
+        writeln!(out, "    ends: {}", spec.ends)?;
+        for param in spec.params {
+            writeln!(out, "    {}=…  {}", param.name, param.help)?;
+        }
+    }
+    Ok(0)
+}
