@@ -12,6 +12,7 @@ make() { # type, label
 }
 key() { echo "pkcs11:token=$LABEL;object=$1;type=private?pin-value=$PIN"; }
 engine='-engine pkcs11 -keyform engine'
+public() { openssl pkey -engine pkcs11 -inform engine -in "$(key "$1")" -pubout -out public.pem; }
 "#;
 
 fn script(sandbox: &Sandbox, script: &str) -> hsmsim_tests::process::Ended {
@@ -66,13 +67,13 @@ fn digests_are_signed_and_verified() {
         echo 'the words that are signed' > words
         make rsa:3072 rsa 01; make EC:secp256r1 ec 02
         for label in rsa ec; do
-            openssl pkey $engine -in "$(key $label)" -pubout -out public.pem
+            public $label
             for hash in sha256 sha384 sha512; do
                 openssl dgst $engine -sign "$(key $label)" -$hash -out signature words
                 openssl dgst -$hash -verify public.pem -signature signature words
             done
         done
-        openssl pkey $engine -in "$(key rsa)" -pubout -out public.pem
+        public rsa
         openssl dgst $engine -sign "$(key rsa)" -sha256 -sigopt rsa_padding_mode:pss \
             -out signature words
         openssl dgst -sha256 -verify public.pem -signature signature \
@@ -91,7 +92,7 @@ fn a_token_key_decrypts() {
         r#"
         echo 'the words that are hidden' > words
         make rsa:2048 rsa
-        openssl pkey $engine -in "$(key rsa)" -pubout -out public.pem
+        public rsa
         for padding in pkcs1 oaep; do
             openssl pkeyutl -encrypt -pubin -inkey public.pem -pkeyopt rsa_padding_mode:$padding \
                 -in words -out hidden

@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print the module's path alone, for scripts
+    #[arg(long, conflicts_with = "json")]
+    module: bool,
 }
 
 #[derive(Serialize)]
@@ -59,6 +62,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         slots,
     };
     let mut out = stdout().lock();
+    if args.module {
+        writeln!(out, "{}", dev.module)?;
+        return Ok(0);
+    }
     if args.json {
         serde_json::to_writer_pretty(&mut out, &dev)?;
         writeln!(out)?;
