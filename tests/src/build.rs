@@ -28,7 +28,7 @@ pub fn target() -> &'static Path {
             Some(target) => root().join(target),
             None => root().join("target/debug"),
         };
-        for file in ["libhsmsim_pkcs11.so"] {
+        for file in ["libhsmsim_pkcs11.so", "hsmsim"] {
             let sources: Vec<PathBuf> = SOURCES.iter().map(|folder| root().join(folder)).collect();
             if let Err(why) = fresh(&target.join(file), &sources) {
                 panic!("{why}; run: cargo build -p hsmsim-pkcs11-module -p hsmsim-cli");
