@@ -1,16 +1,13 @@
 //! What is under test: the shared object and the command that cargo built.
 //!
 //! A test that loads yesterday's module proves nothing, so a file older than its sources is refused.
+//! Which these are, cargo has written beside it.
 
 use std::{
-    env, fs, io,
+    env, fs,
     path::{Path, PathBuf},
     sync::OnceLock,
-    time::SystemTime,
 };
-
-/// The folders whose files end up in the module and the command.
-const SOURCES: [&str; 3] = ["crates", "sim-config", "pkcs11-module"];
 
 /// The root of the clone.
 pub fn root() -> &'static Path {
@@ -29,8 +26,7 @@ pub fn target() -> &'static Path {
             None => root().join("target/debug"),
         };
         for file in ["libhsmsim_pkcs11.so", "hsmsim"] {
-            let sources: Vec<PathBuf> = SOURCES.iter().map(|folder| root().join(folder)).collect();
-            if let Err(why) = fresh(&target.join(file), &sources) {
+            if let Err(why) = fresh(&target.join(file)) {
                 panic!("{why}; run: cargo build -p hsmsim-pkcs11-module -p hsmsim-cli");
             }
         }
@@ -48,17 +44,21 @@ pub fn command_path() -> PathBuf {
     target().join("hsmsim")
 }
 
-/// Whether `built` is there and no source below `folders` is newer.
+/// Whether `built` is there and none of the sources that cargo lists beside it is newer.
 ///
 /// # Errors
 /// What is wrong, as a sentence.
-pub fn fresh(built: &Path, folders: &[PathBuf]) -> Result<(), String> {
-    let built_at = fs::metadata(built)
-        .and_then(|file| file.modified())
-        .map_err(|error| format!("{}: {error}", built.display()))?;
-    for folder in folders {
-        let newest = newest_source(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        if let Some((changed_at, source)) = newest.filter(|(at, _)| *at > built_at) {
+pub fn fresh(built: &Path) -> Result<(), String> {
+    let changed = |file: &Path| {
+        let changed = fs::metadata(file).and_then(|file| file.modified());
+        changed.map_err(|error| format!("{}: {error}", file.display()))
+    };
+    let built_at = changed(built)?;
+    let list = built.with_extension("d");
+    let list = fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?;
+    for source in sources(&list) {
+        let changed_at = changed(&source)?;
+        if changed_at > built_at {
             let age = changed_at.duration_since(built_at).unwrap_or_default().as_secs();
             let (built, source) = (built.display(), source.display());
             return Err(format!("{built} is {age} s older than {source}"));
@@ -67,24 +67,13 @@ pub fn fresh(built: &Path, folders: &[PathBuf]) -> Result<(), String> {
     Ok(())
 }
 
-/// The newest file that a build of the folder reads. Its tests, examples and benches are not among
-/// them.
-fn newest_source(folder: &Path) -> io::Result<Option<(SystemTime, PathBuf)>> {
-    let mut newest = None;
-    for entry in fs::read_dir(folder)? {
-        let (entry, path) = entry.map(|entry| (entry.file_type(), entry.path()))?;
-        let found = if entry?.is_dir() {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if ["tests", "examples", "benches", "target"].contains(&name) {
-                continue;
-            }
-            newest_source(&path)?
-        } else if path.extension().is_some_and(|e| ["rs", "toml"].iter().any(|known| e == *known)) {
-            Some((fs::metadata(&path)?.modified()?, path))
-        } else {
-            None
-        };
-        newest = newest.max(found);
-    }
-    Ok(newest)
+/// The sources in a list as `make` reads them: `built: one two`, blanks in names escaped.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let names = list.split_once(": ").map_or("", |(_, names)| names).trim_end();
+    let unescaped = names.replace("\\ ", "\0");
+    unescaped
+        .split(' ')
+        .filter(|name| !name.is_empty())
+        .map(|name| PathBuf::from(name.replace('\0', " ")))
+        .collect()
 }

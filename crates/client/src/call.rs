@@ -16,7 +16,7 @@ use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
 use crate::{
     Client,
     group::Group,
-    member::Loss,
+    member::{Loss, Member},
     session::{Checkout, SessionSlot, Sub},
     transport::{CallError, MemberSession},
 };
@@ -44,6 +44,27 @@ pub(crate) async fn within<F: Future>(
         }
         let sleep = sleep.get_or_insert_with(|| clock.sleep(limit));
         std::pin::Pin::new(sleep).poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// Waits for `future` at most `limit`, and not beyond the loss of `member`: when one call has found out
+/// that a member is gone, the others that wait for it move on at once.
+async fn while_there<F: Future>(
+    clock: &Clock,
+    member: &Member,
+    limit: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let lost = member.gone();
+    let mut lost = pin!(lost);
+    let future = within(clock, limit, future);
+    let mut future = pin!(future);
+    poll_fn(move |cx| match future.as_mut().poll(cx) {
+        // The flag: it may have been given up before this call began to listen.
+        Poll::Pending if member.is_down() => Poll::Ready(None),
+        Poll::Pending => lost.as_mut().poll(cx).map(|()| None),
+        ready => ready,
     })
     .await
 }
@@ -119,7 +140,8 @@ impl Client {
             return Err(Failure::Lost);
         };
         let open = connection.open(OpenSession { app: self.app, tag, read_write });
-        match within(self.clock(), self.timers.receive, open).await {
+        let member = &group.members[index];
+        match while_there(self.clock(), member, self.timers.receive, open).await {
             Some(Ok(Ok(session))) => Ok(Sub { session, member_generation }),
             Some(Ok(Err(error))) => Err(Failure::Member(error)),
             Some(Err(_)) => {
@@ -143,8 +165,8 @@ impl Client {
     ) -> std::result::Result<Reply, Failure> {
         let member = &group.members[index];
         let _in_flight = InFlight::begin(&member.in_flight);
-        let answer = within(self.clock(), self.timers.receive, session.call(request)).await;
-        match answer {
+        let call = session.call(request);
+        match while_there(self.clock(), member, self.timers.receive, call).await {
             Some(Ok(reply)) => {
                 member.served.fetch_add(1, Ordering::Relaxed);
                 Ok(reply)

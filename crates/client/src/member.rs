@@ -14,6 +14,7 @@ use std::{
 use hsmsim_network::Time;
 use hsmsim_sim_config::RecoveryAttempts;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, futures::Notified};
 
 use crate::{
     choose::Candidate,
@@ -102,6 +103,8 @@ pub(crate) struct Member {
     status: Mutex<Status>,
     given_up: AtomicBool,
     connection: RwLock<Option<Arc<dyn Connection>>>,
+    /// Wakes the calls that wait for this member when it is given up.
+    gone: Notify,
     /// Counts the connections: a session of an older one is gone.
     generation: AtomicU64,
     /// The group's login (its generation) that holds on this member; 0 for none.
@@ -131,6 +134,7 @@ impl Member {
             status: Mutex::new(Status::Idle),
             given_up: AtomicBool::new(false),
             connection: RwLock::new(None),
+            gone: Notify::new(),
             generation: AtomicU64::new(0),
             logged_in: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
@@ -156,6 +160,11 @@ impl Member {
 
     pub(crate) fn connection(&self) -> Option<Arc<dyn Connection>> {
         self.connection.read().clone()
+    }
+
+    /// Completes when the member is given up after this was called.
+    pub(crate) fn gone(&self) -> Notified<'_> {
+        self.gone.notified()
     }
 
     /// Counts the connections this member has had.
@@ -185,6 +194,8 @@ impl Member {
         self.given_up.store(true, Ordering::Release);
         *self.connection.write() = None;
         self.logged_in.store(0, Ordering::Release);
+        drop(status);
+        self.gone.notify_waiters();
         true
     }
 

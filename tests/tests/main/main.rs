@@ -5,8 +5,13 @@
 
 #![deny(unsafe_code)]
 
+mod crash;
 mod gnutls;
 mod harness;
 mod openssl;
 mod pkcs11_tool;
+mod processes;
 mod symbols;
+
+/// This package's own program, which plays the other processes.
+const WORKER: &str = env!("CARGO_BIN_EXE_hsmsim-tests");

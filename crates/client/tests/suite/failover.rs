@@ -42,6 +42,34 @@ fn a_silent_primary_delays_a_signature_by_the_receive_timeout_and_no_more() {
 }
 
 #[test]
+fn when_one_call_has_found_a_member_gone_the_others_move_on_with_it() {
+    let world = World::new("ha-dr");
+    let (first, second) = (world.officer(), world.open());
+    let (_, key) = world.pair(first, "k");
+    for session in [first, second] {
+        world.sign(session, key).unwrap();
+    }
+    world.fault("device.power_loss hsm-eus-1");
+    let client = &world.client;
+    let find = async |session, delay: Duration| {
+        world.cluster.clock().sleep(delay).await;
+        let template = [Attribute::bytes(CKA_LABEL, *b"k")].into_iter().collect();
+        client.find_init(session, template).await
+    };
+    let (results, time) = world.timed(|world| {
+        world.client.run(async {
+            let both =
+                futures_util::future::join(find(first, Duration::ZERO), find(second, 15 * SECOND));
+            Ok(both.await)
+        })
+    });
+    let (one, two) = results.unwrap();
+    one.unwrap();
+    two.unwrap();
+    assert!(time < RECEIVE_TIMEOUT + SECOND, "the second call did not wait its own time: {time:?}");
+}
+
+#[test]
 fn a_refused_link_fails_over_at_once() {
     let world = World::new("ha-dr");
     let session = world.officer();
