@@ -458,8 +458,8 @@ pub fn set_environment(variables: &[(&str, Option<&Path>)]) {
     let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     assert_eq!(threads, 1, "the environment is set before there are threads");
     for (name, value) in variables {
-        // SAFETY: this thread is the only one, as was just seen.
         match value {
+            // SAFETY: this thread is the only one, as was just seen.
             Some(value) => unsafe { std::env::set_var(name, value) },
             // SAFETY: as above.
             None => unsafe { std::env::remove_var(name) },

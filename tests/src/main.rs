@@ -6,7 +6,7 @@
 
 use std::{
     env, fs,
-    io::{self, BufRead as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };

@@ -1,86 +1,97 @@
-//! What every command needs: the cluster, its groups, the module's path.
+//! What a command works on: the cluster that options and environment name.
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use hsmsim_client::Client;
-use hsmsim_cluster::{Cluster, OpenOptions};
-use hsmsim_sim_config::{Device, Group, Topology};
-use hsmsim_types::ck::CKF_TOKEN_INITIALIZED;
+use hsmsim_cluster::{CONFIG_VARIABLE, Cluster, OpenOptions, STATE_TOPOLOGY, STATE_VARIABLE};
+use hsmsim_sim_config::Topology;
 
-use crate::failure::Failure;
+use crate::{args::Global, failure::Failure, text::progress::Progress};
 
-/// The global options.
+/// Where a system-wide topology is, and the one that applies when nothing is said.
+const SYSTEM_TOPOLOGY: &str = "/etc/hsmsim/hsmsim.toml";
+const DEFAULT_TOPOLOGY: &str = "ha-dr";
+
+/// What a command works on.
 pub(crate) struct Context {
-    pub(crate) state: Option<String>,
-    pub(crate) topology: Option<String>,
+    pub(crate) global: Global,
 }
-
-const MODULE: &str = "libhsmsim_pkcs11.so";
 
 impl Context {
-    /// Opens the cluster; it is provisioned if this is its first use.
-    pub(crate) fn cluster(&self) -> Result<Arc<Cluster>, Failure> {
-        Ok(Cluster::open(OpenOptions {
-            state: self.state.clone(),
-            topology: self.topology.clone(),
+    /// Opens the cluster; makes and provisions its state on first use.
+    ///
+    /// # Errors
+    /// A topology or state directory that cannot be used.
+    pub(crate) fn open(&self) -> Result<Arc<Cluster>, Failure> {
+        let _shown = Progress::start("opening the state");
+        let options = OpenOptions {
+            state: self.global.state.clone(),
+            topology: self.global.topology.clone(),
             ..OpenOptions::default()
-        })?)
+        };
+        Ok(Cluster::open(options)?)
     }
 
-    /// A client of the cluster, to act on groups with.
-    pub(crate) fn client(&self) -> Result<Arc<Client>, Failure> {
-        Ok(Client::over(self.cluster()?)?)
-    }
-}
-
-/// The module: `HSMSIM_MODULE`, else beside this program, else in the `lib` folder next to its own.
-pub(crate) fn module() -> Result<PathBuf, Failure> {
-    if let Some(path) = env::var_os("HSMSIM_MODULE").filter(|path| !path.is_empty()) {
-        return Ok(path.into());
-    }
-    let program = env::current_exe()?;
-    let folder = program.parent().map(PathBuf::from).unwrap_or_default();
-    let places = [folder.join(MODULE), folder.join("../lib").join(MODULE)];
-    places.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
-        Failure::new(format!(
-            "{MODULE} is not beside {}: build it with `make build`, or name it in HSMSIM_MODULE",
-            program.display()
-        ))
-    })
-}
-
-/// Whether the group's primary has a token.
-pub(crate) fn is_initialised(cluster: &Cluster, group: &Group) -> Result<bool, Failure> {
-    let info = cluster.partition_of(group.primary()).token_info()?;
-    Ok(info.flags & CKF_TOKEN_INITIALIZED != 0)
-}
-
-/// The group of this label.
-pub(crate) fn group<'t>(topology: &'t Topology, label: &str) -> Result<&'t Group, Failure> {
-    topology.group(label).ok_or_else(|| {
-        let labels: Vec<_> = topology.groups.iter().map(|group| group.label.as_str()).collect();
-        Failure::new(format!("there is no group {label}; there are {}", labels.join(", ")))
-    })
-}
-
-/// The device of this name.
-pub(crate) fn device<'t>(topology: &'t Topology, name: &str) -> Result<&'t Device, Failure> {
-    topology.devices.iter().find(|device| device.id.as_str() == name).ok_or_else(|| {
-        let names: Vec<_> = topology.devices.iter().map(|device| device.id.as_str()).collect();
-        Failure::new(format!("there is no device {name}; there are {}", names.join(", ")))
-    })
-}
-
-/// Labels of the group named, or of all that have tokens.
-pub(crate) fn labels(cluster: &Cluster, named: Option<&str>) -> Result<Vec<String>, Failure> {
-    if let Some(label) = named {
-        return Ok(vec![group(cluster.topology(), label)?.label.clone()]);
-    }
-    let mut labels = Vec::new();
-    for group in &cluster.topology().groups {
-        if is_initialised(cluster, group)? {
-            labels.push(group.label.clone());
+    /// The topology that [`Context::open`] would use, without making a state directory: looking at
+    /// a picture changes nothing.
+    ///
+    /// # Errors
+    /// A topology that is not valid.
+    pub(crate) fn topology(&self) -> Result<Topology, Failure> {
+        if let Some(name) = &self.global.topology {
+            return Ok(Topology::resolve(name)?);
+        }
+        if let Some(name) = variable(CONFIG_VARIABLE) {
+            return Ok(Topology::resolve(&name.to_string_lossy())?);
+        }
+        let system = Path::new(SYSTEM_TOPOLOGY);
+        let system = if system.exists() { Some(Topology::load(system)?) } else { None };
+        let said = self.global.state.as_ref().map(PathBuf::from);
+        let state = said
+            .or_else(|| variable(STATE_VARIABLE).map(PathBuf::from))
+            .or_else(|| system.as_ref()?.state.directory.clone())
+            .or_else(default_state);
+        match state.map(|state| state.join(STATE_TOPOLOGY)).filter(|own| own.exists()) {
+            Some(own) => Ok(Topology::load(own)?),
+            None => match system {
+                Some(system) => Ok(system),
+                None => Ok(Topology::shipped(DEFAULT_TOPOLOGY)?),
+            },
         }
     }
-    Ok(labels)
+}
+
+/// A client of the cluster, for what only a client can do.
+///
+/// # Errors
+/// What the client library gives.
+pub(crate) fn client(cluster: &Arc<Cluster>) -> Result<Arc<Client>, Failure> {
+    Ok(Client::over(Arc::clone(cluster))?)
+}
+
+/// The state directory of whoever says nothing.
+pub(crate) fn default_state() -> Option<PathBuf> {
+    let base = variable("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+    base.map(|base| base.join("hsmsim"))
+}
+
+/// An environment variable, if it says anything.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The cluster's state as people name it: a path, or `memory`.
+pub(crate) fn state_name(cluster: &Cluster) -> String {
+    match cluster.path() {
+        // What is printed here is pasted into shells that stand elsewhere.
+        Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string(),
+        None => "memory".to_owned(),
+    }
 }

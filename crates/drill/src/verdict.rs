@@ -127,7 +127,10 @@ pub fn judge(
     let noticed = metrics.members_lost > 0 || metrics.failovers > 0 || metrics.calls.failed > 0;
     let proves_nothing = metrics.calls.ok == 0 || !bitten || (findings.faults > 0 && !noticed);
     let broken = all.iter().any(|expectation| !expectation.met && expectation.name != "sometimes");
+    let calls = metrics.calls;
+    let nobody_called = calls.ok + calls.failed + calls.unknown == 0;
     let verdict = match (broken, proves_nothing) {
+        _ if nobody_called => Verdict::Inconclusive,
         (true, _) => Verdict::Fail,
         (false, true) => Verdict::Inconclusive,
         (false, false) => Verdict::Pass,
