@@ -6,8 +6,12 @@
 #![deny(unsafe_code)]
 
 mod crash;
+mod failover;
+mod faults;
 mod gnutls;
 mod harness;
+mod latency;
+mod members;
 mod openssl;
 mod pkcs11_tool;
 mod processes;

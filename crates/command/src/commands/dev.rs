@@ -1,0 +1,108 @@
+//! `hsmsim dev`: a cluster that is ready, and what to paste.
+
+use std::io::{Write, stdout};
+
+use serde::Serialize;
+
+use crate::{
+    context::{Context, is_initialised, module},
+    failure::Outcome,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the module's path alone, for scripts
+    #[arg(long, conflicts_with = "json")]
+    module: bool,
+}
+
+#[derive(Serialize)]
+struct Dev {
+    module: String,
+    state: String,
+    topology: String,
+    slots: Vec<Slot>,
+}
+
+#[derive(Serialize)]
+struct Slot {
+    id: u64,
+    label: String,
+    initialized: bool,
+    user_pin: Option<String>,
+    so_pin: Option<String>,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
+    let module = module()?;
+    let cluster = context.cluster()?;
+    let topology = cluster.topology();
+    let pins = &topology.provisioning;
+    let mut slots = Vec::new();
+    for (index, group) in topology.groups.iter().enumerate() {
+        let provisioned = topology.is_provisioned(group);
+        let pin = |pin: &hsmsim_sim_config::Pin| provisioned.then(|| pin.reveal().to_owned());
+        slots.push(Slot {
+            id: u64::from(cluster.profile().slot_base) + index as u64,
+            label: group.token_label.clone(),
+            initialized: is_initialised(&cluster, group)?,
+            user_pin: pin(&pins.user_pin),
+            so_pin: pin(&pins.so_pin),
+        });
+    }
+    let dev = Dev {
+        module: std::fs::canonicalize(&module).unwrap_or(module).display().to_string(),
+        state: cluster
+            .path()
+            .map_or_else(|| "memory".to_owned(), |path| path.display().to_string()),
+        topology: topology.name.clone(),
+        slots,
+    };
+    let mut out = stdout().lock();
+    if args.module {
+        writeln!(out, "{}", dev.module)?;
+        return Ok(0);
+    }
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &dev)?;
+        writeln!(out)?;
+        return Ok(0);
+    }
+    writeln!(out, "hsmsim simulates HSMs for tests and drills. It protects no real key.\n")?;
+    writeln!(out, "module    {}", dev.module)?;
+    writeln!(out, "state     {}", dev.state)?;
+    writeln!(out, "topology  {topology}\n")?;
+    writeln!(out, "{:>4}  {:<32}  {:<10}  {:<10}", "slot", "token", "user PIN", "SO PIN")?;
+    for slot in &dev.slots {
+        if slot.initialized {
+            let pin = |pin: &Option<String>| pin.clone().unwrap_or_else(|| "(yours)".to_owned());
+            let (user, so) = (pin(&slot.user_pin), pin(&slot.so_pin));
+            writeln!(out, "{:>4}  {:<32}  {user:<10}  {so:<10}", slot.id, slot.label)?;
+        } else {
+            writeln!(out, "{:>4}  (blank)", slot.id)?;
+        }
+    }
+    if let Some(slot) = dev.slots.iter().find(|slot| slot.initialized) {
+        let pin = slot.user_pin.as_deref().unwrap_or("<PIN>");
+        let (module, label) = (&dev.module, &slot.label);
+        writeln!(out, "\nready to paste:")?;
+        writeln!(out, "  export HSMSIM_STATE={}", dev.state)?;
+        writeln!(
+            out,
+            "  pkcs11-tool --module {module} --token-label {label} --login --pin {pin} -O"
+        )?;
+        writeln!(
+            out,
+            "  PKCS11_MODULE_PATH={module} openssl pkey -engine pkcs11 -inform engine \\\n    \
+             -in \"pkcs11:token={label};object=NAME;type=private;pin-value={pin}\" -pubout"
+        )?;
+        writeln!(
+            out,
+            "  GNUTLS_PIN={pin} p11tool --provider {module} --login --list-all \"pkcs11:token={label}\""
+        )?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,11 @@
+//! The subcommands, one file each.
+
+pub(crate) mod dev;
+pub(crate) mod drill;
+pub(crate) mod fault;
+pub(crate) mod ha;
+pub(crate) mod partition;
+pub(crate) mod reset;
+pub(crate) mod role;
+pub(crate) mod status;
+pub(crate) mod topology;

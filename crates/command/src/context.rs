@@ -1,0 +1,86 @@
+//! What every command needs: the cluster, its groups, the module's path.
+
+use std::{env, path::PathBuf, sync::Arc};
+
+use hsmsim_client::Client;
+use hsmsim_cluster::{Cluster, OpenOptions};
+use hsmsim_sim_config::{Device, Group, Topology};
+use hsmsim_types::ck::CKF_TOKEN_INITIALIZED;
+
+use crate::failure::Failure;
+
+/// The global options.
+pub(crate) struct Context {
+    pub(crate) state: Option<String>,
+    pub(crate) topology: Option<String>,
+}
+
+const MODULE: &str = "libhsmsim_pkcs11.so";
+
+impl Context {
+    /// Opens the cluster; it is provisioned if this is its first use.
+    pub(crate) fn cluster(&self) -> Result<Arc<Cluster>, Failure> {
+        Ok(Cluster::open(OpenOptions {
+            state: self.state.clone(),
+            topology: self.topology.clone(),
+            ..OpenOptions::default()
+        })?)
+    }
+
+    /// A client of the cluster, to act on groups with.
+    pub(crate) fn client(&self) -> Result<Arc<Client>, Failure> {
+        Ok(Client::over(self.cluster()?)?)
+    }
+}
+
+/// The module: `HSMSIM_MODULE`, else beside this program, else in the `lib` folder next to its own.
+pub(crate) fn module() -> Result<PathBuf, Failure> {
+    if let Some(path) = env::var_os("HSMSIM_MODULE").filter(|path| !path.is_empty()) {
+        return Ok(path.into());
+    }
+    let program = env::current_exe()?;
+    let folder = program.parent().map(PathBuf::from).unwrap_or_default();
+    let places = [folder.join(MODULE), folder.join("../lib").join(MODULE)];
+    places.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
+        Failure::new(format!(
+            "{MODULE} is not beside {}: build it with `make build`, or name it in HSMSIM_MODULE",
+            program.display()
+        ))
+    })
+}
+
+/// Whether the group's primary has a token.
+pub(crate) fn is_initialised(cluster: &Cluster, group: &Group) -> Result<bool, Failure> {
+    let info = cluster.partition_of(group.primary()).token_info()?;
+    Ok(info.flags & CKF_TOKEN_INITIALIZED != 0)
+}
+
+/// The group of this label.
+pub(crate) fn group<'t>(topology: &'t Topology, label: &str) -> Result<&'t Group, Failure> {
+    topology.group(label).ok_or_else(|| {
+        let labels: Vec<_> = topology.groups.iter().map(|group| group.label.as_str()).collect();
+        Failure::new(format!("there is no group {label}; there are {}", labels.join(", ")))
+    })
+}
+
+/// The device of this name.
+pub(crate) fn device<'t>(topology: &'t Topology, name: &str) -> Result<&'t Device, Failure> {
+    topology.devices.iter().find(|device| device.id.as_str() == name).ok_or_else(|| {
+        let names: Vec<_> = topology.devices.iter().map(|device| device.id.as_str()).collect();
+        Failure::new(format!("there is no device {name}; there are {}", names.join(", ")))
+    })
+}
+
+/// Labels of the group named, or of all that have tokens.
+pub(crate) fn labels(cluster: &Cluster, named: Option<&str>) -> Result<Vec<String>, Failure> {
+    if let Some(label) = named {
+        return Ok(vec![group(cluster.topology(), label)?.label.clone()]);
+    }
+    let mut labels = Vec::new();
+    for group in &cluster.topology().groups {
+        if is_initialised(cluster, group)? {
+            labels.push(group.label.clone());
+        }
+    }
+    Ok(labels)
+}
