@@ -39,12 +39,9 @@ fn sixteen_threads_sign_while_members_die_and_return() {
                 .into_iter()
                 .enumerate()
                 .map(|(number, session)| {
-                    let (keys, mechanism) = match number % 2 {
-                        0 => (rsa, Mechanism::Sha256RsaPkcs),
-                        _ => (ec, Mechanism::EcdsaSha256),
-                    };
+                    let keys = if number % 2 == 0 { rsa } else { ec };
                     let (signed, over) = (&signed, &over);
-                    scope.spawn(move || sign_on(&session, keys, &mechanism, number, signed, over))
+                    scope.spawn(move || sign_on(&session, keys, number, signed, over))
                 })
                 .collect();
             let more = |count| {
@@ -88,12 +85,15 @@ fn sixteen_threads_sign_while_members_die_and_return() {
 fn sign_on(
     session: &Session,
     keys: Pair,
-    mechanism: &Mechanism<'_>,
     number: usize,
     signed: &AtomicUsize,
     over: &AtomicBool,
 ) -> Duration {
     let public = PublicKey::of(session, keys.public).expect("a public key");
+    let mechanism = match public {
+        PublicKey::Rsa { .. } => Mechanism::Sha256RsaPkcs,
+        PublicKey::P256(_) => Mechanism::EcdsaSha256,
+    };
     let mut longest = Duration::ZERO;
     for count in 0_u64.. {
         if over.load(Ordering::Relaxed) {
@@ -102,7 +102,7 @@ fn sign_on(
         let words = format!("thread {number}, signature {count}");
         let begin = Instant::now();
         // One member is always there, so no call fails.
-        let signature = session.sign(mechanism, keys.private, words.as_bytes()).expect("C_Sign");
+        let signature = session.sign(&mechanism, keys.private, words.as_bytes()).expect("C_Sign");
         longest = longest.max(begin.elapsed());
         assert!(public.verifies(words.as_bytes(), &signature), "{words}");
         signed.fetch_add(1, Ordering::Relaxed);
