@@ -17,8 +17,8 @@ use hsmsim_benches::{
     contender::{Contender, Entry, MODULES_VARIABLE, prepare_environment, softhsm2},
     locate::fresh_module,
     measure::{Lane, Plan, in_turn},
-    raw::Result as CallResult,
     report::{BARE, Cell, Settings, Table},
+    words::Result as CallResult,
 };
 
 /// Times PKCS#11 calls on several modules side by side.
@@ -135,7 +135,7 @@ fn compare(arguments: &Arguments) -> Result<bool, String> {
         if arguments.takes_part(BARE) {
             lanes.push(bare_lane(case, directory.path(), threads));
         }
-        println!("{}", table.add(case.name, run(lanes, plan)));
+        println!("{}", table.add(case.name, case.budget, run(lanes, plan)));
     }
     let remarks = table.remarks();
     if !remarks.is_empty() {

@@ -2,6 +2,8 @@
 //!
 //! Each yardstick is the faster of ring and AWS-LC for its case, with the key parsed beforehand.
 
+#![forbid(unsafe_code)]
+
 use std::{hint::black_box, path::Path};
 
 use aws_lc_rs::{

@@ -4,8 +4,11 @@
 //! gives a [`Runner`]. Preparing makes the call once, so a module that lacks something, or answers
 //! wrongly, is known before anything is timed. An operation is counted with its Init call.
 
+#![forbid(unsafe_code)]
+
 use std::{
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,8 +16,9 @@ use cryptoki_sys::*;
 
 use crate::{
     bare,
+    budget::{Budget, Limit},
     contender::Token,
-    raw::{Attribute, Mechanism, Result},
+    words::{Attribute, Mechanism, Result},
 };
 
 /// Makes as many calls as it is told to and says how long they took.
@@ -30,25 +34,41 @@ pub struct Case {
     /// Prepares the same work without a module, where there is such a thing; files go into the
     /// directory.
     pub bare: Option<fn(&Path) -> Runner>,
+    /// What it may cost hsmsim.
+    pub budget: Budget,
+}
+
+const fn case(
+    name: &'static str,
+    prepare: fn(&Token) -> Result<Runner>,
+    bare: Option<fn(&Path) -> Runner>,
+    budget: Budget,
+) -> Case {
+    Case { name, prepare, bare, budget }
 }
 
 /// All cases, in the order of the table. Those that fill a token come last.
 pub const CASES: &[Case] = &[
-    Case { name: "session info", prepare: session_info, bare: None },
-    Case { name: "open and close session", prepare: open_close, bare: None },
-    Case { name: "get attribute", prepare: get_attribute, bare: None },
-    Case { name: "random 32 B", prepare: random, bare: Some(bare::random) },
-    Case { name: "SHA-256 32 B", prepare: sha256, bare: Some(bare::sha256) },
-    Case { name: "HMAC-SHA256 32 B", prepare: hmac, bare: Some(bare::hmac) },
-    Case { name: "AES-GCM 1 KiB", prepare: aes_gcm, bare: Some(bare::aes_gcm) },
-    Case { name: "AES-CBC 1 KiB", prepare: aes_cbc, bare: Some(bare::aes_cbc) },
-    Case { name: "ECDSA P-256 sign", prepare: p256, bare: Some(bare::p256) },
-    Case { name: "ECDSA P-384 sign", prepare: p384, bare: Some(bare::p384) },
-    Case { name: "RSA-2048 PKCS sign", prepare: rsa_pkcs, bare: Some(bare::rsa_pkcs) },
-    Case { name: "RSA-2048 PSS sign", prepare: rsa_pss, bare: Some(bare::rsa_pss) },
-    Case { name: "RSA-2048 PKCS verify", prepare: rsa_verify, bare: Some(bare::rsa_verify) },
-    Case { name: "create token object", prepare: create, bare: Some(bare::commit_twice) },
-    Case { name: "find 1 of 1,000 by label", prepare: find, bare: None },
+    case("session info", session_info, None, Budget::call(1.0)),
+    case("open and close session", open_close, None, Budget::call(1.0)),
+    case("get attribute", get_attribute, None, Budget::call(1.0)),
+    case("random 32 B", random, Some(bare::random), Budget::call(1.0)),
+    case("SHA-256 32 B", sha256, Some(bare::sha256), Budget::call(1.0)),
+    case("HMAC-SHA256 32 B", hmac, Some(bare::hmac), Budget::call(15.0)),
+    case("AES-GCM 1 KiB", aes_gcm, Some(bare::aes_gcm), Budget::call(15.0)),
+    case("AES-CBC 1 KiB", aes_cbc, Some(bare::aes_cbc), Budget::call(15.0)),
+    case("ECDSA P-256 sign", p256, Some(bare::p256), Budget::call(3.0)),
+    case("ECDSA P-384 sign", p384, Some(bare::p384), Budget::call(3.0)),
+    case("RSA-2048 PKCS sign", rsa_pkcs, Some(bare::rsa_pkcs), Budget::call(1.5)),
+    case("RSA-2048 PSS sign", rsa_pss, Some(bare::rsa_pss), Budget::call(1.5)),
+    case("RSA-2048 PKCS verify", rsa_verify, Some(bare::rsa_verify), Budget::call(1.0)),
+    case(
+        "create token object",
+        create,
+        Some(bare::commit_twice),
+        Budget { bare: Limit::Times(1.3), softhsm2: 5.0 },
+    ),
+    case("find 1 of 1,000 by label", find, None, Budget::call(1_000.0)),
 ];
 
 const YES: &[u8] = &[CK_TRUE];
@@ -195,11 +215,15 @@ fn create(token: &Token) -> Result<Runner> {
 }
 
 fn find(token: &Token) -> Result<Runner> {
+    // Each thread has a crowd of its own.
+    static CROWDS: AtomicUsize = AtomicUsize::new(0);
+    let crowd = CROWDS.fetch_add(1, Ordering::Relaxed);
+    let label = |number| format!("bench object {crowd}-{number}").into_bytes();
     for number in 0..CROWD {
-        create_data(token, format!("bench object {number}").as_bytes())?;
+        create_data(token, &label(number))?;
     }
     let session = token.open_session()?;
-    let wanted = format!("bench object {}", CROWD / 2).into_bytes();
+    let wanted = label(CROWD / 2);
     repeat(move || {
         let mut found = [0; 2];
         let count = session.find(&[is(CKA_LABEL, &wanted)], &mut found)?;

@@ -8,6 +8,8 @@
 //!
 //! A token that existed before is left as it was: whatever the cases make there is destroyed.
 
+#![forbid(unsafe_code)]
+
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
@@ -15,7 +17,11 @@ use std::{
 
 use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SLOT_ID, CKU_SO, CKU_USER};
 
-use crate::raw::{Attribute, Mechanism, Module, Result, Session, TokenSlot, set_environment};
+use crate::{
+    raw::{Module, Session, TokenSlot, set_environment},
+    report::{HSMSIM, SOFTHSM2},
+    words::{Attribute, Mechanism, Result},
+};
 
 /// Names further modules: `name=path` or `name=path:label:pin`, several divided by semicolons.
 pub const MODULES_VARIABLE: &str = "HSMSIM_BENCH_MODULES";
@@ -25,7 +31,7 @@ const SO_PIN: &str = "87654321";
 const USER_PIN: &str = "12345678";
 
 /// Where Debian and others put SoftHSM2.
-const SOFTHSM2: [&str; 3] = [
+const SOFTHSM2_PATHS: [&str; 3] = [
     "/usr/lib/softhsm/libsofthsm2.so",
     "/usr/lib64/pkcs11/libsofthsm2.so",
     "/usr/local/lib/softhsm/libsofthsm2.so",
@@ -33,7 +39,7 @@ const SOFTHSM2: [&str; 3] = [
 
 /// SoftHSM2's module, if it is installed.
 pub fn softhsm2() -> Option<PathBuf> {
-    SOFTHSM2.iter().map(PathBuf::from).find(|path| path.exists())
+    SOFTHSM2_PATHS.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
 /// Which token of a module is used.
@@ -66,12 +72,12 @@ pub struct Entry {
 impl Entry {
     /// hsmsim's own module.
     pub fn hsmsim(path: PathBuf) -> Self {
-        Self { name: "hsmsim".to_owned(), path, choice: Choice::FirstReady }
+        Self { name: HSMSIM.to_owned(), path, choice: Choice::FirstReady }
     }
 
     /// SoftHSM2's module.
     pub fn softhsm2(path: PathBuf) -> Self {
-        Self { name: "SoftHSM2".to_owned(), path, choice: Choice::FirstBlank }
+        Self { name: SOFTHSM2.to_owned(), path, choice: Choice::FirstBlank }
     }
 
     /// The modules of [`MODULES_VARIABLE`]'s value.
@@ -211,7 +217,6 @@ impl Token {
     }
 
     /// Makes a secret key.
-    #[allow(clippy::missing_errors_doc)]
     pub fn generate_key(
         &self,
         mechanism: &Mechanism<'_>,
@@ -223,7 +228,6 @@ impl Token {
     }
 
     /// Makes a key pair; gives the public key and the private key.
-    #[allow(clippy::missing_errors_doc)]
     pub fn generate_key_pair(
         &self,
         mechanism: &Mechanism<'_>,
@@ -236,7 +240,6 @@ impl Token {
     }
 
     /// Makes an object.
-    #[allow(clippy::missing_errors_doc)]
     pub fn create(&self, template: &[Attribute<'_>]) -> Result<CK_OBJECT_HANDLE> {
         let object = self.session.create(template)?;
         self.owe(&[object]);
@@ -250,7 +253,6 @@ impl Token {
     }
 
     /// Leaves the token as it was and finalises the module.
-    #[allow(clippy::missing_errors_doc)]
     pub fn leave(self) -> Result<()> {
         for object in self.owed.into_iter().flat_map(|owed| owed.into_inner().unwrap_or_default()) {
             self.session.destroy(object)?;

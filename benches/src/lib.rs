@@ -2,17 +2,20 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`words`] | attributes, mechanisms and refusals |
 //! | [`raw`] | PKCS#11 through a C function list; the only unsafe code |
 //! | [`contender`] | a module with a token that is ready to be used |
 //! | [`locate`] | where hsmsim's own module lies, and whether it is the one of these sources |
 //! | [`cases`] | the calls that are timed |
 //! | [`bare`] | the same work without any module around it |
+//! | [`budget`] | what a case may cost hsmsim |
 //! | [`measure`] | rounds, taken in turn; medians and spread |
 //! | [`report`] | table and JSON |
 
 #![deny(unsafe_code)]
 
 pub mod bare;
+pub mod budget;
 pub mod cases;
 pub mod contender;
 pub mod locate;
@@ -20,3 +23,4 @@ pub mod measure;
 #[allow(unsafe_code)]
 pub mod raw;
 pub mod report;
+pub mod words;

@@ -3,6 +3,8 @@
 //! A table about a module of yesterday misleads, so a stale one is refused. Cargo writes beside the
 //! shared object a file of the form `object: source source …` that names all of its sources.
 
+#![forbid(unsafe_code)]
+
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "libhsmsim_pkcs11.so";

@@ -1,11 +1,13 @@
 //! Rounds, taken in turn: in each round every participant makes its calls once, so that what
 //! disturbs the machine for a while disturbs all of them.
 
+#![forbid(unsafe_code)]
+
 use std::{sync::Barrier, thread, time::Duration};
 
 use crate::{
     cases::Runner,
-    raw::{Refusal, Result},
+    words::{Refusal, Result},
 };
 
 /// How much is measured.

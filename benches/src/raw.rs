@@ -4,110 +4,13 @@
 //! reference that outlives the call, with the length of that slice. What remains to be trusted is the
 //! module itself.
 
-use std::{
-    ffi::c_void,
-    fmt,
-    path::Path,
-    ptr::{null, null_mut},
-};
+use std::{fmt, path::Path, ptr::null_mut};
 
 use cryptoki_sys::*;
 use hsmsim_types::ReturnValue;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-/// Most attributes a template here may have; templates are laid out on the stack.
-const TEMPLATE_MAX: usize = 16;
-
-/// A call that was not answered with CKR_OK.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Name of the function.
-    pub function: &'static str,
-    /// What it returned.
-    pub rv: ReturnValue,
-}
-
-impl Refusal {
-    /// Whether the module says that it does not have this function or mechanism at all.
-    pub fn is_lack(self) -> bool {
-        matches!(self.rv.0, CKR_FUNCTION_NOT_SUPPORTED | CKR_MECHANISM_INVALID)
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.function, self.rv)
-    }
-}
-
-/// What a call gives.
-pub type Result<T> = std::result::Result<T, Refusal>;
-
-/// One attribute of a template; numbers and truth values as their bytes in memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Attribute<'a> {
-    /// CKA_ number.
-    pub kind: CK_ATTRIBUTE_TYPE,
-    /// The value's bytes.
-    pub value: &'a [u8],
-}
-
-/// A mechanism with the parameters that the cases need.
-#[derive(Clone, Copy, Debug)]
-pub enum Mechanism<'a> {
-    /// Without parameter.
-    Plain(CK_MECHANISM_TYPE),
-    /// The parameter is the initialisation vector itself.
-    Iv(CK_MECHANISM_TYPE, &'a [u8]),
-    /// CKM_AES_GCM with a tag of 128 bits and no additional data.
-    Gcm(&'a [u8]),
-    /// CKM_RSA_PKCS_PSS with SHA-256 and a salt of 32 bytes.
-    PssSha256,
-}
-
-impl Mechanism<'_> {
-    fn with<R>(&self, call: impl FnOnce(*mut CK_MECHANISM) -> R) -> R {
-        fn mechanism(
-            kind: CK_MECHANISM_TYPE,
-            parameter: *const c_void,
-            len: usize,
-        ) -> CK_MECHANISM {
-            CK_MECHANISM {
-                mechanism: kind,
-                pParameter: parameter.cast_mut(),
-                ulParameterLen: ulong(len),
-            }
-        }
-        match self {
-            Self::Plain(kind) => call(&mut mechanism(*kind, null(), 0)),
-            Self::Iv(kind, iv) => call(&mut mechanism(*kind, iv.as_ptr().cast(), iv.len())),
-            Self::Gcm(iv) => {
-                let parameters = CK_GCM_PARAMS {
-                    pIv: iv.as_ptr().cast_mut(),
-                    ulIvLen: ulong(iv.len()),
-                    ulIvBits: ulong(iv.len() * 8),
-                    pAAD: null_mut(),
-                    ulAADLen: 0,
-                    ulTagBits: 128,
-                };
-                call(&mut mechanism(
-                    CKM_AES_GCM,
-                    (&raw const parameters).cast(),
-                    size_of_val(&parameters),
-                ))
-            }
-            Self::PssSha256 => {
-                let parameters =
-                    CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 };
-                call(&mut mechanism(
-                    CKM_RSA_PKCS_PSS,
-                    (&raw const parameters).cast(),
-                    size_of_val(&parameters),
-                ))
-            }
-        }
-    }
-}
+use crate::words::{Attribute, Mechanism, Refusal, Result, lay_out, length, ulong};
 
 /// A slot with a token in it.
 #[derive(Clone, Debug)]
@@ -186,13 +89,11 @@ impl Module {
     }
 
     /// C_Finalize.
-    #[allow(missing_docs, clippy::missing_errors_doc)]
     pub fn finalize(&self) -> Result<()> {
         call!(self, C_Finalize(null_mut()))
     }
 
     /// The slots that have a token, in the module's order.
-    #[allow(clippy::missing_errors_doc)]
     pub fn token_slots(&self) -> Result<Vec<TokenSlot>> {
         let mut count = 0;
         call!(self, C_GetSlotList(CK_TRUE, null_mut(), &raw mut count))?;
@@ -214,7 +115,6 @@ impl Module {
     }
 
     /// C_InitToken.
-    #[allow(clippy::missing_errors_doc)]
     pub fn init_token(&self, slot: CK_SLOT_ID, so_pin: &str, label: &str) -> Result<()> {
         let mut padded = [b' '; 32];
         for (to, from) in padded.iter_mut().zip(label.bytes()) {
@@ -227,7 +127,6 @@ impl Module {
     }
 
     /// C_OpenSession for reading and writing.
-    #[allow(clippy::missing_errors_doc)]
     pub fn open_session(&'static self, slot: CK_SLOT_ID) -> Result<Session> {
         let mut handle = 0;
         let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
@@ -250,7 +149,6 @@ impl Drop for Session {
     }
 }
 
-#[allow(clippy::missing_errors_doc)]
 impl Session {
     /// C_CloseSession, for those who want to see the answer.
     pub fn close(self) -> Result<()> {
@@ -467,26 +365,7 @@ pub fn set_environment(variables: &[(&str, Option<&Path>)]) {
     }
 }
 
-fn lay_out(template: &[Attribute<'_>]) -> ([CK_ATTRIBUTE; TEMPLATE_MAX], CK_ULONG) {
-    assert!(template.len() <= TEMPLATE_MAX, "a longer template needs a larger TEMPLATE_MAX");
-    let mut raw = [CK_ATTRIBUTE { type_: 0, pValue: null_mut(), ulValueLen: 0 }; TEMPLATE_MAX];
-    for (raw, attribute) in raw.iter_mut().zip(template) {
-        raw.type_ = attribute.kind;
-        raw.pValue = attribute.value.as_ptr().cast_mut().cast();
-        raw.ulValueLen = ulong(attribute.value.len());
-    }
-    (raw, ulong(template.len()))
-}
-
 /// PKCS#11 declares input as pointers to mutable bytes; modules do not write there.
 fn bytes(data: &[u8]) -> *mut CK_BYTE {
     data.as_ptr().cast_mut()
-}
-
-fn ulong(len: usize) -> CK_ULONG {
-    len as CK_ULONG
-}
-
-fn length(len: CK_ULONG) -> usize {
-    len as usize
 }

@@ -1,14 +1,17 @@
 //! The table on the terminal and the same as JSON.
 
+#![forbid(unsafe_code)]
+
 use std::{fmt::Write as _, fs};
 
 use serde::Serialize;
 
-use crate::measure::Samples;
+use crate::{budget::Budget, measure::Samples};
 
-/// Calls that cost more than this over the bare primitive are named below the table.
-pub const OVERHEAD_MAX_US: f64 = 1.5;
-
+/// Name of the column of hsmsim's own module.
+pub const HSMSIM: &str = "hsmsim";
+/// Name of the column that the budgets speak of.
+pub const SOFTHSM2: &str = "SoftHSM2";
 /// Name of the column of bare primitives.
 pub const BARE: &str = "bare";
 
@@ -36,11 +39,18 @@ impl Cell {
     }
 }
 
+#[derive(Clone, Debug)]
+struct Row {
+    case: &'static str,
+    budget: Budget,
+    cells: Vec<Cell>,
+}
+
 /// The table as it grows, row by row.
 #[derive(Clone, Debug)]
 pub struct Table {
     columns: Vec<String>,
-    rows: Vec<(&'static str, Vec<Cell>)>,
+    rows: Vec<Row>,
 }
 
 impl Table {
@@ -53,63 +63,81 @@ impl Table {
     pub fn head(&self) -> String {
         let reference = self.columns.first().map_or("", String::as_str);
         let mut head = format!(
-            "µs a call ± half the middle spread, (how many times {reference}); \
-             over: µs over the bare primitive\n\n{}",
-            pad("", CASE_WIDTH)
+            "µs a call ± half the distance of its quartiles (how many times {reference}'s); \
+             over: µs over the bare primitive\n\n{:CASE_WIDTH$}",
+            ""
         );
         for column in &self.columns {
-            head += &pad(column, CELL_WIDTH);
+            let _ = write!(head, "{column:<CELL_WIDTH$}");
         }
         if self.has_overhead() {
-            head += "over";
+            let _ = write!(head, "{:>OVERHEAD_WIDTH$}", "over");
         }
         head.trim_end().to_owned()
     }
 
     /// Adds a row and gives its line.
-    pub fn add(&mut self, case: &'static str, cells: Vec<Cell>) -> String {
-        let reference = cells.first().and_then(Cell::samples);
-        let mut line = pad(case, CASE_WIDTH);
-        for (place, cell) in cells.iter().enumerate() {
-            line += &pad(&written(cell, reference.filter(|_| place > 0)), CELL_WIDTH);
+    pub fn add(&mut self, case: &'static str, budget: Budget, cells: Vec<Cell>) -> String {
+        let row = Row { case, budget, cells };
+        let reference = row.cells.first().and_then(Cell::samples);
+        let mut line = format!("{case:CASE_WIDTH$}");
+        for (place, cell) in row.cells.iter().enumerate() {
+            let text = written(cell, reference.filter(|_| place > 0));
+            let _ = write!(line, "{text:<CELL_WIDTH$}");
         }
-        self.rows.push((case, cells));
-        let over = self.rows.last().and_then(|row| self.overhead_us(row));
-        if let Some(us) = over {
-            let _ = write!(line, "{:>OVERHEAD_WIDTH$}", microseconds(us));
+        if let Some((own, bare)) = self.beside_bare(&row) {
+            let _ = write!(line, "{:>OVERHEAD_WIDTH$}", microseconds(own - bare));
         }
+        self.rows.push(row);
         line.trim_end().to_owned()
     }
 
-    /// What a reader should not overlook: failures, and where the first column is not the best.
+    /// What a reader should not overlook: failures, and budgets that hsmsim missed.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
-        for row in &self.rows {
-            let (case, cells) = row;
-            for (column, cell) in self.columns.iter().zip(cells) {
-                if let Cell::Failed(reason) = cell {
-                    remarks.push(format!("failed: {case}, {column}: {reason}"));
-                }
-            }
-            if let Some(us) = self.overhead_us(row).filter(|&us| us > OVERHEAD_MAX_US) {
-                let us = microseconds(us);
-                remarks.push(format!("over budget: {case}: {us} µs over the bare primitive"));
-            }
-            let Some(own) = cells.first().and_then(Cell::samples) else { continue };
-            for (column, cell) in self.columns.iter().zip(cells).skip(1) {
-                let Some(other) = cell.samples().filter(|_| column != BARE) else { continue };
-                let ratio = other.ratio_to(own);
-                if ratio < 1.0 {
-                    remarks.push(format!("slower: {case}: {column} takes {ratio:.2} of the time"));
-                }
+        let failed = self.rows.iter().flat_map(|row| {
+            let cells = self.columns.iter().zip(&row.cells);
+            cells.filter_map(|(column, cell)| match cell {
+                Cell::Failed(reason) => Some(format!("failed: {}, {column}: {reason}", row.case)),
+                Cell::Samples(_) | Cell::Lacking => None,
+            })
+        });
+        let missed = self.rows.iter().flat_map(|row| self.missed(row));
+        failed.chain(missed).collect()
+    }
+
+    fn missed(&self, row: &Row) -> Vec<String> {
+        let mut missed = Vec::new();
+        if self.columns.first().is_none_or(|column| column != HSMSIM) {
+            return missed;
+        }
+        let Some(own) = row.cells.first().and_then(Cell::samples) else { return missed };
+        for (column, cell) in self.columns.iter().zip(&row.cells).skip(1) {
+            let Some(other) = cell.samples().filter(|_| column != BARE) else { continue };
+            let least = if column == SOFTHSM2 { row.budget.softhsm2 } else { 1.0 };
+            let times = other.ratio_to(own);
+            if times < least {
+                let times = ratio(times);
+                missed.push(format!(
+                    "missed: {}: {column} takes {times}×, should take {least}× at least",
+                    row.case
+                ));
             }
         }
-        remarks
+        if let Some((own, bare)) = self.beside_bare(row)
+            && !row.budget.bare.holds(own, bare)
+        {
+            let (times, over) = (ratio(own / bare), microseconds(own - bare));
+            missed.push(format!(
+                "missed: {}: {times}× or {over} µs over the bare primitive, should be at most {}",
+                row.case, row.budget.bare
+            ));
+        }
+        missed
     }
 
     /// Whether a participant refused something it should do.
     pub fn has_failures(&self) -> bool {
-        self.rows.iter().flat_map(|(_, cells)| cells).any(|cell| matches!(cell, Cell::Failed(_)))
+        self.rows.iter().flat_map(|row| &row.cells).any(|cell| matches!(cell, Cell::Failed(_)))
     }
 
     /// All of it as JSON.
@@ -130,9 +158,9 @@ impl Table {
                 },
             }
         };
-        let cases = self.rows.iter().map(|(case, cells)| CaseJson {
-            case,
-            results: self.columns.iter().zip(cells).map(|(a, b)| result(a, b)).collect(),
+        let cases = self.rows.iter().map(|row| CaseJson {
+            case: row.case,
+            results: self.columns.iter().zip(&row.cells).map(|(a, b)| result(a, b)).collect(),
         });
         serde_json::to_string_pretty(&ReportJson { settings, cases: cases.collect() })
     }
@@ -141,10 +169,10 @@ impl Table {
         self.columns.len() > 1 && self.columns.last().is_some_and(|column| column == BARE)
     }
 
-    /// How much longer the first column takes than the bare primitive.
-    fn overhead_us(&self, (_, cells): &(&str, Vec<Cell>)) -> Option<f64> {
-        let bare = cells.last().filter(|_| self.has_overhead())?;
-        Some(cells.first()?.samples()?.median_us() - bare.samples()?.median_us())
+    /// The medians of the first column and of the bare primitive.
+    fn beside_bare(&self, row: &Row) -> Option<(f64, f64)> {
+        let bare = row.cells.last().filter(|_| self.has_overhead())?;
+        Some((row.cells.first()?.samples()?.median_us(), bare.samples()?.median_us()))
     }
 }
 
@@ -240,50 +268,53 @@ fn ratio(times: f64) -> String {
     if times < 9.95 { format!("{times:.2}") } else { format!("{times:.0}") }
 }
 
-/// Pads by characters; [`format!`] does so too, but not for what it has formatted already.
-fn pad(text: &str, width: usize) -> String {
-    format!("{text:<width$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Limit;
+
+    const BUDGET: Budget = Budget { bare: Limit::OverUs(1.5), softhsm2: 15.0 };
 
     fn times(us: f64) -> Cell {
         Cell::Samples(Samples { us: vec![us; 3] })
     }
 
     fn table() -> Table {
-        let mut table = Table::new(["hsmsim", "other", BARE].map(str::to_owned).to_vec());
-        table.add("fast", vec![times(2.0), times(30.0), times(1.25)]);
-        table.add("slow", vec![times(20.0), times(10.0), times(18.0)]);
-        table.add("partial", vec![times(1.0), Cell::Lacking, Cell::Lacking]);
-        table.add("broken", vec![Cell::Failed("C_Sign: CKR_X".into()), times(1.0), Cell::Lacking]);
+        let mut table = Table::new([HSMSIM, SOFTHSM2, BARE].map(str::to_owned).to_vec());
+        table.add("fast", BUDGET, vec![times(2.0), times(30.0), times(1.25)]);
+        table.add("slow", BUDGET, vec![times(20.0), times(10.0), times(18.0)]);
+        table.add("partial", BUDGET, vec![times(1.0), Cell::Lacking, Cell::Lacking]);
+        table.add(
+            "broken",
+            BUDGET,
+            vec![Cell::Failed("C_Sign: CKR_X".into()), times(1.0), Cell::Lacking],
+        );
         table
     }
 
     #[test]
     fn a_row_tells_time_ratio_and_overhead() {
         let mut table = table();
-        let line = table.add("HMAC", vec![times(2.0), times(30.0), times(1.25)]);
+        let line = table.add("HMAC", BUDGET, vec![times(2.0), times(30.0), times(1.25)]);
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(
             words,
             ["HMAC", "2.00", "±0%", "30.0", "±0%", "(15×)", "1.25", "±0%", "(0.62×)", "0.75"]
         );
-        let line = table.add("none", vec![times(2.0), Cell::Lacking, Cell::Lacking]);
+        let line = table.add("none", BUDGET, vec![times(2.0), Cell::Lacking, Cell::Lacking]);
         assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["none", "2.00", "±0%", "–", "–"]);
     }
 
     #[test]
-    fn what_is_not_best_is_said() {
+    fn failures_and_missed_budgets_are_told() {
         let table = table();
         assert_eq!(
             table.remarks(),
             [
-                "over budget: slow: 2.00 µs over the bare primitive",
-                "slower: slow: other takes 0.50 of the time",
                 "failed: broken, hsmsim: C_Sign: CKR_X",
+                "missed: slow: SoftHSM2 takes 0.50×, should take 15× at least",
+                "missed: slow: 1.11× or 2.00 µs over the bare primitive, should be at most \
+                 1.5 µs over the bare primitive",
             ]
         );
         assert!(table.has_failures());

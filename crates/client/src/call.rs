@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_network::Clock;
+use hsmsim_network::{Clock, Sleep};
 use hsmsim_partition::api::{OpenSession, Reply, Request, SessionTag};
 use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
 
@@ -31,22 +31,36 @@ pub(crate) enum Failure {
 }
 
 /// Waits for `future` at most `limit`; the clock is looked at only if the future has to wait.
+///
+/// Time that the future spends computing does not count: a device that works on a long command sends
+/// heartbeats, each of which restarts the receive time-out (Luna guide, "Failover"). Here the caller's
+/// own thread does the device's work, so its polls are what the heartbeats would cover.
 pub(crate) async fn within<F: Future>(
     clock: &Clock,
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut sleep = None;
+    let mut sleep: Option<Sleep> = None;
     poll_fn(move |cx| {
+        let begin = sleep.as_ref().map(|_| clock.now());
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
+        }
+        if let (Some(begin), Some(running)) = (begin, &sleep) {
+            let computed = clock.now() - begin;
+            if computed > COMPUTING {
+                sleep = Some(clock.sleep_until(running.deadline() + computed));
+            }
         }
         let sleep = sleep.get_or_insert_with(|| clock.sleep(limit));
         std::pin::Pin::new(sleep).poll(cx).map(|()| None)
     })
     .await
 }
+
+/// A poll that takes longer has computed something.
+const COMPUTING: Duration = Duration::from_millis(1);
 
 /// Waits for `future` at most `limit`, and not beyond the loss of `member`: when one call has found out
 /// that a member is gone, the others that wait for it move on at once.

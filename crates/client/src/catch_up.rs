@@ -77,34 +77,56 @@ impl Client {
             self.ask_returning(session, request).await?;
             report.deleted += objects.len();
         }
-        let copies: Vec<ObjectId> = copies.into_iter().collect();
         if !copies.is_empty() {
-            let Some(source) = self.source_beside(group, index) else {
-                return fail(CKR_DEVICE_ERROR, "no member is left to copy from");
-            };
-            let copied = self.copy(group, source, session, &copies).await?;
+            let copied = self.pay_copies(group, index, session, copies).await?;
             self.event("copy_delivered", group, Some(member), &format!("{copied} objects"));
             report.copied += copied;
         }
         self.debts.settle(&rows.iter().map(|row| row.id).collect::<Vec<_>>())
     }
 
-    /// A usable member other than `index` to copy from: the primary if it can be.
-    fn source_beside(&self, group: &Group, index: usize) -> Option<usize> {
-        group.primary().filter(|&primary| primary != index).or_else(|| {
-            (0..group.members.len()).find(|&i| i != index && !group.members[i].is_down())
-        })
+    /// Copies what a member is owed, each object from a member that is not owed it too: members that
+    /// were away together return together, and neither has what the other lacks.
+    async fn pay_copies(
+        &self,
+        group: &Group,
+        index: usize,
+        session: &mut MemberSession,
+        mut wanted: BTreeSet<ObjectId>,
+    ) -> Result<usize> {
+        let usable = |&i: &usize| i != index && !group.members[i].is_down();
+        let primary = group.primary().filter(usable);
+        let others = (0..group.members.len()).filter(|i| usable(i) && Some(*i) != primary);
+        let sources: Vec<usize> = primary.into_iter().chain(others).collect();
+        let mut copied = 0;
+        for &source in &sources {
+            let debts = self.debts.owed_to(&group.label, &group.members[source].device)?;
+            let lacks: BTreeSet<ObjectId> = debts.iter().map(|row| row.owed.object).collect();
+            let objects: Vec<ObjectId> = wanted.difference(&lacks).copied().collect();
+            if objects.is_empty() {
+                continue;
+            }
+            for object in self.copy(group, source, session, &objects).await? {
+                wanted.remove(&object);
+                copied += 1;
+            }
+        }
+        // What nobody has although everybody was asked was destroyed since.
+        if !wanted.is_empty() && sources.len() + 1 < group.members.len() {
+            return fail(CKR_DEVICE_ERROR, "no member is left to copy from");
+        }
+        Ok(copied)
     }
 
-    /// Copies objects between two members, this client in the middle. Gives how many there were.
+    /// Copies objects between two members, this client in the middle. Gives those that were there.
     async fn copy(
         &self,
         group: &Group,
         source: usize,
         target: &mut MemberSession,
         objects: &[ObjectId],
-    ) -> Result<usize> {
-        let mut copied = 0;
+    ) -> Result<Vec<ObjectId>> {
+        let mut copied = Vec::with_capacity(objects.len());
         let mut from = self.library_sub(group, source).await?;
         for objects in objects.chunks(BATCH) {
             let request = Request::CloneAsSource { objects: objects.to_vec() };
@@ -113,7 +135,7 @@ impl Client {
                 Reply::Sealed(sealed) => sealed,
                 other => return Err(unexpected(&other)),
             };
-            copied += sealed.len();
+            copied.extend(sealed.iter().map(|object| object.id));
             self.ask_returning(target, Request::CloneAsTarget { objects: sealed }).await?;
         }
         Ok(copied)
@@ -169,7 +191,7 @@ impl Client {
             let mut target = self.library_sub(&group, index).await?;
             let mut copied = 0;
             for (source, objects) in missing {
-                copied += self.copy(&group, source, &mut target.session, &objects).await?;
+                copied += self.copy(&group, source, &mut target.session, &objects).await?.len();
             }
             reports.push(MemberRecovery { copied, ..MemberRecovery::of(&group.members[index]) });
         }

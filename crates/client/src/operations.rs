@@ -302,6 +302,7 @@ impl Client {
         member_generation: u64,
         request: Request,
     ) -> Result<(Reply, usize)> {
+        self.cluster.refresh();
         self.alive(&session.slot)?;
         let held = session.subs[member]
             .as_ref()

@@ -41,6 +41,20 @@ fn an_owed_copy_reaches_the_returning_member() {
 }
 
 #[test]
+fn members_that_were_away_together_get_what_both_are_owed() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    world.fault("region.loss eastus for=60s");
+    world.pair(session, "made in the far region");
+    world.pass(Duration::from_secs(600));
+    // A client that has just started finds both in place and neither given up.
+    world.another().recover();
+    for member in [0, 1] {
+        assert_eq!(world.holdings(member), world.holdings(2), "member {member}");
+    }
+}
+
+#[test]
 fn a_destroyed_key_never_returns() {
     let world = World::new("ha-dr");
     let session = world.officer();
