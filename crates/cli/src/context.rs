@@ -36,7 +36,10 @@ impl Context {
 /// The module: `HSMSIM_MODULE`, else beside this program, else in the `lib` folder next to its own.
 pub(crate) fn module() -> Result<PathBuf, Failure> {
     if let Some(path) = env::var_os("HSMSIM_MODULE").filter(|path| !path.is_empty()) {
-        return Ok(path.into());
+        let path = PathBuf::from(path);
+        let missing =
+            || Failure::new(format!("HSMSIM_MODULE names {}, which is not there", path.display()));
+        return path.exists().then(|| path.clone()).ok_or_else(missing);
     }
     let program = env::current_exe()?;
     let folder = program.parent().map(PathBuf::from).unwrap_or_default();

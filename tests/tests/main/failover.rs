@@ -83,25 +83,29 @@ fn a_one_part_call_on_a_member_that_refuses_succeeds_at_once() {
 fn a_multi_part_operation_on_a_lost_member_has_to_be_begun_anew() {
     for fault in ["device.power_loss", "device.restart", "link.cut", "device.hang"] {
         let name = test_name!();
-        apart(name, || pair().with("HSMSIM_TEST_FAULT", fault), |sandbox| {
-            let fault = std::env::var("HSMSIM_TEST_FAULT").expect("a fault");
-            let library = p11::library();
-            let session = p11::session(&library);
-            let keys = p11::make_rsa(&session, 2048, "k").expect("a key");
-            let begin = || session.sign_init(&Mechanism::Sha256RsaPkcs, keys.private);
-            begin().expect("C_SignInit");
-            session.sign_update(TEXT).expect("C_SignUpdate");
-            strike(sandbox, &fault, "hsm-eus-1");
-            assert_eq!(p11::code(session.sign_update(TEXT)), RvError::DeviceError);
-            assert_eq!(p11::code(session.sign_update(TEXT)), RvError::OperationNotInitialized);
-            assert_eq!(p11::code(session.sign_final()), RvError::OperationNotInitialized);
+        apart(
+            name,
+            || pair().with("HSMSIM_TEST_FAULT", fault),
+            |sandbox| {
+                let fault = std::env::var("HSMSIM_TEST_FAULT").expect("a fault");
+                let library = p11::library();
+                let session = p11::session(&library);
+                let keys = p11::make_rsa(&session, 2048, "k").expect("a key");
+                let begin = || session.sign_init(&Mechanism::Sha256RsaPkcs, keys.private);
+                begin().expect("C_SignInit");
+                session.sign_update(TEXT).expect("C_SignUpdate");
+                strike(sandbox, &fault, "hsm-eus-1");
+                assert_eq!(p11::code(session.sign_update(TEXT)), RvError::DeviceError);
+                assert_eq!(p11::code(session.sign_update(TEXT)), RvError::OperationNotInitialized);
+                assert_eq!(p11::code(session.sign_final()), RvError::OperationNotInitialized);
 
-            begin().expect("C_SignInit on the member that is left");
-            session.sign_update(TEXT).expect("C_SignUpdate");
-            let signature = session.sign_final().expect("C_SignFinal");
-            let public = PublicKey::of(&session, keys.public).expect("a key");
-            assert!(public.verifies(TEXT, &signature));
-        });
+                begin().expect("C_SignInit on the member that is left");
+                session.sign_update(TEXT).expect("C_SignUpdate");
+                let signature = session.sign_final().expect("C_SignFinal");
+                let public = PublicKey::of(&session, keys.public).expect("a key");
+                assert!(public.verifies(TEXT, &signature));
+            },
+        );
     }
 }
 
@@ -109,18 +113,22 @@ fn a_multi_part_operation_on_a_lost_member_has_to_be_begun_anew() {
 fn a_device_that_lost_its_power_between_two_parts_has_lost_the_operation() {
     let topology = "version = 1\nname = \"fast\"\ntime_scale = 1000\n\
                     [[region]]\ncode = \"eastus\"\ndevices = 2\n";
-    apart(test_name!(), || Sandbox::with_topology(topology), |sandbox| {
-        let library = p11::library();
-        let session = p11::session(&library);
-        let keys = p11::make_rsa(&session, 2048, "k").expect("a key");
-        session.sign_init(&Mechanism::Sha256RsaPkcs, keys.private).expect("C_SignInit");
-        session.sign_update(TEXT).expect("C_SignUpdate");
-        // It is back before anybody has noticed.
-        strike(sandbox, "device.power_loss", "hsm-eus-1");
-        heal_and_recover(sandbox);
-        assert_eq!(p11::code(session.sign_update(TEXT)), RvError::DeviceError);
-        sign_and_verify_rsa(&session, keys);
-    });
+    apart(
+        test_name!(),
+        || Sandbox::with_topology(topology),
+        |sandbox| {
+            let library = p11::library();
+            let session = p11::session(&library);
+            let keys = p11::make_rsa(&session, 2048, "k").expect("a key");
+            session.sign_init(&Mechanism::Sha256RsaPkcs, keys.private).expect("C_SignInit");
+            session.sign_update(TEXT).expect("C_SignUpdate");
+            // It is back before anybody has noticed.
+            strike(sandbox, "device.power_loss", "hsm-eus-1");
+            heal_and_recover(sandbox);
+            assert_eq!(p11::code(session.sign_update(TEXT)), RvError::DeviceError);
+            sign_and_verify_rsa(&session, keys);
+        },
+    );
 }
 
 fn sign_and_verify_rsa(session: &Session, keys: p11::Pair) {
@@ -176,21 +184,25 @@ fn the_library_starts_while_every_member_is_gone() {
 
 #[test]
 fn the_far_pair_serves_when_the_home_pair_is_gone() {
-    apart(test_name!(), || Sandbox::scaled("ha-dr", SCALE), |sandbox| {
-        let library = p11::library();
-        let session = p11::session(&library);
-        p11::make_ec(&session, "old").expect("a key");
-        strike(sandbox, "region.loss", "eastus");
-        sign_and_verify(&session, "old").expect("the standby members have the key");
-        p11::make_ec(&session, "new").expect("a key made in the far region");
-        sign_and_verify(&session, "new").expect("and used there");
-        assert!(sandbox.log().contains("member lost"));
+    apart(
+        test_name!(),
+        || Sandbox::scaled("ha-dr", SCALE),
+        |sandbox| {
+            let library = p11::library();
+            let session = p11::session(&library);
+            p11::make_ec(&session, "old").expect("a key");
+            strike(sandbox, "region.loss", "eastus");
+            sign_and_verify(&session, "old").expect("the standby members have the key");
+            p11::make_ec(&session, "new").expect("a key made in the far region");
+            sign_and_verify(&session, "new").expect("and used there");
+            assert!(sandbox.log().contains("member lost"));
 
-        // The home pair gets what it has missed.
-        heal_and_recover(sandbox);
-        strike(sandbox, "region.loss", "eastus2");
-        sign_and_verify(&session, "new").expect("the home members have the new key");
-    });
+            // The home pair gets what it has missed.
+            heal_and_recover(sandbox);
+            strike(sandbox, "region.loss", "eastus2");
+            sign_and_verify(&session, "new").expect("the home members have the new key");
+        },
+    );
 }
 
 #[test]

@@ -30,31 +30,41 @@ fn median(mut call: impl FnMut()) -> Duration {
 
 #[test]
 fn the_median_of_200_calls_is_within_200_us_of_the_topology() {
-    apart(test_name!(), || Sandbox::new("ha-pair"), |_| {
-        let library = p11::library();
-        let session = p11::session(&library);
-        let keys = p11::make_ec(&session, "k").expect("a key");
-        let said = round_trip();
-        let mut random = [0; 32];
-        let by_random = median(|| session.generate_random_slice(&mut random).expect("a call"));
-        let by_sign = median(|| {
-            session.sign(&Mechanism::EcdsaSha256, keys.private, b"words").expect("a call");
-        });
-        println!("the topology says {said:?}; C_GenerateRandom {by_random:?}, C_Sign {by_sign:?}");
-        assert!(by_random.abs_diff(said) <= Duration::from_micros(200), "{by_random:?}");
-        // The signature itself is computed within its own time.
-        assert!(by_sign.abs_diff(said) <= Duration::from_micros(500), "{by_sign:?}");
-    });
+    apart(
+        test_name!(),
+        || Sandbox::new("ha-pair"),
+        |_| {
+            let library = p11::library();
+            let session = p11::session(&library);
+            let keys = p11::make_ec(&session, "k").expect("a key");
+            let said = round_trip();
+            let mut random = [0; 32];
+            let by_random = median(|| session.generate_random_slice(&mut random).expect("a call"));
+            let by_sign = median(|| {
+                session.sign(&Mechanism::EcdsaSha256, keys.private, b"words").expect("a call");
+            });
+            println!(
+                "the topology says {said:?}; C_GenerateRandom {by_random:?}, C_Sign {by_sign:?}"
+            );
+            assert!(by_random.abs_diff(said) <= Duration::from_micros(200), "{by_random:?}");
+            // The signature itself is computed within its own time.
+            assert!(by_sign.abs_diff(said) <= Duration::from_micros(500), "{by_sign:?}");
+        },
+    );
 }
 
 #[test]
 fn without_injected_time_a_call_takes_no_time_to_speak_of() {
-    apart(test_name!(), || Sandbox::new("instant"), |_| {
-        let library = p11::library();
-        let session = p11::session(&library);
-        let mut random = [0; 32];
-        let time = median(|| session.generate_random_slice(&mut random).expect("a call"));
-        println!("C_GenerateRandom {time:?}");
-        assert!(time < Duration::from_micros(200), "{time:?}");
-    });
+    apart(
+        test_name!(),
+        || Sandbox::new("instant"),
+        |_| {
+            let library = p11::library();
+            let session = p11::session(&library);
+            let mut random = [0; 32];
+            let time = median(|| session.generate_random_slice(&mut random).expect("a call"));
+            println!("C_GenerateRandom {time:?}");
+            assert!(time < Duration::from_micros(200), "{time:?}");
+        },
+    );
 }

@@ -27,58 +27,63 @@ const CALL_MAX: Duration = Duration::from_secs(10);
 #[test]
 fn sixteen_threads_sign_while_members_die_and_return() {
     let bound = Duration::from_secs(180);
-    apart_within(bound, test_name!(), || Sandbox::scaled("ha-pair", 100), |sandbox| {
-        let library = p11::library();
-        let first = p11::session(&library);
-        let rsa = p11::make_rsa(&first, 2048, "rsa").expect("a key");
-        let ec = p11::make_ec(&first, "ec").expect("a key");
-        let sessions: Vec<Session> = (0..THREADS).map(|_| p11::session(&library)).collect();
-        let (signed, over) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let longest = thread::scope(|scope| {
-            let threads: Vec<_> = sessions
-                .into_iter()
-                .enumerate()
-                .map(|(number, session)| {
-                    let keys = if number % 2 == 0 { rsa } else { ec };
-                    let (signed, over) = (&signed, &over);
-                    scope.spawn(move || sign_on(&session, keys, number, signed, over))
-                })
-                .collect();
-            let more = |count| {
-                let wanted = signed.load(Ordering::Relaxed) + count;
-                wait::until(CALL_MAX, "signatures", || {
-                    (signed.load(Ordering::Relaxed) >= wanted).then_some(())
-                });
-            };
-            for round in 0..2 {
-                for (fault, device) in [
-                    ("device.power_loss", "hsm-eus-1"),
-                    ("device.restart", "hsm-eus-2"),
-                    ("device.hang", "hsm-eus-1"),
-                    ("device.power_loss", "hsm-eus-2"),
-                ] {
-                    more(THREADS * 4);
-                    let lost = losses(sandbox);
-                    strike(sandbox, fault, device);
-                    wait::until(CALL_MAX, "the loss of a member", || {
-                        (losses(sandbox) > lost).then_some(())
+    apart_within(
+        bound,
+        test_name!(),
+        || Sandbox::scaled("ha-pair", 100),
+        |sandbox| {
+            let library = p11::library();
+            let first = p11::session(&library);
+            let rsa = p11::make_rsa(&first, 2048, "rsa").expect("a key");
+            let ec = p11::make_ec(&first, "ec").expect("a key");
+            let sessions: Vec<Session> = (0..THREADS).map(|_| p11::session(&library)).collect();
+            let (signed, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+            let longest = thread::scope(|scope| {
+                let threads: Vec<_> = sessions
+                    .into_iter()
+                    .enumerate()
+                    .map(|(number, session)| {
+                        let keys = if number % 2 == 0 { rsa } else { ec };
+                        let (signed, over) = (&signed, &over);
+                        scope.spawn(move || sign_on(&session, keys, number, signed, over))
+                    })
+                    .collect();
+                let more = |count| {
+                    let wanted = signed.load(Ordering::Relaxed) + count;
+                    wait::until(CALL_MAX, "signatures", || {
+                        (signed.load(Ordering::Relaxed) >= wanted).then_some(())
                     });
-                    more(THREADS * 4);
-                    let returns = recoveries(sandbox);
-                    heal_and_recover(sandbox);
-                    // Before the other one goes, this process has to have taken this one back.
-                    wait::until(CALL_MAX, "the return of the member", || {
-                        (recoveries(sandbox) > returns).then_some(())
-                    });
-                    println!("round {round}: {fault} {device} survived");
+                };
+                for round in 0..2 {
+                    for (fault, device) in [
+                        ("device.power_loss", "hsm-eus-1"),
+                        ("device.restart", "hsm-eus-2"),
+                        ("device.hang", "hsm-eus-1"),
+                        ("device.power_loss", "hsm-eus-2"),
+                    ] {
+                        more(THREADS * 4);
+                        let lost = losses(sandbox);
+                        strike(sandbox, fault, device);
+                        wait::until(CALL_MAX, "the loss of a member", || {
+                            (losses(sandbox) > lost).then_some(())
+                        });
+                        more(THREADS * 4);
+                        let returns = recoveries(sandbox);
+                        heal_and_recover(sandbox);
+                        // Before the other one goes, this process has to have taken this one back.
+                        wait::until(CALL_MAX, "the return of the member", || {
+                            (recoveries(sandbox) > returns).then_some(())
+                        });
+                        println!("round {round}: {fault} {device} survived");
+                    }
                 }
-            }
-            over.store(true, Ordering::Relaxed);
-            threads.into_iter().map(|t| t.join().expect("a thread")).max().expect("a time")
-        });
-        println!("{} signatures, all verified; longest call {longest:?}", signed.into_inner());
-        assert!(longest < CALL_MAX, "{longest:?}");
-    });
+                over.store(true, Ordering::Relaxed);
+                threads.into_iter().map(|t| t.join().expect("a thread")).max().expect("a time")
+            });
+            println!("{} signatures, all verified; longest call {longest:?}", signed.into_inner());
+            assert!(longest < CALL_MAX, "{longest:?}");
+        },
+    );
 }
 
 /// Signs and verifies until it is over; gives the longest time of a call.

@@ -42,13 +42,21 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     let topology = cluster.topology();
     let pins = &topology.provisioning;
     let mut slots = Vec::new();
+    // Without HA-only the members' own slots come first.
+    let members = if topology.ha.ha_only {
+        0
+    } else {
+        topology.groups.iter().filter(|g| g.has_ha()).map(|g| g.members.len()).sum()
+    };
+    let first = u64::from(cluster.profile().slot_base) + members as u64;
     for (index, group) in topology.groups.iter().enumerate() {
-        let provisioned = topology.is_provisioned(group);
-        let pin = |pin: &hsmsim_sim_config::Pin| provisioned.then(|| pin.reveal().to_owned());
+        let initialized = is_initialised(&cluster, group)?;
+        let known = initialized && topology.is_provisioned(group);
+        let pin = |pin: &hsmsim_sim_config::Pin| known.then(|| pin.reveal().to_owned());
         slots.push(Slot {
-            id: u64::from(cluster.profile().slot_base) + index as u64,
+            id: first + index as u64,
             label: group.token_label.clone(),
-            initialized: is_initialised(&cluster, group)?,
+            initialized,
             user_pin: pin(&pins.user_pin),
             so_pin: pin(&pins.so_pin),
         });

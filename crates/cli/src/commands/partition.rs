@@ -3,8 +3,9 @@
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
 use hsmsim_cluster::{Cluster, new_domain};
+use hsmsim_partition::api::DomainSeed;
 use hsmsim_sim_config::{Group, Member, Replication, Role};
-use hsmsim_types::Pin;
+use hsmsim_types::{Pin, ck::CKF_TOKEN_INITIALIZED};
 
 use crate::{
     context::{Context, device, group},
@@ -100,9 +101,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             let pins = &cluster.topology().provisioning;
             let so = Pin::new(so_pin.as_deref().unwrap_or(pins.so_pin.reveal()));
             let user = Pin::new(user_pin.as_deref().unwrap_or(pins.user_pin.reveal()));
-            let label = label.as_deref().unwrap_or(&group.token_label);
-            let domain = new_domain()?;
             let now = std::time::Duration::from_nanos(cluster.clock().unix_now());
+            let home = home(&cluster, &group);
+            let label = match (label, &home) {
+                (Some(label), _) => label,
+                (None, Some(home)) => &home.token_label,
+                (None, None) => &group.token_label,
+            };
+            let domain = match &home {
+                Some(home) => joined_domain(&cluster, home, &group, &so, now)?,
+                None => new_domain()?,
+            };
             for member in &group.members {
                 let partition = cluster.partition_of(member);
                 partition.zeroize()?;
@@ -126,6 +135,39 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// The group of the topology that a single partition is a member of.
+fn home(cluster: &Cluster, target: &Group) -> Option<Group> {
+    let [single] = target.members.as_slice() else { return None };
+    let is_member =
+        |member: &Member| member.device == single.device && member.partition == single.partition;
+    let groups = &cluster.topology().groups;
+    groups.iter().find(|group| group.members.iter().any(is_member)).cloned()
+}
+
+/// The cloning domain of a group's other members, so that a partition that is initialised anew can take
+/// their keys; a new one if they are all blank.
+fn joined_domain(
+    cluster: &Cluster,
+    home: &Group,
+    target: &Group,
+    so: &Pin,
+    now: std::time::Duration,
+) -> Result<DomainSeed, Failure> {
+    for member in home.members.iter().filter(|member| !target.members.contains(member)) {
+        let partition = cluster.partition_of(member);
+        let same = target.members.iter().any(|own| own.device == member.device);
+        if !same && partition.token_info()?.flags & CKF_TOKEN_INITIALIZED != 0 {
+            return partition.domain_seed(so, now).map_err(|error| {
+                Failure::new(format!(
+                    "to join the domain of {}, the SO's PIN must be that of {}: {error}",
+                    home.label, member.device
+                ))
+            });
+        }
+    }
+    Ok(new_domain()?)
 }
 
 /// Asks for the word that Luna's own tools ask for, unless `yes` was said.

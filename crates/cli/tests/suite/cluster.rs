@@ -124,3 +124,23 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_zeroized_member_that_is_initialised_anew_takes_its_group_s_keys_again() {
+    let run = Run::new("ha-pair");
+    let module = run.ok(&["dev", "--module"]);
+    let dev = run.json(&["dev", "--json"]);
+    assert_eq!(dev["module"].as_str(), Some(module.trim()));
+    run.ok(&["fault", "add", "device.zeroize", "hsm-eus-2"]);
+    assert!(
+        run.json(&["status", "--json"])["devices"][1]["partitions"].as_array().unwrap().is_empty()
+    );
+    let target = ["--device", "hsm-eus-2", "--partition", "0", "--yes"];
+    let wrong = [&["partition", "init"][..], &target, &["--so-pin", "00000000"]].concat();
+    assert!(run.ends_with(1, &wrong).contains("CKR_PIN_INCORRECT"));
+    run.ok(&[&["partition", "init"][..], &target].concat());
+    run.ok(&["ha", "synchronize"]);
+    let status = run.json(&["status", "--json"]);
+    assert_eq!(status["devices"][1]["partitions"][0]["label"], "hsmsim-0");
+    assert_eq!(status["groups"][0]["needs_sync"], false);
+}

@@ -95,6 +95,19 @@ impl Partition {
         self.replace_pin(right.record.epoch, Role::CryptoUser, new_pin, &right.domain_key, None)
     }
 
+    /// What another partition needs to join this one's cloning domain (Luna's `partition init` asks for
+    /// the domain's secret; here the SO's PIN opens it).
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT and CKR_PIN_LOCKED for the SO's PIN; CKR_PIN_INCORRECT on a blank partition.
+    pub fn domain_seed(&self, so_pin: &Pin, now: Duration) -> Result<DomainSeed> {
+        let right = self.authenticate(Role::SecurityOfficer, so_pin, now.as_secs())?;
+        Ok(DomainSeed {
+            salt: right.record.salt,
+            key: hsmsim_types::SecretBytes::new(right.domain_key.bytes().to_vec()),
+        })
+    }
+
     /// C_InitPIN (the SO, for the Crypto Officer) and `role init` within a session (the Crypto Officer,
     /// for the Crypto User).
     ///
