@@ -15,7 +15,7 @@ use crate::{
 
 /// Runs `body` in a process of its own, for at most a minute.
 ///
-/// ```ignore
+/// ```text
 /// #[test]
 /// fn a_promise() {
 ///     apart(test_name!(), || Sandbox::new("instant"), |sandbox| { … });

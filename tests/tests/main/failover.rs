@@ -82,6 +82,10 @@ fn a_one_part_call_on_a_member_that_refuses_succeeds_at_once() {
 #[test]
 fn a_multi_part_operation_on_a_lost_member_has_to_be_begun_anew() {
     for fault in ["device.power_loss", "device.restart", "link.cut", "device.hang"] {
+        // The process of one fault comes by here too, and is about its own alone.
+        if std::env::var("HSMSIM_TEST_FAULT").is_ok_and(|own| own != fault) {
+            continue;
+        }
         let name = test_name!();
         apart(
             name,
