@@ -8,6 +8,7 @@
 mod crash;
 mod failover;
 mod faults;
+mod fork;
 mod gnutls;
 mod harness;
 mod latency;
@@ -15,6 +16,7 @@ mod members;
 mod openssl;
 mod pkcs11_tool;
 mod processes;
+mod readme;
 mod symbols;
 
 /// This package's own program, which plays the other processes.
