@@ -92,13 +92,22 @@ impl Samples {
         quantile(&self.us, 0.5)
     }
 
-    /// Half the distance between the quartiles, as a part of the median.
-    pub fn spread(&self) -> f64 {
-        (quantile(&self.us, 0.75) - quantile(&self.us, 0.25)) / 2.0 / self.median_us()
+    /// Half the distance between the quartiles, in microseconds.
+    pub fn noise_us(&self) -> f64 {
+        (quantile(&self.us, 0.75) - quantile(&self.us, 0.25)) / 2.0
     }
 
-    /// How many times slower than `other`: the median over the rounds, as the two of one round
-    /// met the same conditions.
+    /// The noise as a part of the median.
+    pub fn spread(&self) -> f64 {
+        self.noise_us() / self.median_us()
+    }
+
+    /// How much longer than `other` in each round; the two of one round met the same conditions.
+    pub fn over(&self, other: &Self) -> Self {
+        Self { us: self.us.iter().zip(&other.us).map(|(us, other)| us - other).collect() }
+    }
+
+    /// How many times as long as `other`: the median of the rounds' ratios.
     pub fn ratio_to(&self, other: &Self) -> f64 {
         let ratios: Vec<_> = self.us.iter().zip(&other.us).map(|(us, other)| us / other).collect();
         quantile(&ratios, 0.5)
@@ -169,10 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_taken_within_a_round() {
+    fn two_are_compared_within_a_round() {
         // The machine was ten times slower in the second round.
         let [fast, slow] = [[1.0, 10.0, 1.0], [2.0, 20.0, 2.0]].map(|us| Samples { us: us.into() });
         assert_eq!(slow.ratio_to(&fast), 2.0);
+        assert_eq!(slow.over(&fast).median_us(), 1.0);
         assert_eq!(fast.median_us(), 1.0);
     }
 

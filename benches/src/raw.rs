@@ -4,7 +4,7 @@
 //! reference that outlives the call, with the length of that slice. What remains to be trusted is the
 //! module itself.
 
-use std::{fmt, path::Path, ptr::null_mut};
+use std::{error::Error, fmt, path::Path, ptr::null_mut};
 
 use cryptoki_sys::*;
 use hsmsim_types::ReturnValue;
@@ -54,17 +54,22 @@ impl Module {
     /// # Errors
     /// A sentence that says what is wrong with the file.
     pub fn load(path: &Path) -> std::result::Result<&'static Self, String> {
-        let named = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+        let named = |reason: &dyn fmt::Display| format!("{}: {reason}", path.display());
+        // The loader's own words are the source of the error.
+        let unloadable = |error: libloading::Error| match error.source() {
+            Some(source) => source.to_string(),
+            None => named(&error),
+        };
         // SAFETY: whoever names a module to this program wants its initialisers to run here.
-        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| named(&error))?;
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+        let library = library.map_err(unloadable)?;
         // SAFETY: PKCS#11 fixes the type of a symbol of this name (3.1, 5.4.4).
         let get_list = unsafe {
             library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(
                 "C_GetFunctionList",
             )
-        }
-        .map_err(|error| named(&error))?;
+        };
+        let get_list = get_list.map_err(unloadable)?;
         let mut list: *mut CK_FUNCTION_LIST = null_mut();
         // SAFETY: the argument is a place for one pointer.
         let rv = unsafe { get_list(&raw mut list) };

@@ -86,7 +86,7 @@ impl Table {
             let _ = write!(line, "{text:<CELL_WIDTH$}");
         }
         if let Some((own, bare)) = self.beside_bare(&row) {
-            let _ = write!(line, "{:>OVERHEAD_WIDTH$}", microseconds(own - bare));
+            let _ = write!(line, "{:>OVERHEAD_WIDTH$}", microseconds(own.over(bare).median_us()));
         }
         self.rows.push(row);
         line.trim_end().to_owned()
@@ -123,14 +123,17 @@ impl Table {
                 ));
             }
         }
-        if let Some((own, bare)) = self.beside_bare(row)
-            && !row.budget.bare.holds(own, bare)
-        {
-            let (times, over) = (ratio(own / bare), microseconds(own - bare));
-            missed.push(format!(
-                "missed: {}: {times}× or {over} µs over the bare primitive, should be at most {}",
-                row.case, row.budget.bare
-            ));
+        if let Some((own, bare)) = self.beside_bare(row) {
+            let (over, times) = (own.over(bare), own.ratio_to(bare));
+            if !row.budget.bare.holds(over.median_us(), over.noise_us(), times) {
+                missed.push(format!(
+                    "missed: {}: {}× or {} µs over the bare primitive, should be at most {}",
+                    row.case,
+                    ratio(times),
+                    microseconds(over.median_us()),
+                    row.budget.bare
+                ));
+            }
         }
         missed
     }
@@ -169,10 +172,10 @@ impl Table {
         self.columns.len() > 1 && self.columns.last().is_some_and(|column| column == BARE)
     }
 
-    /// The medians of the first column and of the bare primitive.
-    fn beside_bare(&self, row: &Row) -> Option<(f64, f64)> {
+    /// What the first column and the bare primitive took, if there is one.
+    fn beside_bare<'a>(&self, row: &'a Row) -> Option<(&'a Samples, &'a Samples)> {
         let bare = row.cells.last().filter(|_| self.has_overhead())?;
-        Some((row.cells.first()?.samples()?.median_us(), bare.samples()?.median_us()))
+        Some((row.cells.first()?.samples()?, bare.samples()?))
     }
 }
 

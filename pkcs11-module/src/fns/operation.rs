@@ -21,6 +21,20 @@ pub(crate) fn init(
     }
 }
 
+/// What was read from the arguments. If that failed the active operation ends: every error but
+/// CKR_BUFFER_TOO_SMALL ends it (PKCS#11 3.1, 5.2), and the client does not hear of this one.
+pub(crate) fn read<T>(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    arguments: Result<T>,
+) -> Result<T> {
+    arguments.inspect_err(|_| {
+        // There may be no such session, or no such operation.
+        let _ = client.run(client.operation_cancel(session, kind));
+    })
+}
+
 /// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
 pub(crate) fn one_part(
     client: &Client,
@@ -29,7 +43,8 @@ pub(crate) fn one_part(
     data: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let (room, data) = (buffer.room()?, data.bytes()?);
+    let room = read(client, kind, session, buffer.room())?;
+    let data = read(client, kind, session, data.bytes())?;
     buffer.write(&client.run(client.one_part(session, kind, data, room))?)
 }
 
@@ -41,7 +56,8 @@ pub(crate) fn update(
     part: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let (room, part) = (buffer.room()?, part.bytes()?);
+    let room = read(client, kind, session, buffer.room())?;
+    let part = read(client, kind, session, part.bytes())?;
     buffer.write(&client.run(client.update(session, kind, part, room))?)
 }
 
@@ -52,7 +68,7 @@ pub(crate) fn update_silent(
     session: SessionHandle,
     part: &Input,
 ) -> Result<()> {
-    let part = part.bytes()?;
+    let part = read(client, kind, session, part.bytes())?;
     client.run(client.update(session, kind, part, Room::Bytes(0))).map(drop)
 }
 
@@ -63,6 +79,6 @@ pub(crate) fn finish(
     session: SessionHandle,
     buffer: &Buffer,
 ) -> Result<()> {
-    let room = buffer.room()?;
+    let room = read(client, kind, session, buffer.room())?;
     buffer.write(&client.run(client.finish(session, kind, room))?)
 }

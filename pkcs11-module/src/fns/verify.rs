@@ -1,8 +1,10 @@
 //! Verification: signatures go in, nothing comes out (PKCS#11 3.1, 5.15).
 
 use hsmsim_client::Client;
+use hsmsim_partition::api::OperationKind::Verify;
 use hsmsim_types::{Result, SessionHandle};
 
+use super::operation::read;
 use crate::raw::Input;
 
 /// C_Verify.
@@ -12,12 +14,13 @@ pub(crate) fn one_part(
     data: &Input,
     signature: &Input,
 ) -> Result<()> {
-    let (data, signature) = (data.bytes()?, signature.bytes()?);
+    let data = read(client, Verify, session, data.bytes())?;
+    let signature = read(client, Verify, session, signature.bytes())?;
     client.run(client.verify(session, data, signature))
 }
 
 /// C_VerifyFinal.
 pub(crate) fn finish(client: &Client, session: SessionHandle, signature: &Input) -> Result<()> {
-    let signature = signature.bytes()?;
+    let signature = read(client, Verify, session, signature.bytes())?;
     client.run(client.verify_final(session, signature))
 }

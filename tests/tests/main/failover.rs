@@ -79,43 +79,52 @@ fn a_one_part_call_on_a_member_that_refuses_succeeds_at_once() {
     });
 }
 
-#[test]
-fn a_multi_part_operation_on_a_lost_member_has_to_be_begun_anew() {
-    for fault in ["device.power_loss", "device.restart", "link.cut", "device.hang"] {
-        // The process of one fault comes by here too, and is about its own alone.
-        if std::env::var("HSMSIM_TEST_FAULT").is_ok_and(|own| own != fault) {
-            continue;
-        }
-        let name = test_name!();
-        apart(
-            name,
-            || pair().with("HSMSIM_TEST_FAULT", fault),
-            |sandbox| {
-                let fault = std::env::var("HSMSIM_TEST_FAULT").expect("a fault");
-                let library = p11::library();
-                let session = p11::session(&library);
-                let keys = p11::make_rsa(&session, 2048, "k").expect("a key");
-                let begin = || session.sign_init(&Mechanism::Sha256RsaPkcs, keys.private);
-                begin().expect("C_SignInit");
-                session.sign_update(TEXT).expect("C_SignUpdate");
-                strike(sandbox, &fault, "hsm-eus-1");
-                assert_eq!(p11::code(session.sign_update(TEXT)), RvError::DeviceError);
-                assert_eq!(p11::code(session.sign_update(TEXT)), RvError::OperationNotInitialized);
-                assert_eq!(p11::code(session.sign_final()), RvError::OperationNotInitialized);
+/// A multi-part operation whose member is struck ends with CKR_DEVICE_ERROR, once, and can be begun
+/// anew.
+fn multi_part_is_lost(test: &str, fault: &str) {
+    apart(test, pair, |sandbox| {
+        let library = p11::library();
+        let session = p11::session(&library);
+        let keys = p11::make_rsa(&session, 2048, "k").expect("a key");
+        let begin = || session.sign_init(&Mechanism::Sha256RsaPkcs, keys.private);
+        begin().expect("C_SignInit");
+        session.sign_update(TEXT).expect("C_SignUpdate");
+        strike(sandbox, fault, "hsm-eus-1");
+        assert_eq!(p11::code(session.sign_update(TEXT)), RvError::DeviceError);
+        assert_eq!(p11::code(session.sign_update(TEXT)), RvError::OperationNotInitialized);
+        assert_eq!(p11::code(session.sign_final()), RvError::OperationNotInitialized);
 
-                begin().expect("C_SignInit on the member that is left");
-                session.sign_update(TEXT).expect("C_SignUpdate");
-                let signature = session.sign_final().expect("C_SignFinal");
-                let public = PublicKey::of(&session, keys.public).expect("a key");
-                assert!(public.verifies(TEXT, &signature));
-            },
-        );
-    }
+        begin().expect("C_SignInit on the member that is left");
+        session.sign_update(TEXT).expect("C_SignUpdate");
+        let signature = session.sign_final().expect("C_SignFinal");
+        let public = PublicKey::of(&session, keys.public).expect("a key");
+        assert!(public.verifies(TEXT, &signature));
+    });
+}
+
+#[test]
+fn a_multi_part_operation_is_lost_with_the_power_of_its_member() {
+    multi_part_is_lost(test_name!(), "device.power_loss");
+}
+
+#[test]
+fn a_multi_part_operation_is_lost_when_its_member_restarts() {
+    multi_part_is_lost(test_name!(), "device.restart");
+}
+
+#[test]
+fn a_multi_part_operation_is_lost_when_its_member_hangs() {
+    multi_part_is_lost(test_name!(), "device.hang");
+}
+
+#[test]
+fn a_multi_part_operation_is_lost_with_the_link_to_its_member() {
+    multi_part_is_lost(test_name!(), "link.cut");
 }
 
 #[test]
 fn a_device_that_lost_its_power_between_two_parts_has_lost_the_operation() {
-    let topology = "version = 1\nname = \"fast\"\ntime_scale = 1000\n\
+    let topology = "version = 1\nname = \"fast\"\ntime_scale = 100\n\
                     [[region]]\ncode = \"eastus\"\ndevices = 2\n";
     apart(
         test_name!(),

@@ -5,6 +5,8 @@
 
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code)]
+mod bad_input;
 mod crash;
 mod failover;
 mod faults;
