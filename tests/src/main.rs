@@ -1,4 +1,5 @@
 //! The applications of tests that need several processes, each a role:
+//! - `start`: initialises the library and looks for a key, and says how far it came;
 //! - `serve`: does what it is told, a line of stdin at a time;
 //! - `call-on`: calls until a call fails, and says when that was;
 //! - `make-keys`: makes keys until it is killed, and says which;
@@ -15,13 +16,14 @@ use cryptoki::{
     error::{Error, RvError},
     mechanism::Mechanism,
     object::ObjectClass,
-    session::Session,
+    session::{Session, UserType},
 };
-use hsmsim_tests::{p11, verify::PublicKey};
+use hsmsim_tests::{p11, sandbox::USER_PIN, verify::PublicKey};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["start", id] => return start(id),
         ["serve"] => serve(),
         ["call-on"] => call_on(),
         ["make-keys", prefix, kind] => make_keys(prefix, kind),
@@ -38,6 +40,29 @@ fn tell(line: &str) {
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
+fn start(id: &str) -> ExitCode {
+    let library = p11::load();
+    let used = library.initialize(p11::os_locking()).and_then(|()| {
+        let slot = *library.get_all_slots()?.first().ok_or(Error::InvalidValue)?;
+        let session = library.open_rw_session(slot)?;
+        session.login(UserType::User, Some(&p11::pin(USER_PIN)))?;
+        let used = use_key(&session, id)?;
+        session.close()?;
+        library.clone().finalize()?;
+        Ok(used)
+    });
+    match used {
+        Ok(true) => {
+            tell("used");
+            return ExitCode::SUCCESS;
+        }
+        Ok(false) => tell("no such key"),
+        Err(Error::Pkcs11(code, function)) => tell(&format!("{function:?} {code:?}")),
+        Err(error) => tell(&error.to_string()),
+    }
+    ExitCode::FAILURE
+}
+
 fn serve() {
     let library = p11::library();
     let session = p11::session(&library);
@@ -49,6 +74,9 @@ fn serve() {
             Err(Error::Pkcs11(code, _)) => tell(&format!("error {code:?}")),
             Err(error) => tell(&format!("error {error}")),
         }
+    }
+    if session.close().and_then(|()| library.finalize()).is_err() {
+        tell("error at the end");
     }
 }
 
@@ -107,6 +135,7 @@ fn make_keys(prefix: &str, kind: &str) {
         };
         match made {
             Ok(_) => tell(&format!("made {id}")),
+            Err(Error::Pkcs11(code, _)) => return tell(&format!("error {code:?}")),
             Err(error) => return tell(&format!("error {error}")),
         }
     }

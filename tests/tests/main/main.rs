@@ -8,6 +8,7 @@
 #[allow(unsafe_code)]
 mod bad_input;
 mod crash;
+mod damage;
 mod failover;
 mod faults;
 mod fork;
