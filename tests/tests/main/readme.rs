@@ -1,20 +1,23 @@
-//! The README's recipes, as they stand there.
+//! The README's recipes, as they stand there: with nothing but the module and the command on the path,
+//! in a home of their own.
 
 use std::{fs, time::Duration};
 
-use hsmsim_tests::{Sandbox, build, needs, recipe::recipes};
+use hsmsim_tests::{Sandbox, build, needs, programs::OPENSSL_ENGINE, recipe::recipes};
 
 #[test]
 fn every_recipe_of_the_readme_works_as_it_stands() {
-    needs!("pkcs11-tool", "openssl", "p11tool", "certtool");
+    needs!("pkcs11-tool", "openssl", "p11tool", "certtool", OPENSSL_ENGINE);
     let readme = fs::read_to_string(build::root().join("README.md")).expect("the README");
     let (recipes, unnamed) = recipes(&readme);
-    assert!(recipes.len() >= 7, "{} recipes", recipes.len());
+    assert!(recipes.len() >= 10, "{} recipes", recipes.len());
     assert_eq!(unnamed, 0, "every block of shell is a recipe");
     for recipe in recipes {
-        let sandbox = Sandbox::bare();
-        let script = format!("export HSMSIM_STATE=$PWD/state\n{}", recipe.script);
         println!("recipe {}", recipe.name);
-        sandbox.sh_within(&script, Duration::from_secs(120)).succeeded();
+        let sandbox = Sandbox::bare();
+        sandbox.sh_within(&recipe.script, Duration::from_secs(120)).succeeded();
+        let own = sandbox.path(".local/state/hsmsim");
+        let in_memory = recipe.script.contains("HSMSIM_STATE=memory");
+        assert!(own.exists() || in_memory, "{} did not use its own home", recipe.name);
     }
 }
