@@ -33,7 +33,7 @@ at = "25s"
 do = "ha.recover"
 
 [expect]
-stall_max = "15s"
+stall_max = "40s"
 lost_keys_max = 0
 codes_permitted = []
 failovers = "1.."
