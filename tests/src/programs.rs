@@ -43,7 +43,7 @@ pub const MOUNT: &str = "the right to mount a tmpfs";
 /// Takes a test's name out of the path of a function inside it.
 pub fn test_name_of(inner: &'static str) -> &'static str {
     let outer = inner.strip_suffix("::here").unwrap_or(inner);
-    let outer = outer.trim_end_matches("::{{closure}}");
+    let outer = outer.split_once("::{{closure}}").map_or(outer, |(outer, _)| outer);
     outer.split_once("::").map_or(outer, |(_, name)| name)
 }
 

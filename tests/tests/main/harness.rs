@@ -6,7 +6,7 @@ use std::{
 };
 
 use hsmsim_tests::{
-    Sandbox, apart, build,
+    Sandbox, apart, build, needs,
     recipe::{Recipe, recipes},
     test_name,
 };
@@ -46,6 +46,21 @@ fn a_body_runs_in_a_process_and_a_folder_of_its_own() {
         let parent = std::env::var("HSMSIM_TEST_PARENT").expect("the variable");
         assert_ne!(parent, std::process::id().to_string());
         assert_eq!(std::env::current_dir().ok().as_deref(), Some(sandbox.folder()));
+    });
+}
+
+#[test]
+fn a_test_that_lacks_a_program_is_left_out_by_name() {
+    let sandbox = || Sandbox::bare().with("HSMSIM_SKIPPED", "left-out");
+    apart::apart(test_name!(), sandbox, |sandbox| {
+        fn test() {
+            needs!("sh", "no-such-program");
+            panic!("not left out");
+        }
+        test();
+        let line = "harness::a_test_that_lacks_a_program_is_left_out_by_name: \
+                    no-such-program is not here\n";
+        assert_eq!(String::from_utf8(sandbox.read("left-out")).as_deref(), Ok(line));
     });
 }
 

@@ -5,14 +5,18 @@
 
 #![deny(unsafe_code)]
 
+mod algorithms;
 #[allow(unsafe_code)]
 mod bad_input;
 mod crash;
 mod damage;
+mod demo;
 mod failover;
 mod faults;
 mod fork;
 mod gnutls;
+#[allow(unsafe_code)]
+mod ha_state;
 mod harness;
 mod latency;
 mod members;
