@@ -23,7 +23,8 @@ fn call_that_does_not_wait_is_polled_once_with_a_waker_that_does_nothing() {
         &tick,
         poll_fn(|cx| {
             polls += 1;
-            assert!(cx.waker().will_wake(Waker::noop()));
+            // Not `will_wake`: each crate may have a vtable of its own for the waker without data.
+            assert!(cx.waker().data().is_null());
             Poll::Ready("done")
         }),
     );
