@@ -139,7 +139,7 @@ impl Ready {
         Ok(Checked {
             output: self.output()?,
             always_authenticate: self.waits_for_login(),
-            session_key: self.key.as_ref().is_none_or(|key| !key.token),
+            session_key: self.key.as_ref().is_some_and(|key| !key.token),
         })
     }
 
