@@ -42,7 +42,7 @@ impl From<&Profile> for Personality {
             pin: profile.pin,
             pin_rounds: profile.pbkdf2_rounds,
             login_limits: profile.login_limits,
-            vendor_codes: profile.name == "a790",
+            vendor_codes: profile.vendor_codes,
             mechanisms: profile
                 .mechanisms
                 .as_deref()

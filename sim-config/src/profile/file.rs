@@ -28,6 +28,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             "login_limits",
             "pbkdf2_rounds",
             "fips",
+            "vendor_codes",
             "mechanisms",
             "max_data_per_call",
             "init_token_on_group",
@@ -45,6 +46,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             login_limits: root.required("login_limits", login_limits)?,
             pbkdf2_rounds: root.required("pbkdf2_rounds", |v| v.integer(1..=10_000_000))?,
             fips: root.optional("fips", Value::boolean)?.unwrap_or(false),
+            vendor_codes: root.optional("vendor_codes", Value::boolean)?.unwrap_or(false),
             mechanisms: root.optional("mechanisms", mechanisms)?,
             max_data_per_call: root.optional("max_data_per_call", |v| v.integer(1..=u64::MAX))?,
             init_token_on_group: root

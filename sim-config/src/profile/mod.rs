@@ -219,6 +219,9 @@ pub struct Profile {
     pub pbkdf2_rounds: u32,
     /// The partition refuses what FIPS 140 does not approve.
     pub fips: bool,
+    /// Refusals have Luna's codes (CKR_USER_NOT_AUTHORIZED, CKR_USER_LOCKED_OUT,
+    /// CKR_SO_LOGIN_FAILURE_THRESHOLD, CKR_MAX_OBJECT_COUNT_EXCEEDED) instead of the standard's.
+    pub vendor_codes: bool,
     /// The mechanisms offered; `None` means all that the simulator has.
     pub mechanisms: Option<Vec<MechanismRule>>,
     /// Most bytes of data that one call may carry.
