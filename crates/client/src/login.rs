@@ -148,12 +148,7 @@ impl Client {
     /// member can be reached; CKR_FUNCTION_NOT_SUPPORTED where the profile forbids it on a group.
     pub async fn init_token(&self, slot: SlotId, pin: Pin, label: Vec<u8>) -> Result<()> {
         let group = self.group(slot)?;
-        if group.ha && !self.profile.init_token_on_group {
-            return fail(
-                CKR_FUNCTION_NOT_SUPPORTED,
-                "this profile initialises partitions one by one: hsmsim partition init",
-            );
-        }
+        self.may_administer(&group)?;
         if group.sessions.load(Ordering::Acquire) > 0 {
             return fail(CKR_SESSION_EXISTS, "close all sessions of the slot first");
         }
@@ -166,11 +161,23 @@ impl Client {
         Ok(())
     }
 
+    /// Whether partitions may be initialised through a group's slot.
+    fn may_administer(&self, group: &Group) -> Result<()> {
+        if group.ha && !self.profile.init_token_on_group {
+            return fail(
+                CKR_FUNCTION_NOT_SUPPORTED,
+                "this profile initialises partitions at their devices: hsmsim partition init and \
+                 hsmsim role init",
+            );
+        }
+        Ok(())
+    }
+
     /// C_InitPIN: the SO sets the Crypto Officer's PIN, on all members at once.
     ///
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN unless the SO is logged in; CKR_PIN_LEN_RANGE; CKR_DEVICE_ERROR if not
-    /// every member can be reached.
+    /// every member can be reached; CKR_FUNCTION_NOT_SUPPORTED where the profile forbids it on a group.
     pub async fn init_pin(&self, session: SessionHandle, pin: Pin) -> Result<()> {
         let session = self.checkout(session)?;
         let group = Arc::clone(session.group());
@@ -178,6 +185,7 @@ impl Client {
         if login.is_none() {
             return fail(CKR_USER_NOT_LOGGED_IN, "C_InitPIN is the SO's");
         }
+        self.may_administer(&group)?;
         self.on_every_member(&group, &Request::InitPin { pin }, login.as_ref()).await
     }
 

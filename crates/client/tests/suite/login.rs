@@ -107,3 +107,16 @@ fn the_so_does_not_log_in_beside_a_read_only_session() {
     let read_only = world.client.open_session(world.slot, CKF_SERIAL_SESSION);
     assert_eq!(code(world.client.run(read_only)), "CKR_SESSION_READ_WRITE_SO_EXISTS");
 }
+
+#[test]
+fn on_a_luna_partitions_are_initialised_at_their_devices_and_not_through_a_group() {
+    let world = World::with_profile("ha-pair", "a790");
+    let blank = world.client.slots(false)[1];
+    let pin = || Pin::new("new-so-pin");
+    let refused = world.client.init_token(blank, pin(), b"label".to_vec());
+    assert_eq!(code(world.client.run(refused)), "CKR_FUNCTION_NOT_SUPPORTED");
+    let session = world.open();
+    world.login_as(session, Role::SecurityOfficer, SO_PIN).unwrap();
+    let refused = world.client.init_pin(session, pin());
+    assert_eq!(code(world.client.run(refused)), "CKR_FUNCTION_NOT_SUPPORTED");
+}

@@ -38,8 +38,19 @@ impl World {
 
     /// `ha-dr` with lines added to its `[ha]` section.
     pub(crate) fn ha_dr_with(lines: &str) -> Self {
-        let text = hsmsim_sim_config::Topology::shipped_text("ha-dr").unwrap();
-        let text = format!("{text}\n[ha]\n{lines}\n");
+        Self::of_text(&format!("{}\n[ha]\n{lines}\n", Self::shipped_text("ha-dr")))
+    }
+
+    /// A shipped topology with another profile.
+    pub(crate) fn with_profile(topology: &str, profile: &str) -> Self {
+        Self::of_text(&format!("profile = \"{profile}\"\n{}", Self::shipped_text(topology)))
+    }
+
+    fn shipped_text(topology: &str) -> &'static str {
+        hsmsim_sim_config::Topology::shipped_text(topology).unwrap()
+    }
+
+    fn of_text(text: &str) -> Self {
         let file = std::env::temp_dir().join(format!(
             "hsmsim-client-test-{}-{:?}.toml",
             std::process::id(),
