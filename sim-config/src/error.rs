@@ -94,11 +94,8 @@ fn likeness(word: &str, candidate: &str) -> f64 {
     }
 }
 
-/// The end of a "there is no such thing" sentence: the nearest name, or the whole list.
-pub(crate) fn suggestion<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str> + Clone,
-) -> String {
+/// The end of a "there is no such thing" sentence: the nearest name, or the list of all.
+pub fn suggestion<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> String {
     match nearest(word, candidates.clone()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => {

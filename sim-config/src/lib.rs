@@ -36,7 +36,7 @@ pub use drill::{
     Action, CountRange, Drill, Expectations, Operation, SOMETIMES, Step, Workload, WorkloadSource,
 };
 pub use duration::{format_duration, parse_duration};
-pub use error::ConfigError;
+pub use error::{ConfigError, suggestion};
 pub use fault::{
     Appearance, Direction, EndSet, Endpoint, FAULTS, Fault, FaultSpec, LinkEnd, ParamKind,
     ParamSpec, ParamValue, Pick, Selector, Strikes, StruckLinks, Target, TargetKind, fault_spec,

@@ -3,11 +3,11 @@
 use std::{env, path::PathBuf, sync::Arc};
 
 use hsmsim_client::Client;
-use hsmsim_cluster::{Cluster, OpenOptions};
-use hsmsim_sim_config::{Device, Group, Topology};
+use hsmsim_cluster::{Cluster, OpenOptions, find_topology};
+use hsmsim_sim_config::{Device, Group, Topology, suggestion};
 use hsmsim_types::ck::CKF_TOKEN_INITIALIZED;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, progress::progress};
 
 /// The global options.
 pub(crate) struct Context {
@@ -18,13 +18,23 @@ pub(crate) struct Context {
 const MODULE: &str = "libhsmsim_pkcs11.so";
 
 impl Context {
-    /// Opens the cluster; it is provisioned if this is its first use.
-    pub(crate) fn cluster(&self) -> Result<Arc<Cluster>, Failure> {
-        Ok(Cluster::open(OpenOptions {
+    fn options(&self) -> OpenOptions {
+        OpenOptions {
             state: self.state.clone(),
             topology: self.topology.clone(),
+            progress: Some(progress("setting up partitions")),
             ..OpenOptions::default()
-        })?)
+        }
+    }
+
+    /// The topology in use; no state is made or opened for it.
+    pub(crate) fn find_topology(&self) -> Result<Topology, Failure> {
+        Ok(find_topology(&self.options())?)
+    }
+
+    /// Opens the cluster; it is provisioned if this is its first use.
+    pub(crate) fn cluster(&self) -> Result<Arc<Cluster>, Failure> {
+        Ok(Cluster::open(self.options())?)
     }
 
     /// A client of the cluster, to act on groups with.
@@ -61,16 +71,16 @@ pub(crate) fn is_initialised(cluster: &Cluster, group: &Group) -> Result<bool, F
 /// The group of this label.
 pub(crate) fn group<'t>(topology: &'t Topology, label: &str) -> Result<&'t Group, Failure> {
     topology.group(label).ok_or_else(|| {
-        let labels: Vec<_> = topology.groups.iter().map(|group| group.label.as_str()).collect();
-        Failure::new(format!("there is no group {label}; there are {}", labels.join(", ")))
+        let hint = suggestion(label, topology.groups.iter().map(|group| group.label.as_str()));
+        Failure::new(format!("there is no group {label}: {hint}"))
     })
 }
 
 /// The device of this name.
 pub(crate) fn device<'t>(topology: &'t Topology, name: &str) -> Result<&'t Device, Failure> {
     topology.devices.iter().find(|device| device.id.as_str() == name).ok_or_else(|| {
-        let names: Vec<_> = topology.devices.iter().map(|device| device.id.as_str()).collect();
-        Failure::new(format!("there is no device {name}; there are {}", names.join(", ")))
+        let hint = suggestion(name, topology.devices.iter().map(|device| device.id.as_str()));
+        Failure::new(format!("there is no device {name}: {hint}"))
     })
 }
 

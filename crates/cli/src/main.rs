@@ -9,6 +9,8 @@ mod commands;
 mod context;
 mod failure;
 mod log;
+mod progress;
+mod text;
 
 use std::process::ExitCode;
 

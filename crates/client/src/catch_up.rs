@@ -128,8 +128,9 @@ impl Client {
     ) -> Result<Vec<ObjectId>> {
         let mut copied = Vec::with_capacity(objects.len());
         let mut from = self.library_sub(group, source).await?;
-        for objects in objects.chunks(BATCH) {
-            let request = Request::CloneAsSource { objects: objects.to_vec() };
+        let mut done = 0;
+        for asked in objects.chunks(BATCH) {
+            let request = Request::CloneAsSource { objects: asked.to_vec() };
             let reply = self.ask(group, source, &mut from.session, request).await;
             let sealed = match reply.map_err(|failure| failed(failure, group, source))? {
                 Reply::Sealed(sealed) => sealed,
@@ -137,6 +138,10 @@ impl Client {
             };
             copied.extend(sealed.iter().map(|object| object.id));
             self.ask_returning(target, Request::CloneAsTarget { objects: sealed }).await?;
+            done += asked.len();
+            if let Some(progress) = self.progress.get() {
+                progress(done, objects.len());
+            }
         }
         Ok(copied)
     }

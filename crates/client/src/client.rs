@@ -5,14 +5,14 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
 };
 
-use hsmsim_cluster::{Cluster, ClusterError, OpenOptions};
+use hsmsim_cluster::{Cluster, ClusterError, OpenOptions, Progress};
 use hsmsim_network::{Clock, drive};
 use hsmsim_partition::{Personality, api::AppId};
 use hsmsim_sim_config::{DeletePolicy, OwedCopies, Profile, RecoveryAttempts, RecoveryMode};
@@ -67,6 +67,8 @@ pub struct Client {
     pub(crate) process: Process,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) recovery: Recovery,
+    /// Told how many objects have been copied to a member that catches up.
+    pub(crate) progress: OnceLock<Progress>,
     shut_down: AtomicBool,
     pub(crate) background: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -130,10 +132,17 @@ impl Client {
             process,
             recorder,
             recovery: Recovery::new(&cluster),
+            progress: OnceLock::new(),
             shut_down: AtomicBool::new(false),
             background: Mutex::new(None),
             cluster,
         }))
+    }
+
+    /// Has `progress` told how many objects of how many have been copied whenever a member catches up.
+    /// The first one given stays.
+    pub fn watch_copying(&self, progress: Progress) {
+        let _ = self.progress.set(progress);
     }
 
     /// The cluster behind this client.

@@ -37,11 +37,16 @@ pub struct OpenOptions {
     pub time_scale: Option<f64>,
     /// The clock.
     pub clock: Clock,
+    /// Told how far the setting up of a new state has come.
+    pub progress: Option<Progress>,
 }
+
+/// Told how many of how many steps of something long are done.
+pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { state: None, topology: None, time_scale: None, clock: Clock::real() }
+        Self { state: None, topology: None, time_scale: None, clock: Clock::real(), progress: None }
     }
 }
 
@@ -93,7 +98,7 @@ impl Cluster {
         if let Some(state) = &located.state {
             leave_topology(state, &located.text)?;
         }
-        provision::provision(&cluster)?;
+        provision::provision(&cluster, options.progress.as_ref())?;
         cluster.refresh();
         Ok(cluster)
     }
@@ -293,6 +298,12 @@ impl Cluster {
         slot
     }
 
+    /// The process IDs of all that have the cluster open as clients, whether or not they have called
+    /// anything yet.
+    pub fn clients(&self) -> Vec<u32> {
+        self.state.processes().iter().map(|process| process.pid).collect()
+    }
+
     /// The views that living processes have published, with their process IDs.
     ///
     /// # Errors
@@ -308,7 +319,7 @@ impl Cluster {
     /// A state that another process is setting up, or that cannot be written.
     pub fn reset(&self) -> Result<(), ClusterError> {
         self.state.exclusive()?.reset()?;
-        provision::provision(self)?;
+        provision::provision(self, None)?;
         self.refresh();
         Ok(())
     }

@@ -15,9 +15,11 @@ mod locate;
 mod provision;
 mod truth;
 
-pub use cluster::{Cluster, OpenOptions};
+pub use cluster::{Cluster, OpenOptions, Progress};
 pub use effects::ActiveFault;
 pub use error::ClusterError;
-pub use locate::{CONFIG_VARIABLE, STATE_TOPOLOGY, STATE_VARIABLE, TIME_SCALE_VARIABLE};
+pub use locate::{
+    CONFIG_VARIABLE, STATE_TOPOLOGY, STATE_VARIABLE, TIME_SCALE_VARIABLE, find_topology,
+};
 pub use provision::new_domain;
 pub use truth::{DeviceTruth, PartitionTruth};

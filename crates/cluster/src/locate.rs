@@ -13,7 +13,7 @@ use std::{
 
 use hsmsim_sim_config::Topology;
 
-use crate::ClusterError;
+use crate::{ClusterError, OpenOptions};
 
 /// The environment variable that names the state directory.
 pub const STATE_VARIABLE: &str = "HSMSIM_STATE";
@@ -79,6 +79,16 @@ impl Environment {
         }
         Ok(Some(scale))
     }
+}
+
+/// The topology that opening a cluster with these options would take; nothing is made or opened.
+///
+/// # Errors
+/// A topology that cannot be found or is not valid.
+pub fn find_topology(options: &OpenOptions) -> Result<Topology, ClusterError> {
+    let environment = Environment::of_process();
+    let located = locate(options.state.as_deref(), options.topology.as_deref(), &environment)?;
+    Ok(located.topology)
 }
 
 /// Finds state and topology.

@@ -4,17 +4,20 @@
 use std::sync::Arc;
 
 use hsmsim_partition::api::DomainSeed;
-use hsmsim_sim_config::Group;
+use hsmsim_sim_config::{Group, Member};
 use hsmsim_types::{Pin, SecretBytes};
 
-use crate::{Cluster, ClusterError};
+use crate::{Cluster, ClusterError, cluster::Progress};
 
 /// The mark in the state directory that says that this was done.
 const DONE: &str = "provisioned";
 
 /// Provisions the state once, under the exclusive lock: of several processes that start at the
 /// same time one does it and the others wait.
-pub(crate) fn provision(cluster: &Cluster) -> Result<(), ClusterError> {
+pub(crate) fn provision(
+    cluster: &Cluster,
+    progress: Option<&Progress>,
+) -> Result<(), ClusterError> {
     if cluster.state.meta(DONE)?.is_some() {
         return Ok(());
     }
@@ -23,40 +26,49 @@ pub(crate) fn provision(cluster: &Cluster) -> Result<(), ClusterError> {
         return Ok(());
     }
     let topology = Arc::clone(cluster.topology());
-    for group in topology.groups.iter().filter(|group| topology.is_provisioned(group)) {
-        cluster.provision_group(group)?;
+    let groups = || topology.groups.iter().filter(|group| topology.is_provisioned(group));
+    let members = groups().map(|group| group.members.len()).sum();
+    let mut done = 0;
+    for group in groups() {
+        let domain = new_domain()?;
+        for member in &group.members {
+            if let Some(progress) = progress {
+                progress(done, members);
+            }
+            cluster.provision_member(group, member, &domain)?;
+            done += 1;
+        }
+    }
+    if let Some(progress) = progress {
+        progress(members, members);
     }
     cluster.state.set_meta(DONE, Some(topology.name.as_bytes()))?;
     Ok(())
 }
 
 impl Cluster {
-    /// Sets up every member of a group with the topology's label and PINs, erasing what was there.
-    ///
-    /// # Errors
-    /// What a partition or its store refuses.
-    pub fn provision_group(&self, group: &Group) -> Result<(), ClusterError> {
+    /// Sets up a member of a group with the topology's label and PINs, erasing what was there.
+    fn provision_member(
+        &self,
+        group: &Group,
+        member: &Member,
+        domain: &DomainSeed,
+    ) -> Result<(), ClusterError> {
         let pins = &self.topology().provisioning;
         let pin = |pin: &hsmsim_sim_config::Pin| Pin::new(pin.reveal());
         let (so, officer) = (pin(&pins.so_pin), pin(&pins.user_pin));
-        let domain = new_domain()?;
         let now = std::time::Duration::from_nanos(self.clock().unix_now());
-        for member in &group.members {
-            let partition = self.partition_of(member);
-            partition.init_token(&so, group.token_label.as_bytes(), &domain, now)?;
-            partition.init_crypto_officer(&so, &officer, now)?;
-            if let Some(user) = &pins.crypto_user_pin {
-                partition.init_crypto_user(&officer, &pin(user), now)?;
-            }
+        let partition = self.partition_of(member);
+        partition.init_token(&so, group.token_label.as_bytes(), domain, now)?;
+        partition.init_crypto_officer(&so, &officer, now)?;
+        if let Some(user) = &pins.crypto_user_pin {
+            partition.init_crypto_user(&officer, &pin(user), now)?;
         }
         Ok(())
     }
 
     /// The partition that a member is.
-    pub fn partition_of(
-        &self,
-        member: &hsmsim_sim_config::Member,
-    ) -> &Arc<hsmsim_partition::Partition> {
+    pub fn partition_of(&self, member: &Member) -> &Arc<hsmsim_partition::Partition> {
         let device = self.topology().device_index(&member.device).unwrap_or_default();
         &self.device(device).partitions()[usize::from(member.partition)]
     }

@@ -1,14 +1,15 @@
 //! The truth about devices and partitions, read beside the wire: what `hsmsim status` shows and
 //! what checkers compare. No client sees it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hsmsim_device::Condition;
-use hsmsim_sim_config::{Group, Member};
+use hsmsim_partition::Partition;
+use hsmsim_sim_config::{Endpoint, Group, Member};
 use hsmsim_types::{ObjectId, Result};
 use serde::Serialize;
 
-use crate::Cluster;
+use crate::{Cluster, ClusterError, effects::ActiveFault};
 
 /// A device as it is.
 #[derive(Clone, Debug, Serialize)]
@@ -23,7 +24,9 @@ pub struct DeviceTruth {
     pub power: &'static str,
     /// Counts losses of power.
     pub epoch: u64,
-    /// Its partitions that have a token.
+    /// Numbers of the faults that strike it, or the link between it and this machine.
+    pub faults: Vec<u64>,
+    /// Its partitions, in order.
     pub partitions: Vec<PartitionTruth>,
 }
 
@@ -34,6 +37,8 @@ pub struct PartitionTruth {
     pub index: usize,
     /// Its serial number.
     pub serial: String,
+    /// Whether it has a token.
+    pub initialized: bool,
     /// The token's label; empty while the partition is blank.
     pub label: String,
     /// Token objects.
@@ -41,26 +46,26 @@ pub struct PartitionTruth {
 }
 
 impl Cluster {
-    /// Every device with its initialised partitions.
+    /// Every device with its partitions.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub fn truth(&self) -> Result<Vec<DeviceTruth>> {
         self.refresh();
         let mut devices = Vec::with_capacity(self.devices().len());
-        for (spec, device) in self.topology().devices.iter().zip(self.devices()) {
+        for (place, device) in self.devices().iter().enumerate() {
+            let spec = &self.topology().devices[place];
             let state = device.state();
-            let mut partitions = Vec::new();
+            let mut partitions = Vec::with_capacity(device.partitions().len());
             for (index, partition) in device.partitions().iter().enumerate() {
                 let info = partition.token_info()?;
-                if info.flags & hsmsim_types::ck::CKF_TOKEN_INITIALIZED != 0 {
-                    partitions.push(PartitionTruth {
-                        index,
-                        serial: info.serial,
-                        label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
-                        objects: info.objects,
-                    });
-                }
+                partitions.push(PartitionTruth {
+                    index,
+                    serial: info.serial,
+                    initialized: info.flags & hsmsim_types::ck::CKF_TOKEN_INITIALIZED != 0,
+                    label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
+                    objects: info.objects,
+                });
             }
             devices.push(DeviceTruth {
                 id: spec.id.to_string(),
@@ -68,10 +73,52 @@ impl Cluster {
                 stamp: spec.place.stamp,
                 power: word(state.condition),
                 epoch: state.epoch,
+                faults: self.faults_on(place).iter().map(|fault| fault.id).collect(),
                 partitions,
             });
         }
         Ok(devices)
+    }
+
+    /// The faults that strike a device now, or the link between it and this machine.
+    ///
+    /// # Panics
+    /// If there is no device of that index.
+    pub fn faults_on(&self, index: usize) -> Vec<ActiveFault> {
+        let spec = &self.topology().devices[index];
+        let client = Endpoint { device: None, place: self.topology().client };
+        let end = Endpoint { device: Some(spec.id.clone()), place: spec.place };
+        let mut faults = self.active_faults();
+        faults.retain(|fault| {
+            fault.strikes.devices.contains(&spec.id)
+                || fault.strikes.covers_link(&client, &end)
+                || fault.strikes.covers_link(&end, &client)
+        });
+        faults
+    }
+
+    /// A member's partition, for those who administer it at the device and not through a client.
+    ///
+    /// # Errors
+    /// A device that does not serve; the message names its faults.
+    pub fn serving_partition(
+        &self,
+        member: &Member,
+    ) -> std::result::Result<&Arc<Partition>, ClusterError> {
+        self.refresh();
+        let index = self.topology().device_index(&member.device).unwrap_or_default();
+        let condition = self.device(index).state().condition;
+        let what = match condition {
+            Condition::On => return Ok(self.partition_of(member)),
+            Condition::Off => "has no power",
+            Condition::Hung => "hangs",
+            Condition::Refusing => "is starting up",
+        };
+        let mut cause = String::new();
+        for fault in self.faults_on(index) {
+            cause += &format!("; fault {}: {}, hsmsim fault heal {0}", fault.id, fault.fault);
+        }
+        Err(ClusterError::State(format!("{} {what}{cause}", member.device)))
     }
 
     /// Token objects of a member, with their versions.

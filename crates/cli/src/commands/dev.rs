@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     context::{Context, is_initialised, module},
     failure::Outcome,
+    text::quoted,
 };
 
 #[derive(clap::Args)]
@@ -34,6 +35,18 @@ struct Slot {
     initialized: bool,
     user_pin: Option<String>,
     so_pin: Option<String>,
+}
+
+/// A value as it stands in a PKCS#11 URI (RFC 7512, 2.3): whatever is not unreserved is escaped.
+fn in_uri(value: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    value
+        .bytes()
+        .map(|byte| match plain(&byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
@@ -95,22 +108,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     }
     if let Some(slot) = dev.slots.iter().find(|slot| slot.initialized) {
         let pin = slot.user_pin.as_deref().unwrap_or("<PIN>");
-        let (module, label) = (&dev.module, &slot.label);
+        let (module, label) = (quoted(&dev.module), quoted(&slot.label));
+        let uri = format!("pkcs11:token={}", in_uri(&slot.label));
         writeln!(out, "\nready to paste:")?;
-        writeln!(out, "  export HSMSIM_STATE={}", dev.state)?;
-        writeln!(
-            out,
-            "  pkcs11-tool --module {module} --token-label {label} --login --pin {pin} -O"
-        )?;
-        writeln!(
-            out,
-            "  PKCS11_MODULE_PATH={module} openssl pkey -engine pkcs11 -inform engine \\\n    \
-             -in \"pkcs11:token={label};object=NAME;type=private;pin-value={pin}\" -pubout"
-        )?;
-        writeln!(
-            out,
-            "  GNUTLS_PIN={pin} p11tool --provider {module} --login --list-all \"pkcs11:token={label}\""
-        )?;
+        writeln!(out, "  export HSMSIM_STATE={}", quoted(&dev.state))?;
+        writeln!(out, "  pkcs11-tool --module {module} \\")?;
+        writeln!(out, "    --token-label {label} --login --pin {pin} -O")?;
+        writeln!(out, "  PKCS11_MODULE_PATH={module} \\")?;
+        writeln!(out, "    openssl pkey -engine pkcs11 -inform engine \\")?;
+        writeln!(out, "    -in \"{uri};object=NAME;type=private;pin-value={pin}\" -pubout")?;
+        writeln!(out, "  GNUTLS_PIN={pin} p11tool --provider {module} \\")?;
+        writeln!(out, "    --login --list-all \"{uri}\"")?;
     }
     Ok(0)
 }

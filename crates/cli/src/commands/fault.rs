@@ -1,6 +1,9 @@
 //! `hsmsim fault`: faults by hand, from the one table of faults.
 
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use hsmsim_cluster::Cluster;
 use hsmsim_sim_config::{DeviceId, FAULTS, Fault, parse_duration};
@@ -9,6 +12,9 @@ use crate::{
     context::Context,
     failure::{Failure, Outcome},
 };
+
+/// How long requests are counted to find the busiest device.
+const BUSY_WHILE: Duration = Duration::from_millis(200);
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Args {
@@ -83,18 +89,26 @@ fn add(
         );
     }
     let fault = Fault::new(id, target, duration, &pairs)?;
-    let busiest = |candidates: &[DeviceId]| {
-        let served = |id: &DeviceId| {
-            cluster.topology().device_index(id).map_or(0, |index| cluster.served(index))
-        };
-        (0..candidates.len()).rev().max_by_key(|&index| served(&candidates[index])).unwrap_or(0)
-    };
-    let ids = cluster.add_fault(&fault, busiest, None)?;
+    let ids = cluster.add_fault(&fault, |candidates| busiest(cluster, candidates), None)?;
     let mut out = stdout().lock();
     for active in cluster.fault_history().iter().filter(|fault| ids.contains(&fault.id)) {
         writeln!(out, "fault {}: {}", active.id, active.fault)?;
     }
     Ok(0)
+}
+
+/// The device that answers most requests now; if none does, the one that has answered most so far.
+fn busiest(cluster: &Cluster, candidates: &[DeviceId]) -> usize {
+    let served = || -> Vec<u64> {
+        let index = |id: &DeviceId| cluster.topology().device_index(id);
+        candidates.iter().map(|id| index(id).map_or(0, |index| cluster.served(index))).collect()
+    };
+    let before = served();
+    // A rate needs a while. Nothing waits for this but the person who asks for the busiest.
+    std::thread::sleep(BUSY_WHILE);
+    let after = served();
+    let load = |index: usize| (after[index] - before[index], after[index]);
+    (0..candidates.len()).rev().max_by_key(|&index| load(index)).unwrap_or(0)
 }
 
 fn list(cluster: &Cluster, json: bool) -> Outcome {

@@ -3,10 +3,13 @@
 use std::io::{Write, stdout};
 
 use hsmsim_client::MemberRecovery;
+use hsmsim_cluster::Cluster;
+use hsmsim_sim_config::DeviceId;
 
 use crate::{
     context::{Context, labels},
     failure::Outcome,
+    progress::progress,
 };
 
 #[derive(clap::Subcommand)]
@@ -38,6 +41,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         Args::Synchronize { group } => (group, true),
     };
     let client = context.client()?;
+    client.watch_copying(progress("copying objects"));
     let mut all_up = true;
     for label in labels(client.cluster(), group.as_deref())? {
         let reports = if synchronize {
@@ -45,17 +49,30 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         } else {
             client.run(client.ha_recover(&label))?
         };
-        all_up &= print(&label, &reports)?;
+        all_up &= print(client.cluster(), &label, &reports)?;
     }
     Ok(if all_up { 0 } else { 2 })
 }
 
-fn print(label: &str, reports: &[MemberRecovery]) -> std::io::Result<bool> {
+/// The faults that keep a member away, and what ends them.
+fn causes(cluster: &Cluster, device: &str) -> String {
+    let device = cluster.topology().device_index(&DeviceId::new(device));
+    let faults = device.map(|index| cluster.faults_on(index)).unwrap_or_default();
+    if faults.is_empty() {
+        return "; no fault strikes it now: try again".to_owned();
+    }
+    let lines = faults.iter().map(|fault| {
+        format!("\n{:17}fault {}: {}, hsmsim fault heal {1}", "", fault.id, fault.fault)
+    });
+    lines.collect()
+}
+
+fn print(cluster: &Cluster, label: &str, reports: &[MemberRecovery]) -> std::io::Result<bool> {
     let mut out = stdout().lock();
     writeln!(out, "{label}")?;
     for report in reports {
         let line = match &report.problem {
-            Some(problem) => format!("{problem}: see hsmsim status for its power and its faults"),
+            Some(problem) => format!("{problem}{}", causes(cluster, &report.device)),
             None => format!("up, {} copied, {} deleted", report.copied, report.deleted),
         };
         writeln!(out, "  {:<14} {line}", report.device)?;

@@ -86,6 +86,9 @@ impl Target {
         let known = cluster.topology().provisioning.hsm_so_pin.reveal();
         let pin = Pin::new(self.hsm_so_pin.as_deref().unwrap_or(known));
         for member in &group.members {
+            cluster.serving_partition(member)?;
+        }
+        for member in &group.members {
             cluster.hsm_so_login(&member.device, &pin)?;
         }
         Ok(())

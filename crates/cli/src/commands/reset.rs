@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     let cluster = context.cluster()?;
-    let clients: Vec<String> = cluster.views()?.iter().map(|(pid, _)| pid.to_string()).collect();
+    let clients: Vec<String> = cluster.clients().iter().map(u32::to_string).collect();
     if !clients.is_empty() && !args.force {
         let pids = clients.join(", ");
         return Err(Failure::new(format!(

@@ -43,8 +43,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     let pins = &cluster.topology().provisioning;
     let pin = Pin::new(pin.as_str());
     let now = std::time::Duration::from_nanos(cluster.clock().unix_now());
+    // All or none: the PIN of a group must not depend on the member that is asked.
     for member in &group.members {
-        let partition = cluster.partition_of(member);
+        cluster.serving_partition(member)?;
+    }
+    for member in &group.members {
+        let partition = cluster.serving_partition(member)?;
         match name {
             Name::Co => {
                 let by = Pin::new(by_pin.as_deref().unwrap_or(pins.so_pin.reveal()));

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     context::{Context, is_initialised},
     failure::{Failure, Outcome},
+    text::wrap,
 };
 
 #[derive(clap::Args)]
@@ -92,6 +93,20 @@ fn collect(cluster: &Cluster) -> Result<Status, Failure> {
     })
 }
 
+/// Partitions with tokens one by one, the others as a number.
+fn partitions(device: &DeviceTruth) -> String {
+    let (tokens, blank): (Vec<_>, Vec<_>) =
+        device.partitions.iter().partition(|partition| partition.initialized);
+    let mut words: Vec<String> = tokens
+        .iter()
+        .map(|token| format!("{} {} ({})", token.index, token.label, token.objects))
+        .collect();
+    if !blank.is_empty() {
+        words.push(format!("{} blank", blank.len()));
+    }
+    words.join(", ")
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     let cluster = context.cluster()?;
     let status = collect(&cluster)?;
@@ -102,30 +117,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         return Ok(0);
     }
     writeln!(out, "topology {}, state {}\n", status.topology, status.state)?;
-    writeln!(
-        out,
-        "{:<14} {:<18} {:<6} {:<9} partitions with tokens",
-        "device", "region", "stamp", "power"
-    )?;
+    let columns = |id: &str, region: &str, stamp: &str, power: &str| {
+        format!("{id:<14} {region:<18} {stamp:<6} {power:<9} ")
+    };
+    let head = columns("device", "region", "stamp", "power");
+    writeln!(out, "{head}partitions (token objects)")?;
     for device in &status.devices {
-        let partitions: Vec<String> = device
-            .partitions
-            .iter()
-            .map(|partition| {
-                format!("{} {} ({})", partition.index, partition.label, partition.objects)
-            })
-            .collect();
-        writeln!(
-            out,
-            "{:<14} {:<18} {:<6} {:<9} {}",
-            device.id,
-            device.region,
-            device.stamp,
-            device.power,
-            partitions.join(", ")
-        )?;
+        let first = columns(&device.id, &device.region, &device.stamp.to_string(), device.power);
+        writeln!(out, "{}", wrap(&first, &partitions(device)))?;
     }
-    writeln!(out, "\ngroups (token objects in brackets above)")?;
+    writeln!(out, "\ngroups")?;
     for group in status.groups.iter().filter(|group| group.initialized) {
         let members: Vec<String> = group
             .members
@@ -137,7 +138,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             (true, 0) => "needs sync: hsmsim ha synchronize".to_owned(),
             (true, owed) => format!("needs sync: {owed} copies are owed, hsmsim ha recover"),
         };
-        writeln!(out, "  {}: {sync}\n    {}", group.label, members.join(", "))?;
+        writeln!(out, "  {}: {sync}", group.label)?;
+        writeln!(out, "{}", wrap("    ", &members.join(", ")))?;
     }
     let blank = status.groups.iter().filter(|group| !group.initialized).count();
     if blank > 0 {
@@ -160,7 +162,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
                     (true, false) => " (powered, not rejoined yet)",
                     (false, _) => "",
                 };
-                writeln!(out, "  {} {}: {}{note}", group.label, member.device, member.state)?;
+                let line = format!("{} {}: {}{note}", group.label, member.device, member.state);
+                writeln!(out, "{}", wrap("  ", &line))?;
             }
         }
     }

@@ -4,7 +4,11 @@ use std::io::{Write, stdout};
 
 use hsmsim_sim_config::{Severity, Topology, check, show};
 
-use crate::{context::Context, failure::Outcome};
+use crate::{
+    context::Context,
+    failure::{Failure, Outcome},
+    text::wrap,
+};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Args {
@@ -22,10 +26,10 @@ pub(crate) enum Args {
     },
 }
 
-fn find(context: &Context, name: Option<&str>) -> Result<Topology, crate::failure::Failure> {
+fn find(context: &Context, name: Option<&str>) -> Result<Topology, Failure> {
     match name.or(context.topology.as_deref()) {
         Some(name) => Ok(Topology::resolve(name)?),
-        None => Ok((**context.cluster()?.topology()).clone()),
+        None => context.find_topology(),
     }
 }
 
@@ -34,7 +38,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     match args {
         Args::List => {
             for name in Topology::shipped_names() {
-                writeln!(out, "{name:<14} {}", Topology::shipped(name)?.description)?;
+                let description = Topology::shipped(name)?.description;
+                writeln!(out, "{}", wrap(&format!("{name:<14} "), &description))?;
             }
             Ok(0)
         }
@@ -46,7 +51,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             let topology = find(context, name.as_deref())?;
             let findings = check(&topology);
             for finding in &findings {
-                writeln!(out, "{:<8} {:<20} {}", finding.severity, finding.rule, finding.message)?;
+                let first = format!("{:<8} {:<20} ", finding.severity, finding.rule);
+                writeln!(out, "{}", wrap(&first, &finding.message))?;
             }
             let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
             Ok(if errors { 2 } else { 0 })

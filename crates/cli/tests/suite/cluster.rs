@@ -74,6 +74,7 @@ fn recover_says_which_member_stays_away() {
     run.ok(&["fault", "add", "link.cut", "client:hsm-eus-2"]);
     let text = run.ends_with(2, &["ha", "recover"]);
     assert!(text.contains("hsm-eus-2") && text.contains("refuses"), "{text}");
+    assert!(text.contains("link.cut") && text.contains("hsmsim fault heal 1"), "{text}");
     run.ok(&["fault", "heal", "--all"]);
     run.ok(&["ha", "synchronize"]);
 }
@@ -87,9 +88,52 @@ fn a_partition_is_initialised_and_cleared_only_when_somebody_means_it() {
     assert!(!run.json(&["dev", "--json"])["slots"][0]["initialized"].as_bool().unwrap());
     run.ok(&["partition", "init", "--group", "hsmsim-3", "--label", "mine", "--yes"]);
     let status = run.json(&["status", "--json"]);
-    assert_eq!(status["devices"][3]["partitions"][0]["label"], "mine");
+    assert_eq!(status["devices"][3]["partitions"][3]["label"], "mine");
     run.ok(&["role", "init", "cu", "--pin", "crypto-user", "--group", "hsmsim-3"]);
-    run.ends_with(1, &["partition", "init", "--group", "hsmsim-33", "--yes"]);
+    let text = run.ends_with(1, &["partition", "init", "--group", "hsmsim-33", "--yes"]);
+    assert!(text.contains("did you mean \"hsmsim-3\""), "{text}");
+}
+
+#[test]
+fn nobody_administers_a_device_without_power() {
+    let run = Run::new("ha-pair");
+    run.ok(&["fault", "add", "device.power_loss", "hsm-eus-2"]);
+    let group = ["--group", "hsmsim-0"];
+    for arguments in [
+        [&["partition", "init", "--yes"][..], &group].concat(),
+        [&["partition", "clear", "--yes"][..], &group].concat(),
+        [&["role", "init", "co", "--pin", "another-pin"][..], &group].concat(),
+    ] {
+        let text = run.ends_with(1, &arguments);
+        assert!(text.contains("hsm-eus-2 has no power; fault 1"), "{text}");
+        assert!(text.contains("hsmsim fault heal 1"), "{text}");
+    }
+    // The member that has power is as it was.
+    let status = run.json(&["status", "--json"]);
+    assert_eq!(status["devices"][0]["partitions"][0]["initialized"], true);
+    assert_eq!(status["devices"][1]["faults"], serde_json::json!([1]));
+}
+
+#[test]
+fn looking_at_a_topology_makes_no_state() {
+    let run = Run::new("ha-dr");
+    assert!(run.ok(&["topology", "show"]).contains("hsm-eus-1"));
+    run.ok(&["topology", "check"]);
+    assert!(!run.folder.path().join("state").exists());
+}
+
+#[test]
+fn long_work_says_how_far_it_is_and_all_output_fits() {
+    let run = Run::new("global");
+    let output = run.output(&["dev"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.is_empty() || said.contains("setting up partitions: "), "{said}");
+    for arguments in [&["status"][..], &["topology", "check"], &["topology", "list"]] {
+        let output = run.output(arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let long = text.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(long, None, "{arguments:?}");
+    }
 }
 
 #[test]
@@ -132,9 +176,10 @@ fn a_zeroized_member_that_is_initialised_anew_takes_its_group_s_keys_again() {
     let dev = run.json(&["dev", "--json"]);
     assert_eq!(dev["module"].as_str(), Some(module.trim()));
     run.ok(&["fault", "add", "device.zeroize", "hsm-eus-2"]);
-    assert!(
-        run.json(&["status", "--json"])["devices"][1]["partitions"].as_array().unwrap().is_empty()
-    );
+    let partitions = run.json(&["status", "--json"])["devices"][1]["partitions"].clone();
+    let partitions = partitions.as_array().unwrap();
+    assert_eq!(partitions.len(), 10);
+    assert!(partitions.iter().all(|partition| partition["initialized"] == false));
     let target = ["--device", "hsm-eus-2", "--partition", "0", "--yes"];
     let wrong = [&["partition", "init"][..], &target, &["--so-pin", "00000000"]].concat();
     assert!(run.ends_with(1, &wrong).contains("CKR_PIN_INCORRECT"));

@@ -1,6 +1,9 @@
 //! Members that come back (facts: Luna guide, "Recovery").
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use hsmsim_types::ck::*;
 
@@ -177,4 +180,20 @@ fn an_asynchronous_peer_gets_copies_and_deletions_after_the_call() {
     assert_eq!(world.holdings(2).len(), 2);
     world.find(session, "k");
     assert_eq!(world.holdings(2), world.holdings(0));
+}
+
+#[test]
+fn whoever_waits_for_copies_is_told_how_many_have_arrived() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.fault("device.power_loss hsm-eus-2 for=60s");
+    for _ in 0..200 {
+        world.pair(session, "made meanwhile");
+    }
+    world.pass(Duration::from_secs(600));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    world.client.watch_copying(Arc::new(move |done, of| tell.lock().unwrap().push((done, of))));
+    world.recover();
+    assert_eq!(*told.lock().unwrap(), [(256, 400), (400, 400)]);
 }
