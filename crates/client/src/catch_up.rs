@@ -17,6 +17,7 @@ use crate::{
     call::{Failure, within},
     group::Group,
     operations::unexpected,
+    planted::Planted,
     replicate::LIBRARY_SESSION,
     session::Sub,
     transport::{CallError, MemberSession},
@@ -61,15 +62,17 @@ impl Client {
         if rows.is_empty() {
             return Ok(());
         }
+        let replayed = self.planted != Some(Planted::DeletionNotReplayed);
         let deleted: Vec<ObjectId> = rows
             .iter()
-            .filter(|row| row.owed.kind == OwedKind::Delete)
+            .filter(|row| row.owed.kind == OwedKind::Delete && replayed)
             .map(|row| row.owed.object)
             .collect();
         let gone: BTreeSet<ObjectId> = deleted.iter().copied().collect();
         let copies: BTreeSet<ObjectId> = rows
             .iter()
             .filter(|row| row.owed.kind == OwedKind::Copy && !gone.contains(&row.owed.object))
+            .filter(|row| self.planted != Some(Planted::DebtDropped) || row.id % 2 == 0)
             .map(|row| row.owed.object)
             .collect();
         for objects in deleted.chunks(BATCH) {

@@ -25,8 +25,9 @@ use crate::{
     group::Group,
     handles::Handles,
     in_process::InProcess,
+    planted::Planted,
     process::Process,
-    record::Recorder,
+    record::{EventSink, Recorder},
     recover::Recovery,
     session::{Checkout, SessionSlot},
     slots,
@@ -66,6 +67,8 @@ pub struct Client {
     pub(crate) debts: Debts,
     pub(crate) process: Process,
     pub(crate) recorder: Option<Recorder>,
+    /// A bug that a test has planted.
+    pub(crate) planted: Option<Planted>,
     pub(crate) recovery: Recovery,
     /// Told how many objects have been copied to a member that catches up.
     pub(crate) progress: OnceLock<Progress>,
@@ -100,6 +103,26 @@ impl Client {
     /// # Errors
     /// CKR_GENERAL_ERROR if the environment asks for a record that cannot be written.
     pub fn over(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
+        let recorder = Recorder::from_environment()?;
+        Ok(Self::build(cluster, recorder, None))
+    }
+
+    /// A client whose events `sink` is given, under the number `pid`; for runs of many clients in one
+    /// process. It makes no thread: spawn [`Client::background`].
+    pub fn simulated(
+        cluster: Arc<Cluster>,
+        pid: u32,
+        sink: EventSink,
+        planted: Option<Planted>,
+    ) -> Arc<Self> {
+        Self::build(cluster, Some(Recorder::Memory { pid, sink }), planted)
+    }
+
+    fn build(
+        cluster: Arc<Cluster>,
+        recorder: Option<Recorder>,
+        planted: Option<Planted>,
+    ) -> Arc<Self> {
         let topology = cluster.topology();
         let ha = &topology.ha;
         let timers = Timers {
@@ -113,8 +136,7 @@ impl Client {
         let app = AppId(process.app_id());
         let debts = Debts::new(Arc::clone(&cluster), ha.owed_copies == OwedCopies::Durable);
         let groups = slots::build(&cluster);
-        let recorder = Recorder::from_environment()?;
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             transport: Arc::new(InProcess::new(Arc::clone(&cluster), app)),
             app,
             profile: Arc::clone(cluster.profile()),
@@ -135,8 +157,9 @@ impl Client {
             progress: OnceLock::new(),
             shut_down: AtomicBool::new(false),
             background: Mutex::new(None),
+            planted,
             cluster,
-        }))
+        })
     }
 
     /// Has `progress` told how many objects of how many have been copied whenever a member catches up.

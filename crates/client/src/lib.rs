@@ -21,6 +21,8 @@ mod member;
 mod objects;
 mod open;
 mod operations;
+#[doc(hidden)]
+pub mod planted;
 mod process;
 pub mod record;
 mod recover;

@@ -18,6 +18,7 @@ use crate::{
     api::{Output, Room},
     call::Failure,
     group::{CheckKey, Group},
+    planted::Planted,
     session::{Active, Checkout, Ready, Stash},
 };
 
@@ -245,7 +246,19 @@ impl Client {
         let (reply, member) = match active {
             Active::Streaming { member, member_generation, .. } => {
                 let request = Request::Update { kind, data: data.to_vec() };
-                self.stream(&mut session, member, member_generation, request).await?
+                match self.stream(&mut session, member, member_generation, request).await {
+                    Err(error)
+                        if error.rv() == CKR_DEVICE_ERROR
+                            && self.planted == Some(Planted::MultiPartRetried) =>
+                    {
+                        let (operation, data) = (ready.operation(kind), data.to_vec());
+                        let begin =
+                            || Request::Begin { operation: operation.clone(), data: data.clone() };
+                        let (member, reply) = self.call_primary(&mut session, begin).await?;
+                        (reply, member)
+                    }
+                    other => other?,
+                }
             }
             _ => {
                 let request =

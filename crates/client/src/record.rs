@@ -6,10 +6,11 @@
 //! a killed process loses none that it had finished. Times are nanoseconds since 1970.
 
 use std::{
+    borrow::Cow,
     fs::{File, OpenOptions},
     io::Write,
     path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use hsmsim_types::{Error, Result, ReturnValue, ck::CKR_GENERAL_ERROR};
@@ -28,11 +29,11 @@ pub struct CallRecord {
     /// How long it took.
     pub took_ns: u64,
     /// The function, `C_Sign`.
-    pub function: String,
+    pub function: Cow<'static, str>,
     /// The session; 0 for functions without one.
     pub session: u64,
     /// The code's name.
-    pub code: String,
+    pub code: Cow<'static, str>,
     /// The process.
     pub pid: u32,
 }
@@ -56,11 +57,26 @@ pub struct EventRecord {
     pub pid: u32,
 }
 
-/// The two files.
-pub(crate) struct Recorder {
-    calls: File,
-    events: File,
+/// Where a client's record goes.
+pub(crate) enum Recorder {
+    /// Two files of this process.
+    Files {
+        /// Calls.
+        calls: File,
+        /// Events.
+        events: File,
+    },
+    /// A run in one process looks at events at once. Its calls it records itself.
+    Memory {
+        /// What the client is called in it.
+        pid: u32,
+        /// Is given each event.
+        sink: EventSink,
+    },
 }
+
+/// Is given each event as it happens; must not call the client.
+pub type EventSink = Box<dyn Fn(EventRecord) + Send + Sync>;
 
 impl Recorder {
     /// The recorder that the environment asks for, if it does.
@@ -77,7 +93,7 @@ impl Recorder {
                 Error::new(CKR_GENERAL_ERROR, format!("{RECORD_VARIABLE}: {path}: {error}"))
             })
         };
-        Ok(Some(Self { calls: open("calls")?, events: open("events")? }))
+        Ok(Some(Self::Files { calls: open("calls")?, events: open("events")? }))
     }
 
     fn write(mut file: &File, record: &impl Serialize) {
@@ -98,38 +114,43 @@ impl Client {
     /// Counts a call and, if it is recorded, writes it down. `took`: only if recorded.
     pub fn record_call(&self, function: &str, session: u64, rv: u64, took: Option<Duration>) {
         self.process.count_call(rv == 0);
-        let (Some(recorder), Some(took)) = (&self.recorder, took) else { return };
+        let (Some(Recorder::Files { calls, .. }), Some(took)) = (&self.recorder, took) else {
+            return;
+        };
         let took_ns = nanos(took);
         let record = CallRecord {
-            at_ns: unix_now_ns().saturating_sub(took_ns),
+            at_ns: self.clock().unix_now().saturating_sub(took_ns),
             took_ns,
-            function: function.to_owned(),
+            function: Cow::Owned(function.to_owned()),
             session,
-            code: ReturnValue(rv).to_string(),
+            code: Cow::Owned(ReturnValue(rv).to_string()),
             pid: std::process::id(),
         };
-        Recorder::write(&recorder.calls, &record);
+        Recorder::write(calls, &record);
     }
 
     /// Writes an event down if there is a record.
     pub(crate) fn event(&self, event: &str, group: &Group, member: Option<&Member>, detail: &str) {
         let Some(recorder) = &self.recorder else { return };
+        let pid = match recorder {
+            Recorder::Files { .. } => std::process::id(),
+            Recorder::Memory { pid, .. } => *pid,
+        };
         let record = EventRecord {
-            at_ns: unix_now_ns(),
+            at_ns: self.clock().unix_now(),
             event: event.to_owned(),
             group: group.label.clone(),
             member: member.map_or_else(String::new, |member| member.device.clone()),
             detail: detail.to_owned(),
-            pid: std::process::id(),
+            pid,
         };
-        Recorder::write(&recorder.events, &record);
+        match recorder {
+            Recorder::Files { events, .. } => Recorder::write(events, &record),
+            Recorder::Memory { sink, .. } => sink(record),
+        }
     }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn unix_now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos)
 }

@@ -24,6 +24,7 @@ use crate::{
     call::within,
     group::Group,
     member::{Member, Status},
+    planted::Planted,
 };
 
 /// What recovery remembers.
@@ -87,6 +88,35 @@ impl Client {
     pub(crate) fn allow_background(self: &Arc<Self>) {
         *self.recovery.client.lock() = Arc::downgrade(self);
         self.recovery.threads.store(true, Ordering::Release);
+    }
+
+    /// What the background thread does, for a client that has none: spawn it where the client's calls
+    /// run. It ends when the client is shut down.
+    pub async fn background(self: Arc<Self>) {
+        // Nothing else may do it, neither a thread nor a call.
+        self.recovery.threads.store(true, Ordering::Release);
+        self.recovery.running.store(true, Ordering::Release);
+        while !self.is_shut_down() {
+            self.background_round().await;
+            if self.has_background_work() {
+                let pause = self.timers.recovery_interval.min(LONGEST_PAUSE);
+                race(self.recovery.wake.notified(), self.clock().sleep(pause)).await;
+            } else {
+                self.recovery.wake.notified().await;
+            }
+        }
+    }
+
+    /// Attempts that are due, and what asynchronous members are owed.
+    async fn background_round(&self) {
+        if self.recovers_by_itself() && self.timers.recovery_mode != RecoveryMode::Passive {
+            for group in &self.groups {
+                self.attempt_due(group).await;
+            }
+        }
+        if self.recovery.behind.load(Ordering::Acquire) {
+            self.feed().await;
+        }
     }
 
     fn recovers_by_itself(&self) -> bool {
@@ -211,6 +241,10 @@ impl Client {
             Some(Err(_)) => return fail(CKR_DEVICE_ERROR, "it refuses sessions"),
             None => return fail(CKR_DEVICE_ERROR, "it does not answer"),
         };
+        if self.planted == Some(Planted::StaleMemberServes) {
+            member.joined(Arc::clone(&connection));
+            self.clock().sleep(Duration::from_secs(1)).await;
+        }
         self.pay(group, index, &mut session, report).await?;
         member.joined(connection);
         self.pay(group, index, &mut session, report).await
@@ -258,14 +292,7 @@ fn recover_in_background(client: &Weak<Client>) {
     while let Some(client) = client.upgrade() {
         // Ends early, with an error that says so, when the client is shut down.
         let ran = client.run(async {
-            if client.recovers_by_itself() {
-                for group in &client.groups {
-                    client.attempt_due(group).await;
-                }
-            }
-            if client.recovery.behind.load(Ordering::Acquire) {
-                client.feed().await;
-            }
+            client.background_round().await;
             if client.has_background_work() {
                 let pause = client.timers.recovery_interval.min(LONGEST_PAUSE);
                 race(client.recovery.wake.notified(), client.clock().sleep(pause)).await;

@@ -17,6 +17,7 @@ use crate::{
     call::Failure,
     group::Group,
     operations::unexpected,
+    planted::Planted,
     session::{Checkout, SessionSlot, Sub},
 };
 
@@ -189,6 +190,9 @@ impl Client {
         };
         let members: Vec<usize> = members.iter().filter(remembered).copied().collect();
         if members.is_empty() {
+            return Ok(());
+        }
+        if kind == OwedKind::Copy && self.planted == Some(Planted::CopyNotOwed) {
             return Ok(());
         }
         let at_ns = self.clock().unix_now();

@@ -10,13 +10,14 @@ use std::{
 };
 
 use hsmsim_device::{Device, Wire};
-use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link};
-use hsmsim_partition::{Partition, Personality};
+use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link, stream};
+use hsmsim_partition::{Identities, Partition, Personality};
 use hsmsim_sim_config::{Jitter as JitterSpec, Profile, Topology};
 use hsmsim_store::{
     Counter, DeviceIndex, DeviceSpec, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing,
     StateDir, StateError, StateSpec,
 };
+use hsmsim_types::ObjectId;
 use parking_lot::Mutex;
 
 use crate::{
@@ -94,7 +95,7 @@ impl Cluster {
         if let Some(scale) = environment.time_scale(options.time_scale)? {
             located.topology.time_scale = scale;
         }
-        let cluster = Self::build(located.topology, located.state.clone(), options.clock)?;
+        let cluster = Self::build(located.topology, located.state.clone(), options.clock, None)?;
         if let Some(state) = &located.state {
             leave_topology(state, &located.text)?;
         }
@@ -103,10 +104,26 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// A cluster in memory and in virtual time, for one run of one thread. All chance in it comes
+    /// from the topology's seed, identities of objects included, so that two runs of the same seed
+    /// are the same. Keys are as random as ever.
+    ///
+    /// # Errors
+    /// A topology whose profile is not valid.
+    pub fn simulate(topology: Topology, clock: Clock) -> Result<Arc<Self>, ClusterError> {
+        let ids = Mutex::new(stream(topology.seed, "identities"));
+        let identities: Identities = Arc::new(move || ObjectId(ids.lock().bytes_16()));
+        let cluster = Self::build(topology, None, clock, Some(identities))?;
+        provision::provision(&cluster, None)?;
+        cluster.refresh();
+        Ok(cluster)
+    }
+
     fn build(
         topology: Topology,
         path: Option<PathBuf>,
         clock: Clock,
+        identities: Option<Identities>,
     ) -> Result<Arc<Self>, ClusterError> {
         let profile = Arc::new(Profile::resolve(&topology.profile)?);
         let personality = Arc::new(Personality::from(&*profile));
@@ -128,7 +145,11 @@ impl Cluster {
             indices.push(place);
             let partitions = (0..device.partitions)
                 .map(|partition| {
-                    Partition::new(store.partition(u16::from(partition)), Arc::clone(&personality))
+                    Partition::with_identities(
+                        store.partition(u16::from(partition)),
+                        Arc::clone(&personality),
+                        identities.clone(),
+                    )
                 })
                 .collect();
             let served = Box::new(move || {
@@ -265,6 +286,12 @@ impl Cluster {
         self.next_change.store(effects.next_change_ns.unwrap_or(u64::MAX), Ordering::Release);
         self.seen.store(generation, Ordering::Release);
         true
+    }
+
+    /// When something will change by itself (Unix time in ns): a fault ends, a device has booted.
+    /// `None`: not unless somebody does something.
+    pub fn next_change_ns(&self) -> Option<u64> {
+        Some(self.next_change.load(Ordering::Acquire)).filter(|&at| at != u64::MAX)
     }
 
     /// The faults as last read, those that have ended among them.

@@ -92,13 +92,13 @@ pub fn metrics(
     let ms = |ns: u64| ns as f64 * time_scale / 1e6;
     let mut metrics = Metrics::default();
     for call in calls {
-        *metrics.codes.entry(call.code.clone()).or_insert(0) += 1;
+        count(&mut metrics.codes, &call.code);
         if !failed(call) {
             metrics.calls.ok += 1;
             continue;
         }
-        *metrics.failed_codes.entry(call.code.clone()).or_insert(0) += 1;
-        if UNKNOWN.contains(&call.code.as_str()) && LASTING.contains(&call.function.as_str()) {
+        count(&mut metrics.failed_codes, &call.code);
+        if UNKNOWN.contains(&&*call.code) && LASTING.contains(&&*call.function) {
             metrics.calls.unknown += 1;
         } else {
             metrics.calls.failed += 1;
@@ -124,6 +124,16 @@ pub fn metrics(
     metrics.members_lost = count("member_lost");
     metrics.members_recovered = count("member_recovered");
     metrics
+}
+
+/// Without a new string for a code that is known already.
+fn count(counts: &mut BTreeMap<String, u64>, code: &str) {
+    match counts.get_mut(code) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(code.to_owned(), 1);
+        }
+    }
 }
 
 fn end(call: &CallRecord) -> u64 {
@@ -200,9 +210,9 @@ mod tests {
             .map(|words| CallRecord {
                 at_ns: words[0].parse::<u64>().unwrap() * MS,
                 took_ns: words[1].parse::<u64>().unwrap() * MS,
-                function: word(&words, 2),
+                function: word(&words, 2).into(),
                 session: 1,
-                code: word(&words, 3),
+                code: word(&words, 3).into(),
                 pid: 1,
             })
             .collect()

@@ -52,6 +52,12 @@ impl SimRng {
         (self.generator.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
+    /// Sixteen bytes, which are two draws.
+    pub fn bytes_16(&mut self) -> [u8; 16] {
+        let (low, high) = (self.generator.next_u64(), self.generator.next_u64());
+        (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+    }
+
     /// `true` with probability `p`; always one draw, whatever `p` is.
     pub fn chance(&mut self, p: f64) -> bool {
         self.unit() < p

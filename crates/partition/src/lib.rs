@@ -30,6 +30,6 @@ mod roles;
 mod session;
 
 pub use mechanisms::{MechanismInfo, Mechanisms, mechanism_info, mechanism_list};
-pub use partition::{Connection, Partition};
+pub use partition::{Connection, Identities, Partition};
 pub use personality::Personality;
 pub use session::Session;

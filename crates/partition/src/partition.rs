@@ -37,7 +37,13 @@ pub struct Partition {
     applications: Mutex<HashMap<AppId, Weak<Application>>>,
     pub(crate) cache: Cache,
     power: AtomicU64,
+    /// Where the identities of new objects come from; the system's random numbers if absent.
+    identities: Option<Identities>,
 }
+
+/// A source of identities for new objects: a simulation with a seed must name them the same every
+/// time. Keys never come from here.
+pub type Identities = Arc<dyn Fn() -> ObjectId + Send + Sync>;
 
 /// An application's presence on a partition: its login and its session objects live as long as one
 /// of its connections or sessions does.
@@ -49,6 +55,15 @@ pub struct Connection {
 impl Partition {
     /// A view of the partition behind `store`. Reads nothing yet.
     pub fn new(store: Arc<dyn PartitionStore>, personality: Arc<Personality>) -> Arc<Self> {
+        Self::with_identities(store, personality, None)
+    }
+
+    /// As [`Partition::new`], with a source of identities.
+    pub fn with_identities(
+        store: Arc<dyn PartitionStore>,
+        personality: Arc<Personality>,
+        identities: Option<Identities>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             device_key: store.device_key(),
@@ -58,7 +73,19 @@ impl Partition {
             applications: Mutex::default(),
             cache: Cache::default(),
             power: AtomicU64::new(0),
+            identities,
         })
+    }
+
+    /// The identity of a new object.
+    ///
+    /// # Errors
+    /// CKR_FUNCTION_FAILED without random numbers.
+    pub(crate) fn new_id(&self) -> Result<ObjectId> {
+        match &self.identities {
+            Some(next) => Ok(next()),
+            None => Ok(ObjectId(random_16()?)),
+        }
     }
 
     /// The rules it follows.
@@ -230,14 +257,6 @@ impl Partition {
     fn visible(&self, application: &Application, object: &Arc<Object>) -> Option<Arc<Object>> {
         (!object.private || application.sees_private()).then(|| Arc::clone(object))
     }
-}
-
-/// A new random identity.
-///
-/// # Errors
-/// CKR_FUNCTION_FAILED without random numbers.
-pub(crate) fn new_id() -> Result<ObjectId> {
-    Ok(ObjectId(random_16()?))
 }
 
 /// Sixteen random bytes.

@@ -21,7 +21,6 @@ use crate::{
     mechanisms::Scheme,
     object::{Attributes, Object, key::KeyMaterial, parts},
     operation::{KEY_CODES, check_key},
-    partition::new_id,
 };
 
 impl Session {
@@ -59,7 +58,7 @@ impl Session {
             base.attributes.flag(CKA_ALWAYS_SENSITIVE),
             base.attributes.flag(CKA_NEVER_EXTRACTABLE),
         ));
-        let id = new_id()?;
+        let id = self.partition.new_id()?;
         self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
     }
 }

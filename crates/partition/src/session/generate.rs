@@ -22,7 +22,6 @@ use crate::{
         key::{check_edwards, check_montgomery, curve_of},
         parts,
     },
-    partition::new_id,
 };
 
 /// The public exponent that is used when nobody asks for another.
@@ -42,7 +41,7 @@ impl Session {
         let mut value = Zeroizing::new(vec![0; secret_len(&given, key_type, entry)?]);
         random::fill(&mut value).map_err(during(During::Generate))?;
         origin.known = parts::secret(key_type, &value);
-        let id = new_id()?;
+        let id = self.partition.new_id()?;
         self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
     }
 
@@ -72,7 +71,7 @@ impl Session {
         let params = public.bytes(CKA_EC_PARAMS);
         of_public.known = parts::public(&made, params)?;
         of_private.known = parts::private(&made, params)?;
-        let (public_id, private_id) = (new_id()?, new_id()?);
+        let (public_id, private_id) = (self.partition.new_id()?, self.partition.new_id()?);
         self.add(vec![
             Object::new(public_id, 1, build(&of_public, &public, &public_id)?),
             Object::new(private_id, 1, build(&of_private, &private, &private_id)?),

@@ -14,7 +14,6 @@ use crate::{
         template::checked,
     },
     object::{Attributes, Object, codec, sealing},
-    partition::new_id,
     port::Change,
 };
 
@@ -32,7 +31,7 @@ impl Session {
 
     pub(super) fn create(&self, template: &Template) -> Result<Reply> {
         let given = checked(template)?;
-        let id = new_id()?;
+        let id = self.partition.new_id()?;
         let all = build(&Origin::created(self.is_officer()), &given, &id)?;
         self.add(vec![Object::new(id, 1, all)])
     }
@@ -40,7 +39,7 @@ impl Session {
     pub(super) fn copy(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
         let object = self.object(id)?;
         let given = checked(template)?;
-        let new = new_id()?;
+        let new = self.partition.new_id()?;
         let all = change::copy(&object, &given, &new, self.is_officer())?;
         self.add(vec![Object::new(new, 1, all)])
     }

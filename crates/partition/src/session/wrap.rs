@@ -25,7 +25,6 @@ use crate::{
         cipher::{decrypt, encrypt},
         params::Work,
     },
-    partition::new_id,
 };
 
 const WRAPPING: KeyCodes = KeyCodes {
@@ -119,7 +118,7 @@ impl Session {
             }
         };
         let origin = Origin::of(Way::Unwrap, known, self.is_officer());
-        let id = new_id()?;
+        let id = self.partition.new_id()?;
         self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
     }
 }
