@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod records;
 pub mod report;
 pub mod run;
+pub mod simulate;
 mod timeline;
 pub mod verdict;
 pub mod workload;

@@ -54,7 +54,7 @@ pub struct RunOptions {
 pub struct DrillError(String);
 
 impl DrillError {
-    fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
@@ -502,7 +502,7 @@ fn busiest(cluster: &Cluster, candidates: &[DeviceId], served_before: &[u64]) ->
 }
 
 /// The groups that an operator's step is about: the one named, else those with tokens.
-fn labels(cluster: &Cluster, group: Option<&str>) -> Vec<String> {
+pub(crate) fn labels(cluster: &Cluster, group: Option<&str>) -> Vec<String> {
     let topology = cluster.topology();
     match group {
         Some(label) => vec![label.to_owned()],

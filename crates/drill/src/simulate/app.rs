@@ -1,0 +1,444 @@
+//! Simulated applications: sessions that make calls at their pace, judge each outcome, and open a new
+//! session after a failure, as a careful application does.
+
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use hsmsim_client::{Client, Output, Room};
+use hsmsim_cluster::Cluster;
+use hsmsim_network::{Clock, JoinHandle, SimRng, Time, VirtualExecutor, stream};
+use hsmsim_partition::api::{AttributeResult, OperationKind};
+use hsmsim_sim_config::Operation;
+use hsmsim_types::{
+    Attribute, Error, Mechanism, ObjectHandle, Params, Pin, Result, ReturnValue, Role,
+    SessionHandle, SlotId, Template, ck::*, role::UserType,
+};
+use ring::hmac;
+
+use super::{
+    Plan,
+    keys::{Key, Pool},
+    trace::Trace,
+    truth::Rule,
+};
+use crate::run::DrillError;
+
+/// What an application does in one go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Sign in one part, and verify outside.
+    Sign,
+    /// Sign in several parts, and verify outside.
+    SignParts,
+    /// Sign, and have the token verify.
+    Verify,
+    /// Encrypt 1 KiB with AES-GCM.
+    Encrypt,
+    /// Make a token key.
+    Generate,
+    /// Destroy a token key.
+    Destroy,
+    /// Find keys by label.
+    Find,
+    /// 32 random bytes.
+    Random,
+    /// Open a session and close it.
+    Login,
+}
+
+impl From<Operation> for Op {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::SignRsa2048 | Operation::SignEcdsaP256 => Self::Sign,
+            Operation::VerifyEcdsaP256 => Self::Verify,
+            Operation::EncryptAesGcm => Self::Encrypt,
+            Operation::GenerateRsa | Operation::GenerateEc => Self::Generate,
+            Operation::Find => Self::Find,
+            Operation::Random => Self::Random,
+            Operation::Login => Self::Login,
+        }
+    }
+}
+
+/// An application: one process with sessions on one group.
+#[derive(Clone, Debug)]
+pub struct AppPlan {
+    /// The group's label.
+    pub group: String,
+    /// Sessions, each in use by one thread of its own.
+    pub sessions: u32,
+    /// What it does, with weights above 0.
+    pub mix: Vec<(Op, u32)>,
+    /// Operations a second over all sessions; without it each session pauses [`THINK`] between two.
+    pub rate: Option<f64>,
+}
+
+/// The pause between two operations of a session without a rate: virtual time would else stand still
+/// on links without delay.
+pub const THINK: Duration = Duration::from_millis(1);
+/// The pause after a failed operation.
+const PAUSE: Duration = Duration::from_millis(20);
+const LABEL: &[u8] = b"drill";
+
+/// All applications of a run.
+pub(crate) struct Stage {
+    clock: Clock,
+    trace: Trace,
+    end: Time,
+    seed: u64,
+    apps: Vec<Rc<App>>,
+    verified: Cell<u64>,
+    invalid: Cell<u64>,
+    /// Rules broken on the way, with what happened.
+    broken: RefCell<Vec<(Rule, String)>>,
+}
+
+/// One application.
+pub(crate) struct App {
+    pid: u32,
+    client: Arc<Client>,
+    slot: SlotId,
+    pin: Pin,
+    plan: AppPlan,
+    pub(crate) pool: Pool,
+    /// The key for encryption, once it is made.
+    aes: Cell<Option<ObjectHandle>>,
+    /// Calls that have begun and not ended.
+    pub(crate) open_calls: Cell<u64>,
+}
+
+impl Stage {
+    pub(crate) fn new(
+        plan: &Plan,
+        cluster: &Arc<Cluster>,
+        trace: &Trace,
+    ) -> std::result::Result<Self, DrillError> {
+        let topology = cluster.topology();
+        let mut apps = Vec::with_capacity(plan.apps.len());
+        for (index, app) in plan.apps.iter().enumerate() {
+            let pid = index as u32 + 1;
+            let client = Client::simulated(Arc::clone(cluster), pid, trace.sink(), plan.planted);
+            let group = topology.groups.iter().position(|group| group.label == app.group);
+            let slot = group.and_then(|group| client.slots(false).get(group).copied());
+            let slot =
+                slot.ok_or_else(|| DrillError::new(format!("there is no group {}", app.group)))?;
+            apps.push(Rc::new(App {
+                pid,
+                client,
+                slot,
+                pin: Pin::new(topology.provisioning.user_pin.reveal()),
+                plan: app.clone(),
+                pool: Pool::default(),
+                aes: Cell::new(None),
+                open_calls: Cell::new(0),
+            }));
+        }
+        Ok(Self {
+            clock: cluster.clock().clone(),
+            trace: trace.clone(),
+            end: Time::ZERO + plan.duration,
+            seed: plan.seed,
+            apps,
+            verified: Cell::new(0),
+            invalid: Cell::new(0),
+            broken: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn apps(&self) -> &[Rc<App>] {
+        &self.apps
+    }
+
+    /// Signatures that verified, and those that did not.
+    pub(crate) fn signatures(&self) -> (u64, u64) {
+        (self.verified.get(), self.invalid.get())
+    }
+
+    /// Rules that were broken while applications worked.
+    pub(crate) fn take_broken(&self) -> Vec<(Rule, String)> {
+        self.broken.take()
+    }
+
+    /// Starts every session of every application. What is given ends with the work.
+    pub(crate) fn start(
+        self: Rc<Self>,
+        executor: &VirtualExecutor,
+    ) -> std::result::Result<Vec<JoinHandle<()>>, DrillError> {
+        let mut work = Vec::new();
+        for app in &self.apps {
+            executor.spawn(Arc::clone(&app.client).background());
+            for index in 0..app.plan.sessions {
+                let (stage, app) = (Rc::clone(&self), Rc::clone(app));
+                work.push(executor.spawn(async move { stage.session(&app, index).await }));
+            }
+        }
+        Ok(work)
+    }
+
+    /// Every application of a group makes one more call.
+    pub(crate) async fn touch(&self, group: &str) {
+        for app in self.apps.iter().filter(|app| app.plan.group == group) {
+            if let Ok(session) = self.open(app).await {
+                let random = app.client.random(session, 8);
+                // What it gives is in the trace.
+                let _ = self.call(app, "C_GenerateRandom", session.0, random).await;
+                let close = app.client.close_session(session);
+                let _ = self.call(app, "C_CloseSession", session.0, close).await;
+            }
+        }
+    }
+
+    /// One session from beginning to end.
+    async fn session(&self, app: &App, index: u32) {
+        let mut chance = stream(self.seed, &format!("app {} session {index}", app.pid));
+        let interval = app
+            .plan
+            .rate
+            .map_or(THINK, |rate| Duration::from_secs_f64(f64::from(app.plan.sessions) / rate));
+        // Sessions begin one after the other within an interval, not all at one instant.
+        let mut due = self.clock.now() + interval.mul_f64(chance.unit());
+        let mut session = None;
+        loop {
+            self.clock.sleep_until(due).await;
+            if self.clock.now() >= self.end {
+                return;
+            }
+            // After a stall the schedule goes on from now: what was missed is not made up for.
+            due = (due + interval).max(self.clock.now());
+            let outcome = match session {
+                Some(session) => Ok(session),
+                None => self.open(app).await.inspect(|&opened| session = Some(opened)),
+            };
+            let outcome = match outcome {
+                Ok(session) => self.operate(app, session, &mut chance).await,
+                Err(error) => Err(error),
+            };
+            if outcome.is_err() {
+                if let Some(session) = session.take() {
+                    // It may be gone already, which is why it is closed.
+                    let close = app.client.close_session(session);
+                    let _ = self.call(app, "C_CloseSession", session.0, close).await;
+                }
+                due = due.max(self.clock.now() + PAUSE);
+            }
+        }
+    }
+
+    /// Makes one call and writes it down.
+    async fn call<T>(
+        &self,
+        app: &App,
+        function: &'static str,
+        session: u64,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        app.open_calls.set(app.open_calls.get() + 1);
+        let (begin, at_ns) = (self.clock.now(), self.clock.unix_now());
+        let result = call.await;
+        app.open_calls.set(app.open_calls.get() - 1);
+        let took = self.clock.now() - begin;
+        let rv = result.as_ref().map_or_else(Error::rv, |_| CKR_OK);
+        let code =
+            ReturnValue(rv).name().map_or_else(|| Cow::Owned(format!("0x{rv:X}")), Cow::Borrowed);
+        self.trace.call(app.pid, session, function, at_ns, took.as_nanos() as u64, code);
+        result
+    }
+
+    async fn open(&self, app: &App) -> Result<SessionHandle> {
+        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        let open = app.client.open_session(app.slot, flags);
+        let session = self.call(app, "C_OpenSession", 0, open).await?;
+        let login = app.client.login(session, UserType::Role(Role::CryptoOfficer), app.pin.clone());
+        match self.call(app, "C_Login", session.0, login).await {
+            Err(error) if error.rv() != CKR_USER_ALREADY_LOGGED_IN => {
+                let close = app.client.close_session(session);
+                let _ = self.call(app, "C_CloseSession", session.0, close).await;
+                Err(error)
+            }
+            _ => Ok(session),
+        }
+    }
+
+    async fn operate(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
+        if app.pool.len() == 0 {
+            return self.generate(app, session).await;
+        }
+        match pick(&app.plan.mix, chance) {
+            Op::Generate => self.generate(app, session).await,
+            Op::Destroy => self.destroy(app, session, chance).await,
+            Op::Find => self.find(app, session).await,
+            Op::Random => {
+                let random = app.client.random(session, 32);
+                self.call(app, "C_GenerateRandom", session.0, random).await.map(drop)
+            }
+            Op::Login => {
+                let session = self.open(app).await?;
+                let close = app.client.close_session(session);
+                self.call(app, "C_CloseSession", session.0, close).await
+            }
+            Op::Encrypt => self.encrypt(app, session, chance).await,
+            op => {
+                let Some(key) = app.pool.take(chance) else { return Ok(()) };
+                let result = self.sign(app, session, op, &key, chance).await;
+                app.pool.give_back(&key);
+                if let Err(error) = &result
+                    && [CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID].contains(&error.rv())
+                {
+                    self.break_rule(Rule::KeyFound, format!("key {}: {error}", key.id));
+                }
+                result
+            }
+        }
+    }
+
+    fn break_rule(&self, rule: Rule, what: String) {
+        self.broken.borrow_mut().push((rule, what));
+    }
+
+    async fn sign(
+        &self,
+        app: &App,
+        session: SessionHandle,
+        op: Op,
+        key: &Key,
+        chance: &mut SimRng,
+    ) -> Result<()> {
+        let client = &app.client;
+        let message = chance.bytes_16();
+        let kind = OperationKind::Sign;
+        let hmac = || Mechanism::plain(CKM_SHA256_HMAC);
+        let init = client.operation_init(session, kind, hmac(), Some(key.handle));
+        self.call(app, "C_SignInit", session.0, init).await?;
+        let room = Room::Bytes(32);
+        let output = if op == Op::SignParts {
+            for part in message.chunks(8) {
+                let update = client.update(session, kind, part, Room::Bytes(0));
+                self.call(app, "C_SignUpdate", session.0, update).await?;
+            }
+            let last = client.finish(session, kind, room);
+            self.call(app, "C_SignFinal", session.0, last).await?
+        } else {
+            let sign = client.one_part(session, kind, &message, room);
+            self.call(app, "C_Sign", session.0, sign).await?
+        };
+        let Output::Bytes(signature) = output else {
+            self.break_rule(Rule::SignatureValid, format!("key {}: no signature", key.id));
+            return Ok(());
+        };
+        let outside = hmac::Key::new(hmac::HMAC_SHA256, &key.value);
+        if hmac::verify(&outside, &message, &signature).is_ok() {
+            self.verified.set(self.verified.get() + 1);
+        } else {
+            self.invalid.set(self.invalid.get() + 1);
+            self.break_rule(Rule::SignatureValid, format!("key {}", key.id));
+        }
+        if op == Op::Verify {
+            let kind = OperationKind::Verify;
+            let init = client.operation_init(session, kind, hmac(), Some(key.handle));
+            self.call(app, "C_VerifyInit", session.0, init).await?;
+            let verify = client.verify(session, &message, &signature);
+            self.call(app, "C_Verify", session.0, verify).await?;
+        }
+        Ok(())
+    }
+
+    async fn encrypt(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
+        let client = &app.client;
+        let key = match app.aes.get() {
+            Some(key) => key,
+            None => {
+                let template =
+                    [Attribute::bool(CKA_TOKEN, true), Attribute::ulong(CKA_VALUE_LEN, 32)];
+                let make = client.generate_key(
+                    session,
+                    Mechanism::plain(CKM_AES_KEY_GEN),
+                    template.into_iter().collect(),
+                );
+                let key = self.call(app, "C_GenerateKey", session.0, make).await?;
+                app.aes.set(Some(key));
+                key
+            }
+        };
+        let kind = OperationKind::Encrypt;
+        let iv = chance.bytes_16()[..12].to_vec();
+        let params = Params::Gcm { iv, iv_bits: 96, aad: Vec::new(), tag_bits: 128 };
+        let mechanism = Mechanism { kind: CKM_AES_GCM, params };
+        let init = client.operation_init(session, kind, mechanism, Some(key));
+        self.call(app, "C_EncryptInit", session.0, init).await?;
+        let encrypt = client.one_part(session, kind, &[7; 1024], Room::Bytes(1040));
+        self.call(app, "C_Encrypt", session.0, encrypt).await.map(drop)
+    }
+
+    async fn generate(&self, app: &App, session: SessionHandle) -> Result<()> {
+        let template = [
+            Attribute::bool(CKA_TOKEN, true),
+            Attribute::bytes(CKA_LABEL, LABEL),
+            Attribute::ulong(CKA_VALUE_LEN, 32),
+            Attribute::bool(CKA_SIGN, true),
+            Attribute::bool(CKA_VERIFY, true),
+            // The checker verifies outside with it.
+            Attribute::bool(CKA_SENSITIVE, false),
+            Attribute::bool(CKA_EXTRACTABLE, true),
+        ];
+        let make = app.client.generate_key(
+            session,
+            Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN),
+            template.into_iter().collect(),
+        );
+        let handle = self.call(app, "C_GenerateKey", session.0, make).await?;
+        let read = app.client.attributes(session, handle, vec![CKA_UNIQUE_ID, CKA_VALUE]);
+        let read = self.call(app, "C_GetAttributeValue", session.0, read).await?;
+        let bytes = |result: &AttributeResult| match result {
+            AttributeResult::Value(value) => value.as_bytes().map(<[u8]>::to_vec),
+            _ => None,
+        };
+        match (read.first().and_then(bytes), read.get(1).and_then(bytes)) {
+            (Some(id), Some(value)) => {
+                let id = String::from_utf8_lossy(&id).into_owned();
+                app.pool.add(Key { handle, id, value });
+            }
+            _ => self.break_rule(Rule::KeyFound, "a new key shows no value".to_owned()),
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
+        let Some(key) = app.pool.take_out(chance) else { return Ok(()) };
+        let destroy = app.client.destroy_object(session, key.handle);
+        let result = self.call(app, "C_DestroyObject", session.0, destroy).await;
+        match &result {
+            Ok(()) => app.pool.is_destroyed(&key),
+            Err(_) => app.pool.is_doubtful(&key),
+        }
+        result
+    }
+
+    async fn find(&self, app: &App, session: SessionHandle) -> Result<()> {
+        let template = Template(vec![Attribute::bytes(CKA_LABEL, LABEL)]);
+        let init = app.client.find_init(session, template);
+        self.call(app, "C_FindObjectsInit", session.0, init).await?;
+        let find = async { app.client.find(session, 16) };
+        self.call(app, "C_FindObjects", session.0, find).await?;
+        let last = async { app.client.find_final(session) };
+        self.call(app, "C_FindObjectsFinal", session.0, last).await
+    }
+}
+
+/// An operation by its weight.
+fn pick(mix: &[(Op, u32)], chance: &mut SimRng) -> Op {
+    let total: u64 = mix.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut left = chance.below(total);
+    for (op, weight) in mix {
+        if left < u64::from(*weight) {
+            return *op;
+        }
+        left -= u64::from(*weight);
+    }
+    Op::Sign
+}

@@ -1,0 +1,93 @@
+//! The keys that simulated applications work with: what each is for, who uses it, and what became of
+//! it. The checker compares this with what members hold at the end.
+
+use std::cell::RefCell;
+
+use hsmsim_network::SimRng;
+use hsmsim_types::ObjectHandle;
+
+/// A key that its application was told about.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    /// The application's handle.
+    pub(crate) handle: ObjectHandle,
+    /// CKA_UNIQUE_ID; what the trace and the members' inventories call it.
+    pub(crate) id: String,
+    /// The value, known to the checker alone.
+    pub(crate) value: Vec<u8>,
+}
+
+/// The keys of one application.
+#[derive(Default)]
+pub(crate) struct Pool {
+    // Never borrowed across an await.
+    inner: RefCell<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Keys, with the number of operations that use each.
+    keys: Vec<(Key, u32)>,
+    /// Keys whose destruction was acknowledged.
+    destroyed: Vec<String>,
+    /// Keys whose destruction was tried and whose outcome nobody knows.
+    doubtful: Vec<String>,
+}
+
+impl Pool {
+    /// A new key.
+    pub(crate) fn add(&self, key: Key) {
+        self.inner.borrow_mut().keys.push((key, 0));
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.inner.borrow().keys.len()
+    }
+
+    /// A key to work with; [`Pool::give_back`] ends its use. `None` if there is none.
+    pub(crate) fn take(&self, chance: &mut SimRng) -> Option<Key> {
+        let mut inner = self.inner.borrow_mut();
+        let index = chance.below(inner.keys.len() as u64) as usize;
+        let (key, users) = inner.keys.get_mut(index)?;
+        *users += 1;
+        Some(key.clone())
+    }
+
+    /// An operation with the key has ended.
+    pub(crate) fn give_back(&self, key: &Key) {
+        let mut inner = self.inner.borrow_mut();
+        if let Some((_, users)) = inner.keys.iter_mut().find(|(own, _)| own.id == key.id) {
+            *users -= 1;
+        }
+    }
+
+    /// A key that nobody uses, for its destruction: nobody is given it from now on. The first key
+    /// stays, so that there is always one.
+    pub(crate) fn take_out(&self, chance: &mut SimRng) -> Option<Key> {
+        let mut inner = self.inner.borrow_mut();
+        let index = 1 + chance.below(inner.keys.len().saturating_sub(1) as u64) as usize;
+        let (_, users) = inner.keys.get(index)?;
+        (*users == 0).then(|| inner.keys.remove(index).0)
+    }
+
+    /// Its destruction was acknowledged.
+    pub(crate) fn is_destroyed(&self, key: &Key) {
+        self.inner.borrow_mut().destroyed.push(key.id.clone());
+    }
+
+    /// Its destruction failed, and may have taken effect all the same.
+    pub(crate) fn is_doubtful(&self, key: &Key) {
+        self.inner.borrow_mut().doubtful.push(key.id.clone());
+    }
+
+    /// Keys whose destruction was acknowledged.
+    pub(crate) fn destroyed(&self) -> Vec<String> {
+        self.inner.borrow().destroyed.clone()
+    }
+
+    /// Keys that may or may not be there.
+    pub(crate) fn doubtful(&self) -> Vec<String> {
+        self.inner.borrow().doubtful.clone()
+    }
+}

@@ -1,0 +1,170 @@
+//! A run in virtual time: cluster, applications and operator in one thread, on one clock that moves
+//! only when nothing is left to do.
+//!
+//! - [`Plan`]: what is run. Made from a drill file, or drawn by the explorer.
+//! - `app`: applications, which call the client library as the module does.
+//! - `keys`: the keys they work with, and what became of each.
+//! - `operator`: faults on schedule, repairs, and the settling at the end.
+//! - `trace`: what happened, in order, and its hash.
+//! - `truth`: what must hold at the end of every run, whatever the faults.
+//!
+//! Everything that is drawn comes from the plan's seed, so a run can be repeated from that number
+//! alone. Signatures are modelled by HMAC-SHA256: the checker can still verify them, and a run of
+//! hundreds of thousands of calls ends within seconds.
+
+mod app;
+mod keys;
+mod operator;
+mod trace;
+mod truth;
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use hsmsim_client::{
+    planted::Planted,
+    record::{CallRecord, EventRecord},
+};
+use hsmsim_cluster::Cluster;
+use hsmsim_network::{Clock, Time, VirtualExecutor};
+use hsmsim_sim_config::{Drill, Step, Topology, WorkloadSource};
+
+pub use app::{AppPlan, Op, THINK};
+pub use truth::{Broken, Rule};
+
+use crate::{report::Moment, run::DrillError};
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The cluster. Its seed and time scale are not used: the plan's seed counts, and virtual time
+    /// needs no compression.
+    pub topology: Topology,
+    /// The seed.
+    pub seed: u64,
+    /// How long the applications work.
+    pub duration: Duration,
+    /// How long the cluster has to become whole after everything is healed.
+    pub settle: Duration,
+    /// The applications.
+    pub apps: Vec<AppPlan>,
+    /// What the operator does, in order of time.
+    pub steps: Vec<Step>,
+    /// A bug that a test has planted.
+    pub planted: Option<Planted>,
+    /// Whether calls are kept one by one; the trace's hash has them either way.
+    pub keep_calls: bool,
+}
+
+impl Plan {
+    /// What a drill file describes, on its own topology.
+    ///
+    /// # Errors
+    /// A drill that does not fit its topology, or has no load of its own.
+    pub fn of_drill(drill: &Drill, seed: u64) -> Result<Self, DrillError> {
+        let topology = Topology::resolve(&drill.topology)?;
+        drill.check(&topology)?;
+        let mut apps = Vec::new();
+        for workload in &drill.workloads {
+            let WorkloadSource::Threads { threads, mix, rate } = &workload.source else { continue };
+            let first = topology.groups.first().map(|group| group.label.as_str());
+            let group = workload.group.as_deref().or(first).unwrap_or_default().to_owned();
+            let mix = mix.iter().map(|&(operation, weight)| (Op::from(operation), weight));
+            apps.push(AppPlan { group, sessions: *threads, mix: mix.collect(), rate: *rate });
+        }
+        if apps.is_empty() {
+            return Err(DrillError::new(
+                "this drill has no load of its own, and virtual time can run no other program",
+            ));
+        }
+        Ok(Self {
+            topology,
+            seed,
+            duration: drill.duration,
+            settle: drill.settle,
+            apps,
+            steps: drill.steps.clone(),
+            planted: None,
+            keep_calls: true,
+        })
+    }
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Hash of the trace: equal seeds give equal hashes, in any process on any day.
+    pub trace_hash: String,
+    /// Calls, in the order in which they ended; empty unless the plan keeps them.
+    pub calls: Vec<CallRecord>,
+    /// How many there were.
+    pub call_count: u64,
+    /// What the clients noticed and did.
+    pub events: Vec<EventRecord>,
+    /// When the run began and ended, Unix time in ns.
+    pub span_ns: (u64, u64),
+    /// When faults were set, Unix time in ns.
+    pub faults_at_ns: Vec<u64>,
+    /// The timeline.
+    pub moments: Vec<Moment>,
+    /// Signatures that verified outside the library.
+    pub verified: u64,
+    /// Signatures that did not.
+    pub invalid: u64,
+    /// Keys that were acknowledged and that no member holds.
+    pub lost_keys: Vec<String>,
+    /// Keys that were destroyed and that a member holds.
+    pub resurrected_keys: Vec<String>,
+    /// Acknowledged copies that are missing on members at the end.
+    pub missing_copies: u64,
+    /// Whether all members held the same keys within the settle phase.
+    pub settled: bool,
+    /// Rules that the run broke.
+    pub broken: Vec<Broken>,
+    /// How often something was polled: a measure of work.
+    pub polls: u64,
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// A plan whose topology, groups or targets do not exist; a run that does not end.
+pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
+    let clock = Clock::virtual_at(Time::ZERO);
+    let mut topology = plan.topology.clone();
+    topology.seed = plan.seed;
+    topology.time_scale = 1.0;
+    let cluster = Cluster::simulate(topology, clock.clone())?;
+    let executor = VirtualExecutor::new(clock.clone());
+    let trace = trace::Trace::new(plan.keep_calls);
+    let stage = Rc::new(app::Stage::new(plan, &cluster, &trace)?);
+    let operator = operator::Operator::new(plan, Arc::clone(&cluster), &trace, Rc::clone(&stage));
+    let begin_ns = clock.unix_now();
+    let work = Rc::clone(&stage).start(&executor)?;
+    let run = executor.block_on(operator.run(&executor, work));
+    let operated =
+        run.map_err(|error| DrillError::new(format!("the run does not end: {error}")))??;
+    let found = truth::look(plan, &cluster, &stage, &trace)?;
+    let end_ns = clock.unix_now();
+    let (verified, invalid) = stage.signatures();
+    // The tasks hold the clients; dropping them before the trace is taken keeps the order clear.
+    let polls = executor.polls();
+    drop(executor);
+    let record = trace.finish();
+    Ok(Outcome {
+        trace_hash: record.hash,
+        call_count: record.call_count,
+        calls: record.calls,
+        events: record.events,
+        span_ns: (begin_ns, end_ns),
+        faults_at_ns: operated.faults_at_ns,
+        moments: operated.moments,
+        verified,
+        invalid,
+        lost_keys: found.lost,
+        resurrected_keys: found.resurrected,
+        missing_copies: found.missing,
+        settled: operated.settled,
+        broken: found.broken,
+        polls,
+    })
+}

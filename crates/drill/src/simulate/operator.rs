@@ -1,0 +1,221 @@
+//! The operator of a run in virtual time: faults on schedule, repairs by hand, and at the end the
+//! healing of everything and the wait until the cluster is whole.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use hsmsim_client::{Client, MemberRecovery};
+use hsmsim_cluster::Cluster;
+use hsmsim_network::{JoinHandle, Time, VirtualExecutor, race};
+use hsmsim_sim_config::{Action, DeviceId, OwedCopies, Step};
+use tokio::sync::Notify;
+
+use super::{Plan, app::Stage, trace::Trace};
+use crate::{
+    report::Moment,
+    run::{DrillError, labels},
+};
+
+/// The operator's number in the trace; applications count from 1.
+const PID: u32 = 0;
+/// How often a cluster that settles is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the operator did.
+pub(crate) struct Operated {
+    pub(crate) faults_at_ns: Vec<u64>,
+    pub(crate) moments: Vec<Moment>,
+    /// Whether members became equal within the settle phase.
+    pub(crate) settled: bool,
+}
+
+pub(crate) struct Operator {
+    cluster: Arc<Cluster>,
+    client: Arc<Client>,
+    trace: Trace,
+    stage: Rc<Stage>,
+    steps: Vec<Step>,
+    duration: Duration,
+    settle: Duration,
+    /// Name of the step and number of the fault.
+    set: Vec<(String, u64)>,
+    faults_at_ns: Vec<u64>,
+    moments: Vec<Moment>,
+    /// Tells the ticker that the fault table has changed.
+    changed: Rc<Notify>,
+}
+
+impl Operator {
+    pub(crate) fn new(plan: &Plan, cluster: Arc<Cluster>, trace: &Trace, stage: Rc<Stage>) -> Self {
+        let client = Client::simulated(Arc::clone(&cluster), PID, trace.sink(), plan.planted);
+        Self {
+            client,
+            cluster,
+            trace: trace.clone(),
+            steps: plan.steps.clone(),
+            duration: plan.duration,
+            settle: plan.settle,
+            set: Vec::new(),
+            faults_at_ns: Vec::new(),
+            moments: Vec::new(),
+            changed: Rc::new(Notify::new()),
+            stage,
+        }
+    }
+
+    /// The whole run: the schedule, the end of the work, and the settling.
+    pub(crate) async fn run(
+        mut self,
+        executor: &VirtualExecutor,
+        work: Vec<JoinHandle<()>>,
+    ) -> Result<Operated, DrillError> {
+        let ticker = executor.spawn(tick(Arc::clone(&self.cluster), Rc::clone(&self.changed)));
+        let clock = self.cluster.clock().clone();
+        for step in std::mem::take(&mut self.steps) {
+            clock.sleep_until(Time::ZERO + step.at).await;
+            self.act(&step).await?;
+        }
+        clock.sleep_until(Time::ZERO + self.duration).await;
+        self.heal(None)?;
+        for session in work {
+            // An aborted session has nothing more to say.
+            let _ = session.await;
+        }
+        let settled = self.settle().await?;
+        ticker.abort();
+        Ok(Operated { faults_at_ns: self.faults_at_ns, moments: self.moments, settled })
+    }
+
+    fn mark(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        self.trace.mark(self.cluster.clock().unix_now(), &what);
+        let at_ms = (self.cluster.clock().now() - Time::ZERO).as_secs_f64() * 1e3;
+        self.moments.push(Moment { at_ms, what });
+    }
+
+    fn heal(&mut self, step: Option<&str>) -> Result<(), DrillError> {
+        for (name, id) in &self.set {
+            if step.is_none_or(|step| step == name) {
+                self.cluster.heal_fault(*id)?;
+            }
+        }
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    async fn act(&mut self, step: &Step) -> Result<(), DrillError> {
+        match &step.action {
+            Action::Fault(fault) => {
+                let cluster = Arc::clone(&self.cluster);
+                let busiest = |candidates: &[DeviceId]| busiest(&cluster, candidates);
+                for fault in fault.resolved(cluster.topology(), busiest)? {
+                    let ids = cluster.add_fault(&fault, |_| 0, None)?;
+                    self.set.extend(ids.into_iter().map(|id| (step.name.clone(), id)));
+                    self.mark(format!("fault: {fault}"));
+                }
+                self.faults_at_ns.push(cluster.clock().unix_now());
+                self.changed.notify_one();
+            }
+            Action::Heal { step } => {
+                self.heal(Some(step))?;
+                self.mark(format!("healed: {step}"));
+            }
+            Action::HealAll => {
+                self.heal(None)?;
+                self.mark("healed: everything");
+            }
+            Action::Mark { text } => self.mark(text.clone()),
+            Action::Wait => {}
+            Action::Recover { group } => {
+                for label in labels(&self.cluster, group.as_deref()) {
+                    let reports = self.client.ha_recover(&label).await?;
+                    self.repaired("ha recover", &reports);
+                }
+            }
+            Action::Synchronize { group } => {
+                for label in labels(&self.cluster, group.as_deref()) {
+                    match self.client.ha_synchronize(&label).await {
+                        Ok(reports) => self.repaired("ha synchronize", &reports),
+                        Err(error) => self.mark(format!("operator: ha synchronize, {error}")),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn repaired(&mut self, what: &str, reports: &[MemberRecovery]) {
+        for report in reports {
+            let line = match &report.problem {
+                Some(problem) => format!("{} stays away: {problem}", report.device),
+                None if report.copied + report.deleted > 0 => format!(
+                    "{}: {} objects copied, {} deleted",
+                    report.device, report.copied, report.deleted
+                ),
+                None => continue,
+            };
+            self.mark(format!("operator: {what}, {line}"));
+        }
+    }
+
+    /// Debts that live in processes may have died with one: what is missing then needs a comparison.
+    fn debts_may_be_lost(&self) -> bool {
+        self.cluster.topology().ha.owed_copies == OwedCopies::Process
+    }
+
+    /// Everything is healed: the cluster has until the end of the settle phase to become whole.
+    async fn settle(&mut self) -> Result<bool, DrillError> {
+        let clock = self.cluster.clock().clone();
+        clock.sleep(self.cluster.topology().ha.boot_time).await;
+        let deadline = clock.now() + self.settle;
+        let groups = labels(&self.cluster, None);
+        loop {
+            let mut whole = true;
+            for label in &groups {
+                let reports = self.client.ha_recover(label).await?;
+                whole &= reports.iter().all(|report| report.problem.is_none());
+                // Applications follow the request at their next call, and bring what they owe.
+                self.stage.touch(label).await;
+                if whole && self.debts_may_be_lost() {
+                    let reports = self.client.ha_synchronize(label).await?;
+                    self.repaired("ha synchronize", &reports);
+                }
+                if let Some(group) = self.cluster.topology().group(label) {
+                    whole &= !self.cluster.needs_sync(group)?;
+                }
+            }
+            if whole {
+                self.mark("all members hold the same keys");
+                return Ok(true);
+            }
+            if clock.now() > deadline {
+                self.mark("members still differ after the settle phase");
+                return Ok(false);
+            }
+            clock.sleep(LOOK).await;
+        }
+    }
+}
+
+/// Puts devices and links into the state that the fault table says whenever that changes by itself:
+/// in virtual time nobody but this looks while all calls wait.
+async fn tick(cluster: Arc<Cluster>, changed: Rc<Notify>) {
+    let clock = cluster.clock().clone();
+    loop {
+        match cluster.next_change_ns() {
+            None => changed.notified().await,
+            Some(at_ns) => {
+                let wait = Duration::from_nanos(at_ns.saturating_sub(clock.unix_now()));
+                race(clock.sleep(wait), changed.notified()).await;
+            }
+        }
+        cluster.refresh();
+    }
+}
+
+/// The device that has answered most requests; of equals the first.
+fn busiest(cluster: &Cluster, candidates: &[DeviceId]) -> usize {
+    let served = |id: &DeviceId| {
+        cluster.topology().device_index(id).map_or(0, |index| cluster.served(index))
+    };
+    (0..candidates.len()).rev().max_by_key(|&index| served(&candidates[index])).unwrap_or(0)
+}

@@ -1,0 +1,141 @@
+//! What happened, in the order in which it happened, and the hash of it.
+//!
+//! The trace has times, names, identities and codes; never the bytes of a key, a PIN or a signature.
+
+use std::{borrow::Cow, sync::Arc};
+
+use hsmsim_client::record::{CallRecord, EventRecord, EventSink};
+use parking_lot::Mutex;
+use ring::digest::{Context, SHA256};
+
+/// A trace under way; clones are the same trace. A lock because the client's sinks must be `Sync`; in
+/// a run of one thread it is always free.
+#[derive(Clone)]
+pub(crate) struct Trace {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    hash: Context,
+    /// What is not hashed yet: the digest likes long pieces.
+    pending: Vec<u8>,
+    keep_calls: bool,
+    calls: Vec<CallRecord>,
+    call_count: u64,
+    events: Vec<EventRecord>,
+}
+
+/// A finished trace.
+pub(crate) struct Record {
+    pub(crate) hash: String,
+    pub(crate) calls: Vec<CallRecord>,
+    pub(crate) call_count: u64,
+    pub(crate) events: Vec<EventRecord>,
+}
+
+const PIECE: usize = 4096;
+
+impl Inner {
+    /// Fields are kept apart by a byte that no UTF-8 text has.
+    fn text(&mut self, text: &str) {
+        self.pending.extend_from_slice(text.as_bytes());
+        self.pending.push(0xFF);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.pending.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn flush(&mut self, at_least: usize) {
+        if self.pending.len() >= at_least {
+            self.hash.update(&self.pending);
+            self.pending.clear();
+        }
+    }
+}
+
+impl Trace {
+    pub(crate) fn new(keep_calls: bool) -> Self {
+        let inner = Inner {
+            hash: Context::new(&SHA256),
+            pending: Vec::with_capacity(2 * PIECE),
+            keep_calls,
+            calls: Vec::new(),
+            call_count: 0,
+            events: Vec::new(),
+        };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// A call has ended.
+    pub(crate) fn call(
+        &self,
+        pid: u32,
+        session: u64,
+        function: &'static str,
+        at_ns: u64,
+        took_ns: u64,
+        code: Cow<'static, str>,
+    ) {
+        let mut inner = self.inner.lock();
+        inner.pending.push(b'c');
+        inner.number(u64::from(pid));
+        inner.number(session);
+        inner.number(at_ns);
+        inner.number(took_ns);
+        inner.text(function);
+        inner.text(&code);
+        inner.flush(PIECE);
+        inner.call_count += 1;
+        if inner.keep_calls {
+            let function = Cow::Borrowed(function);
+            inner.calls.push(CallRecord { at_ns, took_ns, function, session, code, pid });
+        }
+    }
+
+    /// Something was done to the cluster, or found out about it.
+    pub(crate) fn mark(&self, at_ns: u64, what: &str) {
+        let mut inner = self.inner.lock();
+        inner.pending.push(b'm');
+        inner.number(at_ns);
+        inner.text(what);
+        inner.flush(PIECE);
+    }
+
+    /// What a client is given to tell its events to.
+    pub(crate) fn sink(&self) -> EventSink {
+        let trace = self.clone();
+        Box::new(move |event| trace.event(event))
+    }
+
+    fn event(&self, event: EventRecord) {
+        let mut inner = self.inner.lock();
+        inner.pending.push(b'e');
+        inner.number(u64::from(event.pid));
+        inner.number(event.at_ns);
+        for text in [&event.event, &event.group, &event.member, &event.detail] {
+            inner.text(text);
+        }
+        inner.flush(PIECE);
+        inner.events.push(event);
+    }
+
+    /// The events so far.
+    pub(crate) fn events<T>(&self, look: impl FnOnce(&[EventRecord]) -> T) -> T {
+        look(&self.inner.lock().events)
+    }
+
+    /// Takes what was kept, and the hash of everything.
+    pub(crate) fn finish(self) -> Record {
+        let mut inner = self.inner.lock();
+        inner.flush(0);
+        let hash = inner.hash.clone().finish();
+        let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Record {
+            hash,
+            calls: std::mem::take(&mut inner.calls),
+            call_count: inner.call_count,
+            events: std::mem::take(&mut inner.events),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What must hold at the end of every run, whatever faults there were.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use hsmsim_cluster::Cluster;
+use hsmsim_sim_config::DeletePolicy;
+
+use super::{Plan, app::Stage, trace::Trace};
+use crate::{metrics::acknowledged, run::DrillError};
+
+/// A rule that every run must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// A key that was acknowledged is held by a member as long as one that held it survives.
+    NoKeyLost,
+    /// A key that was destroyed never comes back.
+    NoKeyReturns,
+    /// A key that was acknowledged and not destroyed is found whenever it is used.
+    KeyFound,
+    /// A signature verifies outside the library.
+    SignatureValid,
+    /// Every call ends.
+    CallEnds,
+    /// When everything is healed, every member gets every acknowledged key.
+    MembersEqual,
+}
+
+impl Rule {
+    /// The rule in a sentence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoKeyLost => "an acknowledged key is held by no member",
+            Self::NoKeyReturns => "a destroyed key is held by a member",
+            Self::KeyFound => "an acknowledged key was not found",
+            Self::SignatureValid => "a signature does not verify",
+            Self::CallEnds => "a call did not end",
+            Self::MembersEqual => "a member lacks an acknowledged key after everything was healed",
+        }
+    }
+}
+
+/// A rule that was broken, and by what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule.
+    pub rule: Rule,
+    /// Key, member, code.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule.as_str(), self.what)
+    }
+}
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) lost: Vec<String>,
+    pub(crate) resurrected: Vec<String>,
+    pub(crate) missing: u64,
+    pub(crate) broken: Vec<Broken>,
+}
+
+/// Compares what applications were told with what members hold.
+pub(crate) fn look(
+    plan: &Plan,
+    cluster: &Arc<Cluster>,
+    stage: &Stage,
+    trace: &Trace,
+) -> Result<Found, DrillError> {
+    let mut found = Found::default();
+    let mut broken: Vec<(Rule, String)> = stage.take_broken();
+    for app in stage.apps().iter().filter(|app| app.open_calls.get() > 0) {
+        broken.push((Rule::CallEnds, format!("{} calls are open", app.open_calls.get())));
+    }
+    let destroyed: BTreeSet<String> =
+        stage.apps().iter().flat_map(|app| app.pool.destroyed()).collect();
+    let doubtful: BTreeSet<String> =
+        stage.apps().iter().flat_map(|app| app.pool.doubtful()).collect();
+    let acknowledged = trace.events(acknowledged);
+    for group in &cluster.topology().groups {
+        let mut holders = Vec::with_capacity(group.members.len());
+        for member in &group.members {
+            let held: BTreeSet<String> =
+                cluster.inventory(member)?.into_keys().map(|id| id.to_string()).collect();
+            for id in held.intersection(&destroyed) {
+                if !found.resurrected.contains(id) {
+                    found.resurrected.push(id.clone());
+                }
+                broken.push((Rule::NoKeyReturns, format!("{id} on {}", member.device)));
+            }
+            holders.push((member.device.to_string(), held));
+        }
+        let own = acknowledged.iter().filter(|(label, _)| *label == group.label);
+        for (_, id) in own.filter(|(_, id)| !destroyed.contains(id) && !doubtful.contains(id)) {
+            let lacking: Vec<&str> = holders
+                .iter()
+                .filter(|(_, held)| !held.contains(id))
+                .map(|(device, _)| device.as_str())
+                .collect();
+            if lacking.len() == holders.len() {
+                broken.push((Rule::NoKeyLost, id.clone()));
+                found.lost.push(id.clone());
+            } else if !lacking.is_empty() {
+                found.missing += lacking.len() as u64;
+                broken.push((Rule::MembersEqual, format!("{id} on {}", lacking.join(", "))));
+            }
+        }
+    }
+    broken.retain(|(rule, _)| !permitted(plan, *rule));
+    found.broken = broken.into_iter().map(|(rule, what)| Broken { rule, what }).collect();
+    Ok(found)
+}
+
+/// What the settings allow by design: `deletes = ignore` lets what was destroyed while a member was
+/// away come back with it, as a Luna client does.
+fn permitted(plan: &Plan, rule: Rule) -> bool {
+    rule == Rule::NoKeyReturns && plan.topology.ha.deletes == DeletePolicy::Ignore
+}

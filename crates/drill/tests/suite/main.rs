@@ -1,0 +1,5 @@
+//! Drills in virtual time.
+
+#![forbid(unsafe_code)]
+
+mod simulate;
