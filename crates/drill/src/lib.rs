@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod explore;
 pub mod metrics;
 pub mod records;
 pub mod report;

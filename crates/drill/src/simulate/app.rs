@@ -93,6 +93,8 @@ pub(crate) struct Stage {
     end: Time,
     seed: u64,
     apps: Vec<Rc<App>>,
+    /// Sessions that have not ended.
+    working: Cell<u64>,
     verified: Cell<u64>,
     invalid: Cell<u64>,
     /// Rules broken on the way, with what happened.
@@ -110,7 +112,25 @@ pub(crate) struct App {
     /// The key for encryption, once it is made.
     aes: Cell<Option<ObjectHandle>>,
     /// Calls that have begun and not ended.
-    pub(crate) open_calls: Cell<u64>,
+    open_calls: Cell<u64>,
+    /// Its tasks, which are dropped when it is killed.
+    tasks: RefCell<Vec<JoinHandle<()>>>,
+    killed: Cell<bool>,
+}
+
+impl App {
+    /// As by `kill -9`: nothing it was about to do is done, nothing is said to anybody.
+    fn kill(&self) {
+        self.killed.set(true);
+        for task in self.tasks.take() {
+            task.abort();
+        }
+    }
+
+    /// Calls that nobody will see the end of.
+    pub(crate) fn hanging_calls(&self) -> u64 {
+        if self.killed.get() { 0 } else { self.open_calls.get() }
+    }
 }
 
 impl Stage {
@@ -137,6 +157,8 @@ impl Stage {
                 pool: Pool::default(),
                 aes: Cell::new(None),
                 open_calls: Cell::new(0),
+                tasks: RefCell::default(),
+                killed: Cell::new(false),
             }));
         }
         Ok(Self {
@@ -145,6 +167,7 @@ impl Stage {
             end: Time::ZERO + plan.duration,
             seed: plan.seed,
             apps,
+            working: Cell::new(0),
             verified: Cell::new(0),
             invalid: Cell::new(0),
             broken: RefCell::default(),
@@ -165,25 +188,37 @@ impl Stage {
         self.broken.take()
     }
 
-    /// Starts every session of every application. What is given ends with the work.
-    pub(crate) fn start(
-        self: Rc<Self>,
-        executor: &VirtualExecutor,
-    ) -> std::result::Result<Vec<JoinHandle<()>>, DrillError> {
-        let mut work = Vec::new();
+    /// Starts every session of every application.
+    pub(crate) fn start(self: Rc<Self>, executor: &VirtualExecutor) {
         for app in &self.apps {
-            executor.spawn(Arc::clone(&app.client).background());
+            let background = executor.spawn(Arc::clone(&app.client).background());
+            app.tasks.borrow_mut().push(background);
             for index in 0..app.plan.sessions {
                 let (stage, app) = (Rc::clone(&self), Rc::clone(app));
-                work.push(executor.spawn(async move { stage.session(&app, index).await }));
+                let task = Rc::clone(&app);
+                let session = executor.spawn(async move { stage.session(&task, index).await });
+                app.tasks.borrow_mut().push(session);
             }
         }
-        Ok(work)
+    }
+
+    /// Kills an application; `false` if there is none of that number or it is dead already.
+    pub(crate) fn kill(&self, pid: u32) -> bool {
+        let app = self.apps.iter().find(|app| app.pid == pid && !app.killed.get());
+        app.inspect(|app| app.kill()).is_some()
+    }
+
+    /// Waits until the sessions of all living applications have ended, at most until `deadline`.
+    pub(crate) async fn ended(&self, deadline: Time) {
+        while self.clock.now() < deadline && self.working.get() > 0 {
+            self.clock.sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Every application of a group makes one more call.
     pub(crate) async fn touch(&self, group: &str) {
-        for app in self.apps.iter().filter(|app| app.plan.group == group) {
+        let living = |app: &&Rc<App>| app.plan.group == group && !app.killed.get();
+        for app in self.apps.iter().filter(living) {
             if let Ok(session) = self.open(app).await {
                 let random = app.client.random(session, 8);
                 // What it gives is in the trace.
@@ -196,6 +231,7 @@ impl Stage {
 
     /// One session from beginning to end.
     async fn session(&self, app: &App, index: u32) {
+        let _working = Working::begin(&self.working);
         let mut chance = stream(self.seed, &format!("app {} session {index}", app.pid));
         let interval = app
             .plan
@@ -411,12 +447,9 @@ impl Stage {
     async fn destroy(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
         let Some(key) = app.pool.take_out(chance) else { return Ok(()) };
         let destroy = app.client.destroy_object(session, key.handle);
-        let result = self.call(app, "C_DestroyObject", session.0, destroy).await;
-        match &result {
-            Ok(()) => app.pool.is_destroyed(&key),
-            Err(_) => app.pool.is_doubtful(&key),
-        }
-        result
+        self.call(app, "C_DestroyObject", session.0, destroy).await?;
+        app.pool.is_destroyed(&key);
+        Ok(())
     }
 
     async fn find(&self, app: &App, session: SessionHandle) -> Result<()> {
@@ -427,6 +460,22 @@ impl Stage {
         self.call(app, "C_FindObjects", session.0, find).await?;
         let last = async { app.client.find_final(session) };
         self.call(app, "C_FindObjectsFinal", session.0, last).await
+    }
+}
+
+/// Counts a session as working until it ends or is dropped.
+struct Working<'a>(&'a Cell<u64>);
+
+impl<'a> Working<'a> {
+    fn begin(count: &'a Cell<u64>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 

@@ -30,7 +30,7 @@ struct Inner {
     keys: Vec<(Key, u32)>,
     /// Keys whose destruction was acknowledged.
     destroyed: Vec<String>,
-    /// Keys whose destruction was tried and whose outcome nobody knows.
+    /// Keys whose destruction was begun and whose outcome nobody knows.
     doubtful: Vec<String>,
 }
 
@@ -63,22 +63,25 @@ impl Pool {
     }
 
     /// A key that nobody uses, for its destruction: nobody is given it from now on. The first key
-    /// stays, so that there is always one.
+    /// stays, so that there is always one. Until its destruction is acknowledged it is in doubt: its
+    /// application may die meanwhile.
     pub(crate) fn take_out(&self, chance: &mut SimRng) -> Option<Key> {
         let mut inner = self.inner.borrow_mut();
         let index = 1 + chance.below(inner.keys.len().saturating_sub(1) as u64) as usize;
         let (_, users) = inner.keys.get(index)?;
-        (*users == 0).then(|| inner.keys.remove(index).0)
+        if *users > 0 {
+            return None;
+        }
+        let (key, _) = inner.keys.remove(index);
+        inner.doubtful.push(key.id.clone());
+        Some(key)
     }
 
     /// Its destruction was acknowledged.
     pub(crate) fn is_destroyed(&self, key: &Key) {
-        self.inner.borrow_mut().destroyed.push(key.id.clone());
-    }
-
-    /// Its destruction failed, and may have taken effect all the same.
-    pub(crate) fn is_doubtful(&self, key: &Key) {
-        self.inner.borrow_mut().doubtful.push(key.id.clone());
+        let mut inner = self.inner.borrow_mut();
+        inner.doubtful.retain(|id| *id != key.id);
+        inner.destroyed.push(key.id.clone());
     }
 
     /// Keys whose destruction was acknowledged.

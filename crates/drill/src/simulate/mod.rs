@@ -49,6 +49,8 @@ pub struct Plan {
     pub apps: Vec<AppPlan>,
     /// What the operator does, in order of time.
     pub steps: Vec<Step>,
+    /// When which application (counted from 1) is killed.
+    pub kills: Vec<(Duration, u32)>,
     /// A bug that a test has planted.
     pub planted: Option<Planted>,
     /// Whether calls are kept one by one; the trace's hash has them either way.
@@ -83,6 +85,7 @@ impl Plan {
             settle: drill.settle,
             apps,
             steps: drill.steps.clone(),
+            kills: Vec::new(),
             planted: None,
             keep_calls: true,
         })
@@ -139,8 +142,8 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
     let stage = Rc::new(app::Stage::new(plan, &cluster, &trace)?);
     let operator = operator::Operator::new(plan, Arc::clone(&cluster), &trace, Rc::clone(&stage));
     let begin_ns = clock.unix_now();
-    let work = Rc::clone(&stage).start(&executor)?;
-    let run = executor.block_on(operator.run(&executor, work));
+    Rc::clone(&stage).start(&executor);
+    let run = executor.block_on(operator.run(&executor));
     let operated =
         run.map_err(|error| DrillError::new(format!("the run does not end: {error}")))??;
     let found = truth::look(plan, &cluster, &stage, &trace)?;

@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use hsmsim_client::{Client, MemberRecovery};
 use hsmsim_cluster::Cluster;
-use hsmsim_network::{JoinHandle, Time, VirtualExecutor, race};
+use hsmsim_network::{Time, VirtualExecutor, race};
 use hsmsim_sim_config::{Action, DeviceId, OwedCopies, Step};
 use tokio::sync::Notify;
 
@@ -34,6 +34,7 @@ pub(crate) struct Operator {
     trace: Trace,
     stage: Rc<Stage>,
     steps: Vec<Step>,
+    kills: Vec<(Duration, u32)>,
     duration: Duration,
     settle: Duration,
     /// Name of the step and number of the fault.
@@ -52,6 +53,7 @@ impl Operator {
             cluster,
             trace: trace.clone(),
             steps: plan.steps.clone(),
+            kills: plan.kills.clone(),
             duration: plan.duration,
             settle: plan.settle,
             set: Vec::new(),
@@ -63,26 +65,39 @@ impl Operator {
     }
 
     /// The whole run: the schedule, the end of the work, and the settling.
-    pub(crate) async fn run(
-        mut self,
-        executor: &VirtualExecutor,
-        work: Vec<JoinHandle<()>>,
-    ) -> Result<Operated, DrillError> {
+    pub(crate) async fn run(mut self, executor: &VirtualExecutor) -> Result<Operated, DrillError> {
         let ticker = executor.spawn(tick(Arc::clone(&self.cluster), Rc::clone(&self.changed)));
         let clock = self.cluster.clock().clone();
+        let mut kills = std::mem::take(&mut self.kills);
+        kills.sort_unstable();
+        let mut kills = kills.into_iter().peekable();
         for step in std::mem::take(&mut self.steps) {
+            while let Some((at, pid)) = kills.next_if(|(at, _)| *at <= step.at) {
+                self.kill(at, pid).await;
+            }
             clock.sleep_until(Time::ZERO + step.at).await;
             self.act(&step).await?;
         }
+        for (at, pid) in kills {
+            self.kill(at, pid).await;
+        }
         clock.sleep_until(Time::ZERO + self.duration).await;
         self.heal(None)?;
-        for session in work {
-            // An aborted session has nothing more to say.
-            let _ = session.await;
-        }
+        // Long enough for every member to time out once for a call that had just begun.
+        let members = self.cluster.devices().len() as u32;
+        let ha = &self.cluster.topology().ha;
+        let patience = (ha.receive_timeout + ha.connect_timeout) * (members + 1) + ha.boot_time;
+        self.stage.ended(clock.now() + patience).await;
         let settled = self.settle().await?;
         ticker.abort();
         Ok(Operated { faults_at_ns: self.faults_at_ns, moments: self.moments, settled })
+    }
+
+    async fn kill(&mut self, at: Duration, pid: u32) {
+        self.cluster.clock().sleep_until(Time::ZERO + at).await;
+        if self.stage.kill(pid) {
+            self.mark(format!("killed: application {pid}"));
+        }
     }
 
     fn mark(&mut self, what: impl Into<String>) {

@@ -72,8 +72,8 @@ pub(crate) fn look(
 ) -> Result<Found, DrillError> {
     let mut found = Found::default();
     let mut broken: Vec<(Rule, String)> = stage.take_broken();
-    for app in stage.apps().iter().filter(|app| app.open_calls.get() > 0) {
-        broken.push((Rule::CallEnds, format!("{} calls are open", app.open_calls.get())));
+    for app in stage.apps().iter().filter(|app| app.hanging_calls() > 0) {
+        broken.push((Rule::CallEnds, format!("{} calls hang", app.hanging_calls())));
     }
     let destroyed: BTreeSet<String> =
         stage.apps().iter().flat_map(|app| app.pool.destroyed()).collect();
