@@ -84,10 +84,11 @@ async fn while_there<F: Future>(
 }
 
 impl Client {
-    /// Gives a member up: what every later call sees until it is recovered.
-    pub(crate) fn lose(&self, group: &Group, index: usize, why: Loss) {
+    /// Gives a member up for what happened on its connection number `since`: what every later call
+    /// sees until it is recovered.
+    pub(crate) fn lose(&self, group: &Group, index: usize, why: Loss, since: u64) {
         let member = &group.members[index];
-        if !member.lost(why, self.clock().now(), self.timers.recovery_interval) {
+        if !member.lost(why, self.clock().now(), self.timers.recovery_interval, since) {
             return;
         }
         tracing::warn!(group = %group.label, member = %member.device, why = why.as_str(), "member lost");
@@ -109,11 +110,12 @@ impl Client {
         index: usize,
     ) -> std::result::Result<u64, Failure> {
         let member = &group.members[index];
+        let since = member.generation();
         if let Some(connection) = member.connection() {
             if !connection.is_broken() {
-                return Ok(member.generation());
+                return Ok(since);
             }
-            self.lose(group, index, Loss::Refused);
+            self.lose(group, index, Loss::Refused, since);
             return Err(Failure::Lost);
         }
         if member.is_down() {
@@ -122,20 +124,18 @@ impl Client {
         let connect = self.transport.connect(member.address);
         match within(self.clock(), self.timers.connect, connect).await {
             Some(Ok(connection)) => {
-                // Two threads may connect at the same time: the second connection replaces the
-                // first, whose sessions reconnect at their next use.
-                if member.connection().is_none() {
-                    member.joined(connection);
-                    self.publish_view();
+                if !member.connected(connection, since) {
+                    return Err(Failure::Lost);
                 }
+                self.publish_view();
                 Ok(member.generation())
             }
             Some(Err(_)) => {
-                self.lose(group, index, Loss::Refused);
+                self.lose(group, index, Loss::Refused, since);
                 Err(Failure::Lost)
             }
             None => {
-                self.lose(group, index, Loss::Silent);
+                self.lose(group, index, Loss::Silent, since);
                 Err(Failure::Lost)
             }
         }
@@ -159,11 +159,11 @@ impl Client {
             Some(Ok(Ok(session))) => Ok(Sub { session, member_generation }),
             Some(Ok(Err(error))) => Err(Failure::Member(error)),
             Some(Err(_)) => {
-                self.lose(group, index, Loss::Refused);
+                self.lose(group, index, Loss::Refused, member_generation);
                 Err(Failure::Lost)
             }
             None => {
-                self.lose(group, index, Loss::Silent);
+                self.lose(group, index, Loss::Silent, member_generation);
                 Err(Failure::Lost)
             }
         }
@@ -178,6 +178,7 @@ impl Client {
         request: Request,
     ) -> std::result::Result<Reply, Failure> {
         let member = &group.members[index];
+        let since = member.generation();
         let _in_flight = InFlight::begin(&member.in_flight);
         let call = session.call(request);
         match while_there(self.clock(), member, self.timers.receive, call).await {
@@ -190,11 +191,11 @@ impl Client {
                 Err(Failure::Member(error))
             }
             Some(Err(CallError::Refused)) => {
-                self.lose(group, index, Loss::Refused);
+                self.lose(group, index, Loss::Refused, since);
                 Err(Failure::Lost)
             }
             None => {
-                self.lose(group, index, Loss::Silent);
+                self.lose(group, index, Loss::Silent, since);
                 Err(Failure::Lost)
             }
         }
@@ -221,7 +222,7 @@ impl Client {
                 // The others took this PIN. Using the member without login would fail in ways that
                 // look like missing keys; asking again would count against its limit.
                 tracing::error!(group = %group.label, member = %member.device, %error, "login refused");
-                self.lose(group, index, Loss::LoginRefused);
+                self.lose(group, index, Loss::LoginRefused, member.generation());
                 return Err(Failure::Lost);
             }
             Err(lost) => return Err(lost),

@@ -99,7 +99,8 @@ impl Client {
                 for (index, answer) in self.send_to_all(session, &others, &request).await {
                     match answer {
                         Err(Failure::Member(error)) if error.rv() != CKR_USER_ALREADY_LOGGED_IN => {
-                            self.lose(&group, index, Loss::LoginRefused);
+                            let since = group.members[index].generation();
+                            self.lose(&group, index, Loss::LoginRefused, since);
                         }
                         _ => {}
                     }

@@ -172,22 +172,38 @@ impl Member {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// A connection was made. Gives whether it was given up before: then it has rejoined.
-    pub(crate) fn joined(&self, connection: Arc<dyn Connection>) -> bool {
+    /// A lost member takes part again.
+    pub(crate) fn joined(&self, connection: Arc<dyn Connection>) {
         let mut status = self.status.lock();
         *self.connection.write() = Some(connection);
         self.logged_in.store(0, Ordering::Release);
         self.generation.fetch_add(1, Ordering::AcqRel);
-        let was_down = matches!(*status, Status::Down(_));
         *status = Status::Up;
         self.given_up.store(false, Ordering::Release);
-        was_down
     }
 
-    /// Gives the member up. Gives `false` if it was already.
-    pub(crate) fn lost(&self, why: Loss, now: Time, interval: Duration) -> bool {
+    /// A first connection was made, begun when the count of connections was `since`. A member that was
+    /// given up meanwhile stays so: only recovery brings it back, with the copies it is owed. Of two
+    /// connections made at the same time the first counts.
+    pub(crate) fn connected(&self, connection: Arc<dyn Connection>, since: u64) -> bool {
         let mut status = self.status.lock();
         if matches!(*status, Status::Down(_)) {
+            return false;
+        }
+        if self.generation() == since {
+            *self.connection.write() = Some(connection);
+            self.logged_in.store(0, Ordering::Release);
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            *status = Status::Up;
+        }
+        true
+    }
+
+    /// Gives the member up for what happened on its connection number `since`. Gives `false` if it was
+    /// given up already, or has another connection since: what an old one says is no news.
+    pub(crate) fn lost(&self, why: Loss, now: Time, interval: Duration, since: u64) -> bool {
+        let mut status = self.status.lock();
+        if matches!(*status, Status::Down(_)) || self.generation() != since {
             return false;
         }
         *status = Status::Down(Down { since: now, why, attempts: 0, next_attempt: now + interval });

@@ -82,7 +82,8 @@ impl Client {
         if in_time.is_none() && one_is_there {
             for index in fresh {
                 if group.members[index].connection().is_none() {
-                    self.lose(group, index, Loss::Silent);
+                    let since = group.members[index].generation();
+                    self.lose(group, index, Loss::Silent, since);
                 }
             }
         }

@@ -36,6 +36,9 @@ pub(crate) enum Args {
         #[arg(last = true)]
         application: Vec<String>,
     },
+    /// Draw clusters, loads and faults from seeds and stop at the first that breaks a rule; exits
+    /// with 4 if one does
+    Explore(super::explore::Args),
 }
 
 #[derive(clap::Args)]
@@ -74,6 +77,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             let report = hsmsim_drill::run(&options, &mut stdout())?;
             Ok(u8::try_from(report.verdict.exit_code()).unwrap_or(1))
         }
+        Args::Explore(args) => super::explore::run(args),
     }
 }
 

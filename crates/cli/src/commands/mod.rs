@@ -2,6 +2,7 @@
 
 pub(crate) mod dev;
 pub(crate) mod drill;
+pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod ha;
 pub(crate) mod partition;

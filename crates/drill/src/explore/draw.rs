@@ -61,7 +61,7 @@ pub fn draw(options: &ExploreOptions, seed: u64) -> Result<Drawn, DrillError> {
         steps: Vec::new(),
         kills: Vec::new(),
         planted: options.planted,
-        keep_calls: false,
+        keep_calls: options.keep_calls,
     };
     let mut drawn = Drawn { plan, steps };
     drawn.plan = super::shrink::with_steps(&drawn, None);

@@ -14,10 +14,11 @@ use std::{
     thread,
 };
 
-use hsmsim_client::planted::Planted;
 use hsmsim_sim_config::HaPreset;
 
 pub use draw::draw;
+#[doc(hidden)]
+pub use hsmsim_client::planted::Planted;
 
 use crate::{
     run::DrillError,
@@ -37,13 +38,23 @@ pub struct ExploreOptions {
     pub calls: u64,
     /// Each seed is run twice, and the hashes are compared.
     pub twice: bool,
+    /// Calls are kept one by one.
+    pub keep_calls: bool,
     /// A bug that a test has planted.
     pub planted: Option<Planted>,
 }
 
 impl Default for ExploreOptions {
     fn default() -> Self {
-        Self { from: 1, seeds: 1, preset: None, calls: 20_000, twice: false, planted: None }
+        Self {
+            from: 1,
+            seeds: 1,
+            preset: None,
+            calls: 20_000,
+            twice: false,
+            keep_calls: false,
+            planted: None,
+        }
     }
 }
 
