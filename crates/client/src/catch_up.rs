@@ -5,9 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
 };
 
+use futures_util::future::join_all;
 use hsmsim_partition::api::{InventoryEntry, Reply, Request};
 use hsmsim_store::OwedKind;
 use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
@@ -16,11 +17,12 @@ use crate::{
     Client, MemberRecovery,
     call::{Failure, within},
     group::Group,
+    member::Member,
     operations::unexpected,
     planted::Planted,
     replicate::LIBRARY_SESSION,
     session::Sub,
-    transport::{CallError, MemberSession},
+    transport::{CallError, Connection, MemberSession},
 };
 
 /// Objects that travel in one message when a member catches up.
@@ -31,22 +33,23 @@ impl Client {
     /// is recovered.
     pub(crate) async fn feed(&self) {
         self.recovery.behind.store(false, Ordering::Release);
-        for group in &self.groups {
-            for (index, member) in group.members.iter().enumerate() {
-                if !member.asynchronous || member.is_down() {
-                    continue;
-                }
-                let owed = self.debts.owed_to(&group.label, &member.device);
-                if owed.is_ok_and(|rows| rows.is_empty()) {
-                    continue;
-                }
-                let mut report = MemberRecovery::of(member);
-                if let Err(error) = self.pay_standing(group, index, &mut report).await {
-                    tracing::warn!(group = %group.label, member = %member.device, %error,
-                        "asynchronous copies not delivered");
-                }
+        let members = self.groups.iter().flat_map(|group| {
+            let indices = 0..group.members.len();
+            indices.map(move |index| (group, index, &group.members[index]))
+        });
+        let behind = members.filter(|(group, _, member)| {
+            let owed = || self.debts.owed_to(&group.label, &member.device);
+            member.asynchronous && !member.is_down() && !owed().is_ok_and(|rows| rows.is_empty())
+        });
+        // All at the same time: one that does not answer must not hold up the others.
+        join_all(behind.map(|(group, index, member)| async move {
+            let mut report = MemberRecovery::of(member);
+            if let Err(error) = self.pay_standing(group, index, &mut report).await {
+                tracing::warn!(group = %group.label, member = %member.device, %error,
+                    "asynchronous copies not delivered");
             }
-        }
+        }))
+        .await;
     }
 
     /// Pays what a member is owed, in the order in which it fell due.
@@ -80,45 +83,74 @@ impl Client {
             self.ask_returning(session, request).await?;
             report.deleted += objects.len();
         }
+        let mut unpaid = BTreeSet::new();
         if !copies.is_empty() {
-            let copied = self.pay_copies(group, index, session, copies).await?;
+            let wanted = copies.len();
+            unpaid = self.pay_copies(group, index, session, copies).await?;
+            let copied = wanted - unpaid.len();
             self.event("copy_delivered", group, Some(member), &format!("{copied} objects"));
             report.copied += copied;
         }
-        self.debts.settle(&rows.iter().map(|row| row.id).collect::<Vec<_>>())
+        let paid = rows.iter().filter(|row| !unpaid.contains(&row.owed.object)).map(|row| row.id);
+        self.debts.settle(&paid.collect::<Vec<_>>())
     }
 
     /// Copies what a member is owed, each object from a member that is not owed it too: members that
-    /// were away together return together, and neither has what the other lacks.
+    /// were away together return together, and neither has what the other lacks. Members that are
+    /// given up are asked as well if they can be reached, since two that wait for each other's copies
+    /// would else wait for ever.
+    ///
+    /// Gives what could not be had from anybody. It stays owed if somebody could not be asked. The
+    /// member may serve without it: none of those that serve has it either.
     async fn pay_copies(
         &self,
         group: &Group,
         index: usize,
         session: &mut MemberSession,
         mut wanted: BTreeSet<ObjectId>,
-    ) -> Result<usize> {
-        let usable = |&i: &usize| i != index && !group.members[i].is_down();
-        let primary = group.primary().filter(usable);
-        let others = (0..group.members.len()).filter(|i| usable(i) && Some(*i) != primary);
-        let sources: Vec<usize> = primary.into_iter().chain(others).collect();
-        let mut copied = 0;
-        for &source in &sources {
+    ) -> Result<BTreeSet<ObjectId>> {
+        let others = || (0..group.members.len()).filter(|&source| source != index);
+        let serving = others().filter(|&source| !group.members[source].is_down());
+        let away = others().filter(|&source| group.members[source].is_down());
+        // Those that serve first, of them the primary first.
+        let primary = group.primary();
+        let mut sources: Vec<usize> = serving.chain(away).collect();
+        sources.sort_by_key(|&source| (group.members[source].is_down(), Some(source) != primary));
+        let mut all_asked = true;
+        for source in sources {
+            if wanted.is_empty() {
+                break;
+            }
             let debts = self.debts.owed_to(&group.label, &group.members[source].device)?;
             let lacks: BTreeSet<ObjectId> = debts.iter().map(|row| row.owed.object).collect();
             let objects: Vec<ObjectId> = wanted.difference(&lacks).copied().collect();
             if objects.is_empty() {
                 continue;
             }
-            for object in self.copy(group, source, session, &objects).await? {
-                wanted.remove(&object);
-                copied += 1;
+            let away = group.members[source].is_down();
+            match self.copy(group, source, session, &objects).await {
+                Ok(copied) => copied.iter().for_each(|object| {
+                    wanted.remove(object);
+                }),
+                Err(_) if away => all_asked = false,
+                Err(error) => return Err(error),
             }
         }
-        // What nobody has although everybody was asked was destroyed since.
-        if !wanted.is_empty() && sources.len() + 1 < group.members.len() {
-            return fail(CKR_DEVICE_ERROR, "no member is left to copy from");
+        if all_asked {
+            // What nobody has although everybody was asked was destroyed since.
+            wanted.clear();
         }
-        Ok(copied)
+        Ok(wanted)
+    }
+
+    /// A session on a member to copy from, and whether it was given up: then the connection, which
+    /// nothing else uses, is given too.
+    async fn source(&self, group: &Group, index: usize) -> Result<Source> {
+        if !group.members[index].is_down() {
+            return Ok(Source::Serving(self.library_sub(group, index).await?));
+        }
+        let (connection, session) = self.reach(&group.members[index]).await?;
+        Ok(Source::Away { _connection: connection, session })
     }
 
     /// Copies objects between two members, this client in the middle. Gives those that were there.
@@ -130,12 +162,18 @@ impl Client {
         objects: &[ObjectId],
     ) -> Result<Vec<ObjectId>> {
         let mut copied = Vec::with_capacity(objects.len());
-        let mut from = self.library_sub(group, source).await?;
+        let mut from = self.source(group, source).await?;
         let mut done = 0;
         for asked in objects.chunks(BATCH) {
             let request = Request::CloneAsSource { objects: asked.to_vec() };
-            let reply = self.ask(group, source, &mut from.session, request).await;
-            let sealed = match reply.map_err(|failure| failed(failure, group, source))? {
+            let reply = match &mut from {
+                Source::Serving(sub) => {
+                    let reply = self.ask(group, source, &mut sub.session, request).await;
+                    reply.map_err(|failure| failed(failure, group, source))?
+                }
+                Source::Away { session, .. } => self.ask_returning(session, request).await?,
+            };
+            let sealed = match reply {
                 Reply::Sealed(sealed) => sealed,
                 other => return Err(unexpected(&other)),
             };
@@ -147,6 +185,28 @@ impl Client {
             }
         }
         Ok(copied)
+    }
+
+    /// A connection to a member that is given up, and a session of the library itself on it.
+    pub(crate) async fn reach(
+        &self,
+        member: &Member,
+    ) -> Result<(Arc<dyn Connection>, MemberSession)> {
+        let connect = self.transport.connect(member.address);
+        let connection = match within(self.clock(), self.timers.connect, connect).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(_)) => return fail(CKR_DEVICE_ERROR, "it refuses the connection"),
+            None => return fail(CKR_DEVICE_ERROR, "it does not answer"),
+        };
+        let open = connection.open(crate::login::library_session(self.app));
+        match within(self.clock(), self.timers.receive, open).await {
+            Some(Ok(session)) => {
+                let session = session?;
+                Ok((connection, session))
+            }
+            Some(Err(_)) => fail(CKR_DEVICE_ERROR, "it refuses sessions"),
+            None => fail(CKR_DEVICE_ERROR, "it does not answer"),
+        }
     }
 
     /// A session of the library itself on a member.
@@ -205,6 +265,14 @@ impl Client {
         }
         Ok(reports)
     }
+}
+
+/// A member that objects are copied from.
+enum Source {
+    /// It serves.
+    Serving(Sub),
+    /// It is given up, and answers: its own connection lives as long as the copying.
+    Away { _connection: Arc<dyn Connection>, session: MemberSession },
 }
 
 /// For each member: from whom it gets which objects. The newest version wins; among equals the

@@ -16,12 +16,11 @@ use futures_util::future::join_all;
 use hsmsim_cluster::Cluster;
 use hsmsim_network::race;
 use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode, Replication};
-use hsmsim_types::{Error, Result, ck::*, error::fail};
+use hsmsim_types::{Error, Result, SlotId, ck::*};
 use tokio::sync::Notify;
 
 use crate::{
     Client,
-    call::within,
     group::Group,
     member::{Member, Status},
     planted::Planted,
@@ -215,6 +214,7 @@ impl Client {
                 let detail = format!("{} copied, {} deleted", report.copied, report.deleted);
                 self.event("member_recovered", group, Some(member), &detail);
                 group.forget_checks();
+                self.pay_others(group, index).await;
             }
             Err(problem) => {
                 member.still_lost(self.clock().now(), self.timers.recovery_interval);
@@ -226,21 +226,25 @@ impl Client {
         report
     }
 
+    /// What a returning member alone has others may be owed since they returned before it.
+    async fn pay_others(&self, group: &Group, returned: usize) {
+        for (index, member) in group.members.iter().enumerate() {
+            let owed = || self.debts.owed_to(&group.label, &member.device);
+            if index == returned || member.is_down() || owed().is_ok_and(|rows| rows.is_empty()) {
+                continue;
+            }
+            let mut report = MemberRecovery::of(member);
+            if let Err(error) = self.pay_standing(group, index, &mut report).await {
+                tracing::warn!(group = %group.label, member = %member.device, %error,
+                    "what it is owed was not delivered");
+            }
+        }
+    }
+
     /// Connects, brings the member up to date, lets it serve, and pays what fell due meanwhile.
     async fn rejoin(&self, group: &Group, index: usize, report: &mut MemberRecovery) -> Result<()> {
         let member = &group.members[index];
-        let connect = self.transport.connect(member.address);
-        let connection = match within(self.clock(), self.timers.connect, connect).await {
-            Some(Ok(connection)) => connection,
-            Some(Err(_)) => return fail(CKR_DEVICE_ERROR, "it refuses the connection"),
-            None => return fail(CKR_DEVICE_ERROR, "it does not answer"),
-        };
-        let open = connection.open(crate::login::library_session(self.app));
-        let mut session = match within(self.clock(), self.timers.receive, open).await {
-            Some(Ok(session)) => session?,
-            Some(Err(_)) => return fail(CKR_DEVICE_ERROR, "it refuses sessions"),
-            None => return fail(CKR_DEVICE_ERROR, "it does not answer"),
-        };
+        let (connection, mut session) = self.reach(member).await?;
         if self.planted == Some(Planted::StaleMemberServes) {
             member.joined(Arc::clone(&connection));
             self.clock().sleep(Duration::from_secs(1)).await;
@@ -273,6 +277,13 @@ impl Client {
         self.cluster.request_recovery();
         self.recovery.followed.store(self.cluster.recovery_requests(), Ordering::Release);
         Ok(reports)
+    }
+
+    /// The devices of a slot's members that have not been given up.
+    pub fn serving(&self, slot: SlotId) -> Vec<String> {
+        let group = self.groups.iter().find(|group| group.slot == slot);
+        let members = group.into_iter().flat_map(|group| &group.members);
+        members.filter(|member| !member.is_down()).map(|member| member.device.clone()).collect()
     }
 
     pub(crate) fn group_by_label(&self, label: &str) -> Result<Arc<Group>> {

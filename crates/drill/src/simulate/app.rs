@@ -88,6 +88,7 @@ const LABEL: &[u8] = b"drill";
 
 /// All applications of a run.
 pub(crate) struct Stage {
+    cluster: Arc<Cluster>,
     clock: Clock,
     trace: Trace,
     end: Time,
@@ -162,6 +163,7 @@ impl Stage {
             }));
         }
         Ok(Self {
+            cluster: Arc::clone(cluster),
             clock: cluster.clock().clone(),
             trace: trace.clone(),
             end: Time::ZERO + plan.duration,
@@ -326,10 +328,26 @@ impl Stage {
                 if let Err(error) = &result
                     && [CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID].contains(&error.rv())
                 {
-                    self.break_rule(Rule::KeyFound, format!("key {}: {error}", key.id));
+                    self.not_found(app, &key, error);
                 }
                 result
             }
+        }
+    }
+
+    /// A key was not found. That is as it must be if its holders are all away; not if one of those that
+    /// serve holds it: then one serves that was not brought up to date.
+    fn not_found(&self, app: &App, key: &Key, error: &Error) {
+        let serving = app.client.serving(app.slot);
+        let group = self.cluster.topology().group(&app.plan.group);
+        let holders = group.into_iter().flat_map(|group| &group.members).filter(|member| {
+            let held = self.cluster.inventory(member).unwrap_or_default();
+            held.keys().any(|id| id.to_string() == key.id)
+                && serving.iter().any(|device| device == member.device.as_str())
+        });
+        for holder in holders {
+            let what = format!("key {}, which {} holds: {error}", key.id, holder.device);
+            self.break_rule(Rule::KeyFound, what);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use hsmsim_cluster::Cluster;
-use hsmsim_sim_config::DeletePolicy;
+use hsmsim_sim_config::{DeletePolicy, Replication};
 
 use super::{Plan, app::Stage, trace::Trace};
 use crate::{metrics::acknowledged, run::DrillError};
@@ -15,7 +15,7 @@ pub enum Rule {
     NoKeyLost,
     /// A key that was destroyed never comes back.
     NoKeyReturns,
-    /// A key that was acknowledged and not destroyed is found whenever it is used.
+    /// A key that was acknowledged and not destroyed is found as long as a member that serves holds it.
     KeyFound,
     /// A signature verifies outside the library.
     SignatureValid,
@@ -115,7 +115,15 @@ pub(crate) fn look(
 }
 
 /// What the settings allow by design: `deletes = ignore` lets what was destroyed while a member was
-/// away come back with it, as a Luna client does.
+/// away come back with it, as a Luna client does; a peer that is fed asynchronously and has to serve
+/// lacks the newest keys.
 fn permitted(plan: &Plan, rule: Rule) -> bool {
-    rule == Rule::NoKeyReturns && plan.topology.ha.deletes == DeletePolicy::Ignore
+    let topology = &plan.topology;
+    match rule {
+        Rule::NoKeyReturns => topology.ha.deletes == DeletePolicy::Ignore,
+        Rule::KeyFound => topology.groups.iter().any(|group| {
+            group.members.iter().any(|member| member.replication == Replication::Async)
+        }),
+        _ => false,
+    }
 }
