@@ -42,14 +42,7 @@ impl Client {
             member.asynchronous && !member.is_down() && !owed().is_ok_and(|rows| rows.is_empty())
         });
         // All at the same time: one that does not answer must not hold up the others.
-        join_all(behind.map(|(group, index, member)| async move {
-            let mut report = MemberRecovery::of(member);
-            if let Err(error) = self.pay_standing(group, index, &mut report).await {
-                tracing::warn!(group = %group.label, member = %member.device, %error,
-                    "asynchronous copies not delivered");
-            }
-        }))
-        .await;
+        join_all(behind.map(|(group, index, _)| self.pay_in_place(group, index))).await;
     }
 
     /// Pays what a member is owed, in the order in which it fell due.
@@ -177,8 +170,17 @@ impl Client {
                 Reply::Sealed(sealed) => sealed,
                 other => return Err(unexpected(&other)),
             };
-            copied.extend(sealed.iter().map(|object| object.id));
+            let ids: Vec<ObjectId> = sealed.iter().map(|object| object.id).collect();
             self.ask_returning(target, Request::CloneAsTarget { objects: sealed }).await?;
+            if self.replays_deletions {
+                // What was destroyed since it was read must not come back by this.
+                let buried = self.cluster.ledger().buried(&group.label, &ids)?;
+                if !buried.is_empty() {
+                    let request = Request::ReplayDeletion { objects: buried };
+                    self.ask_returning(target, request).await?;
+                }
+            }
+            copied.extend(ids);
             done += asked.len();
             if let Some(progress) = self.progress.get() {
                 progress(done, objects.len());
@@ -223,6 +225,16 @@ impl Client {
             Some(Err(CallError::Member(error))) => Err(error),
             Some(Err(CallError::Refused)) => fail(CKR_DEVICE_ERROR, "it was lost again"),
             None => fail(CKR_DEVICE_ERROR, "it stopped answering"),
+        }
+    }
+
+    /// Pays what a member that serves is owed; if that fails it stays owed.
+    pub(crate) async fn pay_in_place(&self, group: &Group, index: usize) {
+        let member = &group.members[index];
+        let mut report = MemberRecovery::of(member);
+        if let Err(error) = self.pay_standing(group, index, &mut report).await {
+            tracing::warn!(group = %group.label, member = %member.device, %error,
+                "what it is owed was not delivered");
         }
     }
 

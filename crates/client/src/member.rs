@@ -102,6 +102,8 @@ pub(crate) struct Member {
     // Lock: short look-ups and changes, never across an await.
     status: Mutex<Status>,
     given_up: AtomicBool,
+    /// Whether somebody tries to bring it back.
+    recovering: AtomicBool,
     connection: RwLock<Option<Arc<dyn Connection>>>,
     /// Wakes the calls that wait for this member when it is given up.
     gone: Notify,
@@ -133,6 +135,7 @@ impl Member {
             expected_connect,
             status: Mutex::new(Status::Idle),
             given_up: AtomicBool::new(false),
+            recovering: AtomicBool::new(false),
             connection: RwLock::new(None),
             gone: Notify::new(),
             generation: AtomicU64::new(0),
@@ -223,12 +226,28 @@ impl Member {
         }
     }
 
+    /// Begins an attempt to bring it back, which ends when what is given is dropped; `None` if there is
+    /// one already.
+    pub(crate) fn begin_recovery(&self) -> Option<Recovering<'_>> {
+        let first = !self.recovering.swap(true, Ordering::AcqRel);
+        first.then_some(Recovering(&self.recovering))
+    }
+
     /// Forgets that a login was refused, so that a person's `ha recover` may try again.
     pub(crate) fn allow_recovery(&self) {
         let mut status = self.status.lock();
         if let Status::Down(down) = &mut *status {
             down.why = Loss::Refused;
         }
+    }
+}
+
+/// An attempt under way.
+pub(crate) struct Recovering<'a>(&'a AtomicBool);
+
+impl Drop for Recovering<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

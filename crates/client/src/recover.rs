@@ -206,6 +206,10 @@ impl Client {
         if report.up {
             return report;
         }
+        let Some(_recovering) = member.begin_recovery() else {
+            report.problem = Some("another attempt is under way".to_owned());
+            return report;
+        };
         match self.rejoin(group, index, &mut report).await {
             Ok(()) => {
                 report.up = true;
@@ -233,11 +237,7 @@ impl Client {
             if index == returned || member.is_down() || owed().is_ok_and(|rows| rows.is_empty()) {
                 continue;
             }
-            let mut report = MemberRecovery::of(member);
-            if let Err(error) = self.pay_standing(group, index, &mut report).await {
-                tracing::warn!(group = %group.label, member = %member.device, %error,
-                    "what it is owed was not delivered");
-            }
+            self.pay_in_place(group, index).await;
         }
     }
 

@@ -59,6 +59,7 @@ impl Client {
                 .filter(|&index| index != source && group.members[index].asynchronous);
             let behind: Vec<usize> = missed.into_iter().chain(queued).collect();
             self.owe(&group, &behind, OwedKind::Copy, &ids)?;
+            self.pay_returned(&group, &behind).await;
             if behind.iter().any(|&index| group.members[index].asynchronous) {
                 self.fall_behind();
             }
@@ -160,19 +161,36 @@ impl Client {
         let (queued, targets): (Vec<usize>, Vec<usize>) = (0..group.members.len())
             .filter(|&index| index != source)
             .partition(|&index| group.members[index].asynchronous);
+        let own = session.objects.iter().any(|&(_, id)| id == object);
+        if !own && self.replays_deletions {
+            // Before the others are told: a copy that was read before the deletion and is written
+            // after it looks here.
+            self.cluster.ledger().tombstone(&group.label, object, self.clock().unix_now())?;
+        }
         let request = Request::ReplayDeletion { objects: vec![object] };
         let mut missed = self.spread(session, &targets, &request).await;
-        let own = session.objects.iter().any(|&(_, id)| id == object);
         if own {
             session.objects.retain(|&(_, id)| id != object);
             return Ok(());
         }
         missed.extend(&queued);
         self.owe(&group, &missed, OwedKind::Delete, &[object])?;
+        self.pay_returned(&group, &missed).await;
         if !queued.is_empty() {
             self.fall_behind();
         }
         Ok(())
+    }
+
+    /// A member may have been brought back, and been paid what it was owed by then, while a call that
+    /// had found it lost was about to write down one debt more.
+    async fn pay_returned(&self, group: &Group, behind: &[usize]) {
+        for &index in behind {
+            let member = &group.members[index];
+            if !member.asynchronous && !member.is_down() {
+                self.pay_in_place(group, index).await;
+            }
+        }
     }
 
     /// Writes down what members are owed, durably or in this process (`owed_copies`).

@@ -47,7 +47,7 @@ pub use device_store::DeviceStore;
 pub use faults::{FaultRow, NewFault};
 pub use ledger::Ledger;
 pub use manifest::{DeviceIndex, DeviceSpec, Sharing, StateSpec};
-pub use owed::{NewOwed, OwedKind, OwedRow, Tombstone};
+pub use owed::{NewOwed, OwedKind, OwedRow, TOMBSTONE_NS, Tombstone};
 pub use processes::{Counter, ProcessInfo, ProcessSlot};
 pub use shared_page::{ENGINES, SPARE_CLUSTER, SPARE_DEVICE, SPARE_PARTITION, SharedPage};
 pub use state_dir::{Exclusive, StateDir};

@@ -49,6 +49,9 @@ pub struct Tombstone {
     pub at_ns: u64,
 }
 
+/// How long a tombstone is kept: a day, in nanoseconds.
+pub const TOMBSTONE_NS: u64 = 24 * 3600 * 1_000_000_000;
+
 impl Ledger {
     /// Records owed work; gives the numbers of the rows, in the same order. The same work may be
     /// owed twice: each row is settled for itself, so that nobody settles what came after they
@@ -113,17 +116,42 @@ impl Ledger {
         })
     }
 
-    /// Records that an object was deleted from a group. The first time counts.
+    /// Records that an object was deleted from a group. The first time counts. Tombstones are kept for
+    /// [`TOMBSTONE_NS`], which no copy under way outlives.
     ///
     /// # Errors
     /// See [`Ledger`].
     pub fn tombstone(&self, group: &str, object: ObjectId, at_ns: u64) -> Result<()> {
         self.database.write(&[self.page.ledger_word()], |db| {
+            // Now and then, by chance of the identity: the search goes over all of them.
+            if object.0[0] == 0 {
+                db.prepare_cached("DELETE FROM tombstones WHERE at < ?1")?
+                    .execute([at_ns.saturating_sub(TOMBSTONE_NS).cast_signed()])?;
+            }
             let added = db
                 .prepare_cached("INSERT OR IGNORE INTO tombstones VALUES (?1, ?2, ?3)")?
                 .execute(params![group, object.0, at_ns.cast_signed()])?;
             Ok(if added > 0 { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
         })
+    }
+
+    /// Those of the objects that were deleted from the group, in their order.
+    ///
+    /// # Errors
+    /// See [`Ledger`].
+    pub fn buried(&self, group: &str, objects: &[ObjectId]) -> Result<Vec<ObjectId>> {
+        let found = self.database.read(|db| {
+            let mut select =
+                db.prepare_cached("SELECT 1 FROM tombstones WHERE grp = ?1 AND object = ?2")?;
+            let mut found = Vec::new();
+            for object in objects {
+                if select.exists(params![group, object.0])? {
+                    found.push(*object);
+                }
+            }
+            Ok(found)
+        })?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The deletions of a group, in order of identity.

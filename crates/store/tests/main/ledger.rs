@@ -1,6 +1,6 @@
 //! Faults, owed work and tombstones, on files and in memory.
 
-use hsmsim_store::{Ledger, NewFault, NewOwed, OwedKind};
+use hsmsim_store::{Ledger, NewFault, NewOwed, OwedKind, TOMBSTONE_NS};
 
 use crate::support::{id, on_both};
 
@@ -103,5 +103,20 @@ fn tombstone_stays_as_first_recorded() {
         let found = ledger.tombstones("g").unwrap();
         let found: Vec<_> = found.iter().map(|t| (t.object, t.at_ns)).collect();
         assert_eq!(found, [(id(1, 0, 0), 11), (id(2, 0, 0), 10)]);
+    });
+}
+
+#[test]
+fn buried_objects_are_known_for_a_day() {
+    on_both(|state| {
+        let ledger = Ledger::open(state);
+        let (old, new) = (id(1, 0, 0), id(2, 0, 0));
+        ledger.tombstone("g", old, 10).unwrap();
+        assert_eq!(ledger.buried("g", &[new, old]).unwrap(), [old]);
+        assert_eq!(ledger.buried("h", &[old]).unwrap(), []);
+        // Tombstones go when one is added whose identity begins with a zero.
+        let sweeping = hsmsim_types::ObjectId([0; 16]);
+        ledger.tombstone("g", sweeping, 11 + TOMBSTONE_NS).unwrap();
+        assert_eq!(ledger.buried("g", &[old, sweeping]).unwrap(), [sweeping]);
     });
 }
