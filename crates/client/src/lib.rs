@@ -16,6 +16,7 @@ mod debts;
 mod group;
 mod handles;
 mod in_process;
+mod listing;
 mod login;
 mod member;
 mod objects;
@@ -37,4 +38,5 @@ pub use api::{
     TokenInfo,
 };
 pub use client::Client;
+pub use listing::{GroupListing, MemberListing};
 pub use recover::MemberRecovery;

@@ -1,5 +1,7 @@
 //! `hsmsim ha`: members that come back, keys that are missing.
 
+mod list;
+
 use std::io::{Write, stdout};
 
 use hsmsim_client::MemberRecovery;
@@ -20,6 +22,12 @@ pub(crate) enum Args {
         #[arg(long)]
         json: bool,
     },
+    /// List groups and their members as LunaCM's `hagroup listgroups` does
+    #[command(visible_alias = "listgroups")]
+    List {
+        /// The group; all with tokens if not given
+        group: Option<String>,
+    },
     /// Bring returned members up to date and have running clients use them again
     Recover {
         /// The group; all with tokens if not given
@@ -37,6 +45,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         Args::Status { json } => {
             return super::status::run(context, &super::status::Args { json: *json });
         }
+        Args::List { group } => return list::run(context, group.as_deref()),
         Args::Recover { group } => (group, false),
         Args::Synchronize { group } => (group, true),
     };
