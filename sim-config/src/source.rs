@@ -171,6 +171,11 @@ impl<'a> Value<'a> {
         self.error(format!("\"{}\" must be {what}, not of type {found}", self.path))
     }
 
+    /// The error of a value of the right type that cannot be used.
+    pub(crate) fn must_be(&self, what: &str) -> ConfigError {
+        self.error(format!("\"{}\" must be {what}", self.path))
+    }
+
     pub(crate) fn str(&self) -> Result<&'a str, ConfigError> {
         self.value.get_ref().as_str().ok_or_else(|| self.expected("a string"))
     }

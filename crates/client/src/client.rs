@@ -23,6 +23,7 @@ use crate::{
     InitOptions,
     debts::Debts,
     group::Group,
+    ha_log::HaLog,
     handles::Handles,
     in_process::InProcess,
     planted::Planted,
@@ -69,6 +70,7 @@ pub struct Client {
     pub(crate) recorder: Option<Recorder>,
     /// A bug that a test has planted.
     pub(crate) planted: Option<Planted>,
+    pub(crate) ha_log: Option<HaLog>,
     pub(crate) recovery: Recovery,
     /// Told how many objects have been copied to a member that catches up.
     pub(crate) progress: OnceLock<Progress>,
@@ -153,6 +155,7 @@ impl Client {
             debts,
             process,
             recorder,
+            ha_log: HaLog::of(ha),
             recovery: Recovery::new(&cluster),
             progress: OnceLock::new(),
             shut_down: AtomicBool::new(false),

@@ -14,6 +14,7 @@ mod choose;
 mod client;
 mod debts;
 mod group;
+mod ha_log;
 mod handles;
 mod in_process;
 mod listing;

@@ -129,8 +129,9 @@ impl Client {
         Recorder::write(calls, &record);
     }
 
-    /// Writes an event down if there is a record.
+    /// Writes an event down if there is a record, or an HA log that speaks of such events.
     pub(crate) fn event(&self, event: &str, group: &Group, member: Option<&Member>, detail: &str) {
+        self.log_for_ha(event, group, member, detail);
         let Some(recorder) = &self.recorder else { return };
         let pid = match recorder {
             Recorder::Files { .. } => std::process::id(),

@@ -96,6 +96,8 @@ fn ha(value: &Value<'_>) -> Result<HaSettings, ConfigError> {
         "deletes",
         "retry",
         "boot_time",
+        "log",
+        "log_length",
     ])?;
     let preset =
         table.optional("preset", |v| v.one_of(&HaPreset::ALL))?.unwrap_or(HaPreset::Default);
@@ -128,8 +130,21 @@ fn ha(value: &Value<'_>) -> Result<HaSettings, ConfigError> {
         deletes: table.optional("deletes", |v| v.one_of(&deletes))?.unwrap_or(ha.deletes),
         retry: table.optional("retry", Value::boolean)?.unwrap_or(ha.retry),
         boot_time: table.optional("boot_time", Value::duration)?.unwrap_or(ha.boot_time),
+        log: table.optional("log", absolute)?,
+        log_length: table
+            .optional("log_length", |v| v.integer(1..=i64::MAX as u64))?
+            .unwrap_or(ha.log_length),
         ..ha
     })
+}
+
+/// A folder. A daemon's working directory is nobody's choice, so a relative path has no fixed meaning.
+fn absolute(value: &Value<'_>) -> Result<PathBuf, ConfigError> {
+    let path = PathBuf::from(value.str()?);
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(value.must_be("an absolute path")),
+    }
 }
 
 fn above_zero(value: &Value<'_>) -> Result<Duration, ConfigError> {
@@ -300,14 +315,7 @@ fn pin(value: &Value<'_>) -> Result<Pin, ConfigError> {
 fn state(value: &Value<'_>) -> Result<StateSettings, ConfigError> {
     let table = value.table()?;
     table.known(&["directory", "group", "mode"])?;
-    let directory = table.optional("directory", |v| {
-        let path = PathBuf::from(v.str()?);
-        // A daemon's working directory is nobody's choice, so a relative path has no fixed meaning.
-        if !path.is_absolute() {
-            return Err(v.error("the state directory must be an absolute path"));
-        }
-        Ok(path)
-    })?;
+    let directory = table.optional("directory", absolute)?;
     let mode = table.optional("mode", |v| {
         let text = v.str()?;
         u32::from_str_radix(text, 8)

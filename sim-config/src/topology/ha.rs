@@ -1,6 +1,7 @@
 //! Timers and habits of the HA client, and the presets that set them together.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A named set of defaults for [`HaSettings`]; keys that the file gives win over it.
@@ -50,6 +51,8 @@ impl HaPreset {
             deletes: DeletePolicy::Replay,
             retry: true,
             boot_time: Duration::from_secs(60),
+            log: None,
+            log_length: 100_000_000,
         };
         let luna = HaSettings {
             owed_copies: OwedCopies::Process,
@@ -161,6 +164,10 @@ pub struct HaSettings {
     pub retry: bool,
     /// Time a device takes from power on until it answers; 60 s.
     pub boot_time: Duration,
+    /// The folder that the client writes `haErrorLog.txt` into (`haLogPath`); none, and no log.
+    pub log: Option<PathBuf>,
+    /// Bytes beyond which that file is renamed and begun anew (`logLen`); 100,000,000.
+    pub log_length: u64,
 }
 
 impl Default for HaSettings {

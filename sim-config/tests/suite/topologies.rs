@@ -375,3 +375,12 @@ fn call_costs_follow_the_members() {
     let token = costs.iter().find(|c| c.function == "C_GenerateKeyPair, token");
     assert_eq!(token.map(|c| c.expected), Some(us(2450)), "the far pair is not waited for");
 }
+
+#[test]
+fn the_ha_log_is_off_unless_a_folder_is_named() {
+    let head = "version = 1\nname = \"x\"\n[[region]]\ncode = \"eastus\"\ndevices = 2\n";
+    let ha = |lines: &str| topology(&format!("{head}[ha]\n{lines}\n")).ha;
+    assert_eq!((ha("").log, ha("").log_length), (None, 100_000_000));
+    let given = ha("log = \"/var/log/x\"\nlog_length = 4096");
+    assert_eq!((given.log, given.log_length), (Some("/var/log/x".into()), 4096));
+}

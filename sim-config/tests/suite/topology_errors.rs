@@ -211,3 +211,10 @@ fn no_text_makes_the_reader_panic() {
         }
     }
 }
+
+#[test]
+fn the_ha_log_needs_a_folder_that_is_the_same_for_every_process() {
+    refused("[ha]\nlog = \"logs\"\n", 7, &["\"ha.log\" must be an absolute path"]);
+    refused("[ha]\nlog = \"/logs\"\nlog_length = 0\n", 8, &["log_length"]);
+    refused("[ha]\nlog_lenght = 100\n", 7, &["\"log_length\""]);
+}

@@ -36,6 +36,7 @@ fn groups_are_listed_as_lunacm_lists_them() {
         ("HA recovery mode", "activeBasic"),
         ("Maximum auto recovery retry", "0"),
         ("Auto recovery poll interval", "60 seconds"),
+        ("HA logging", "disabled"),
         ("Only Show HA Slots", "yes"),
         ("HA Group Label", "hsmsim-0"),
         ("HA Group Number", &format!("1{}", serials[0])),
@@ -76,7 +77,7 @@ fn settings_and_slots_are_those_of_the_topology() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mine.toml");
     let ha = "[ha]\nha_only = false\nrecovery_attempts = 500\nrecovery_interval = \"90s\"\n\
-              recovery_mode = \"activeEnhanced\"\n";
+              recovery_mode = \"activeEnhanced\"\nlog = \"/var/log/hsmsim\"\n";
     std::fs::write(&file, format!("{}\n{ha}", text.unwrap())).unwrap();
     let run = Run::new(file.to_str().unwrap());
     let text = run.ok(&["ha", "list"]);
@@ -85,6 +86,7 @@ fn settings_and_slots_are_those_of_the_topology() {
         ("HA recovery mode", "activeEnhanced"),
         ("Maximum auto recovery retry", "500"),
         ("Auto recovery poll interval", "90 seconds"),
+        ("HA logging", "enabled"),
         ("Only Show HA Slots", "no"),
         // Ten groups of two members come before it.
         ("HA Group Slot ID", "21"),

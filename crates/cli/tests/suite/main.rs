@@ -5,6 +5,7 @@
 mod cluster;
 mod drills;
 mod files;
+mod ha_log;
 mod listing;
 
 use std::process::{Command, Output};

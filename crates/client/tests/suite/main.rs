@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod failover;
+mod ha_log;
 mod login;
 mod objects;
 mod recovery;

@@ -54,6 +54,7 @@ fn header(ha: &HaSettings) -> String {
         line("HA recovery mode", &ha.recovery_mode.to_string()),
         line("Maximum auto recovery retry", &retries),
         line("Auto recovery poll interval", &interval),
+        line("HA logging", enabled(ha.log.is_some())),
         line("Only Show HA Slots", if ha.ha_only { "yes" } else { "no" }),
     ]
     .concat()
