@@ -10,13 +10,15 @@
 //! is embedded, so a module loaded by a foreign process needs no file of its own.
 //!
 //! Everything here is a value or a pure function. There is no clock, no thread and no network; the
-//! only input is a TOML text, read from a file in the three `load` functions. Errors name file, line
+//! only input is a TOML text, read from a file in the three `load` functions, and a Luna client's
+//! `Chrystoki.conf` where a topology names one. Errors name file, line
 //! and column ([`ConfigError`]); a key or a name that does not exist is refused together with the
 //! nearest one that does.
 
 #![forbid(unsafe_code)]
 
 mod check;
+mod chrystoki;
 mod cost;
 pub mod drill;
 mod duration;
@@ -31,6 +33,7 @@ mod stable_hash;
 pub mod topology;
 
 pub use check::{Finding, Severity, check};
+pub use chrystoki::ChrystokiSource;
 pub use cost::CallCost;
 pub use drill::{
     Action, CountRange, Drill, Expectations, Operation, SOMETIMES, Step, Workload, WorkloadSource,

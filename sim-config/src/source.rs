@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -171,6 +171,11 @@ impl<'a> Value<'a> {
         self.error(format!("\"{}\" must be {what}, not of type {found}", self.path))
     }
 
+    /// Where the value stands in the text, in bytes.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.value.span()
+    }
+
     /// The error of a value of the right type that cannot be used.
     pub(crate) fn must_be(&self, what: &str) -> ConfigError {
         self.error(format!("\"{}\" must be {what}", self.path))
@@ -273,10 +278,14 @@ pub(crate) fn looks_like_path(name: &str) -> bool {
 
 /// A name found in a file: a shipped name stays, a relative path starts at the file's directory,
 /// because the working directory of a host program is nobody's choice.
-pub(crate) fn beside(file: &Path, name: String) -> String {
-    if !looks_like_path(&name) || Path::new(&name).is_absolute() {
-        return name;
+pub(crate) fn name_beside(file: &Path, name: String) -> String {
+    match looks_like_path(&name) {
+        true => beside(file, &name).display().to_string(),
+        false => name,
     }
-    let directory = file.parent().unwrap_or(Path::new(""));
-    directory.join(name).display().to_string()
+}
+
+/// A path found in a file: a relative one starts at the file's directory.
+pub(crate) fn beside(file: &Path, path: &str) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).join(path)
 }

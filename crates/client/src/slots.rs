@@ -73,8 +73,11 @@ fn member(topology: &Topology, spec: &MemberSpec) -> Member {
 }
 
 /// A group's serial number is its first member's with a digit 1 in front, as every published
-/// listing shows.
+/// listing shows, unless a client's configuration gives another.
 fn serial(spec: &GroupSpec, members: &[Member]) -> String {
+    if let Some(serial) = spec.serial {
+        return serial.to_string();
+    }
     let first = members.first().map_or_else(String::new, |member| member.serial.clone());
     if spec.has_ha() { format!("1{first}") } else { first }
 }

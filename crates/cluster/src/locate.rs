@@ -162,7 +162,7 @@ fn resolve(name: &str) -> Result<(Topology, String), ClusterError> {
     let topology = Topology::resolve(name)?;
     let text = std::fs::read_to_string(name)
         .map_err(|error| ClusterError::State(format!("{name}: {error}")))?;
-    Ok((topology, text))
+    Ok((topology, Topology::anchored(&text, name)?))
 }
 
 fn load(path: &Path) -> Result<(Topology, String), ClusterError> {

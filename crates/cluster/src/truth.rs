@@ -61,7 +61,7 @@ impl Cluster {
                 let info = partition.token_info()?;
                 partitions.push(PartitionTruth {
                     index,
-                    serial: info.serial,
+                    serial: spec.partition_serial(index as u8).to_string(),
                     initialized: info.flags & hsmsim_types::ck::CKF_TOKEN_INITIALIZED != 0,
                     label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
                     objects: info.objects,

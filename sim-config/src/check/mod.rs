@@ -4,6 +4,7 @@
 //! idea, and each such idea is a rule here with an id of its own. An *error* would not work, or not in
 //! the clouds that are modelled; a *warning* works until something fails; an *info* is worth knowing.
 
+mod chrystoki;
 mod groups;
 mod settings;
 mod sites;
@@ -81,6 +82,7 @@ pub fn check(topology: &Topology) -> Vec<Finding> {
     groups::review(topology, &mut findings);
     sites::review(topology, &mut findings);
     settings::review(topology, &mut findings);
+    chrystoki::review(topology, &mut findings);
     let mut findings = findings.0;
     findings.sort_by_key(|f| f.severity);
     findings

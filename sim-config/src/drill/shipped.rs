@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
-use crate::source::{beside, looks_like_path, read_file};
+use crate::source::{looks_like_path, name_beside, read_file};
 
 const SHIPPED: [(&str, &str); 5] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
@@ -54,7 +54,7 @@ impl Drill {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let (text, origin) = read_file(path.as_ref())?;
         let mut drill = Self::parse(&text, &origin)?;
-        drill.topology = beside(path.as_ref(), drill.topology);
+        drill.topology = name_beside(path.as_ref(), drill.topology);
         Ok(drill)
     }
 

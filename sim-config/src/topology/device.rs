@@ -54,13 +54,22 @@ pub struct Device {
     pub partitions: u8,
     /// Serial number of the appliance, nine digits unless the file gives another.
     pub serial: u64,
+    /// Serial numbers of its first partitions, where the file gives them.
+    pub partition_serials: Vec<u64>,
 }
 
 impl Device {
-    /// The serial number of a partition (`index` from 0): the appliance's number and three digits,
-    /// twelve in all, which is what applications that look a slot up by serial number expect.
+    /// The serial number of a partition (`index` from 0): the one that the file gives, else the
+    /// appliance's number and three digits, twelve in all, which is what applications that look a slot
+    /// up by serial number expect.
     pub fn partition_serial(&self, index: u8) -> u64 {
-        self.serial * 1000 + u64::from(index) + 1
+        let given = self.partition_serials.get(usize::from(index)).copied();
+        given.unwrap_or(self.serial * 1000 + u64::from(index) + 1)
+    }
+
+    /// The partition that has this serial number.
+    pub fn partition_of_serial(&self, serial: u64) -> Option<u8> {
+        (0..self.partitions).find(|&index| self.partition_serial(index) == serial)
     }
 
     /// The serial number a device gets when the file gives none. It depends on seed and name only,
@@ -141,6 +150,9 @@ pub struct Group {
     pub label: String,
     /// The label that its token gets when it is provisioned; the same unless the file says another.
     pub token_label: String,
+    /// The group's serial number, where a client's configuration gives it; else it is made of the
+    /// first member's.
+    pub serial: Option<u64>,
     /// The cloning domain of its partitions. Keys are cloned within a domain only.
     pub domain: String,
     /// Its members, at least one; the first is the primary, active and synchronous.

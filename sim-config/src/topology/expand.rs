@@ -10,6 +10,7 @@
 use super::{
     Device, DeviceId, Group, Member, PARTITIONS_PER_DEVICE, PlacePattern, Replication, Role,
 };
+use crate::chrystoki::Chrystoki;
 use crate::error::{ConfigError, suggestion};
 use crate::place::Place;
 use crate::region::RegionCode;
@@ -63,13 +64,14 @@ impl Builder {
             let id = DeviceId::new(format!("hsm-{}-{}", region.short(), u16::from(n) + 1));
             let place = Place::new(region, n % stamps + 1);
             let serial = Device::derived_serial(self.seed, &id);
-            self.add_device(Device { id, place, partitions, serial }, table)?;
+            let partition_serials = Vec::new();
+            self.add_device(Device { id, place, partitions, serial, partition_serials }, table)?;
         }
         Ok(())
     }
 
     fn device(&mut self, table: &Table<'_>) -> Result<(), ConfigError> {
-        table.known(&["id", "region", "stamp", "zone", "partitions", "serial"])?;
+        table.known(&["id", "region", "stamp", "zone", "partitions", "serial", "serials"])?;
         let id = table.required("id", device_name)?;
         let place = place_of(table, "region")?;
         let serial = table
@@ -78,7 +80,9 @@ impl Builder {
             .optional("serial", |v| v.integer(1..=999_999_999_999))?
             .unwrap_or_else(|| Device::derived_serial(self.seed, &id));
         let partitions = partitions(table)?;
-        self.add_device(Device { id, place, partitions, serial }, table)
+        let partition_serials =
+            table.optional("serials", |v| partition_serials(v, partitions))?.unwrap_or_default();
+        self.add_device(Device { id, place, partitions, serial, partition_serials }, table)
     }
 
     fn add_device(&mut self, device: Device, at: &Table<'_>) -> Result<(), ConfigError> {
@@ -91,7 +95,61 @@ impl Builder {
                 device.id, device.serial, other.id
             )));
         }
+        for index in 0..device.partitions {
+            let serial = device.partition_serial(index);
+            let of = |d: &Device| d.partition_of_serial(serial).is_some();
+            let twice = device.partition_of_serial(serial) != Some(index);
+            if let Some(other) = self.devices.iter().find(|d| of(d)).or(twice.then_some(&device)) {
+                return Err(at.error(format!(
+                    "partition {index} of \"{}\" has the serial number {serial}, which a partition \
+                     of \"{}\" has too",
+                    device.id, other.id
+                )));
+            }
+        }
         self.devices.push(device);
+        Ok(())
+    }
+
+    /// Makes the groups of a Luna client's configuration. `standby`: the serial numbers of the members
+    /// that wait for the others to fail.
+    pub(super) fn chrystoki_groups(
+        &mut self,
+        conf: &Chrystoki,
+        standby: &[u64],
+    ) -> Result<(), ConfigError> {
+        for token in &conf.groups {
+            let member = |serial: &u64| {
+                let found = self.devices.iter().find_map(|device| {
+                    device.partition_of_serial(*serial).map(|partition| (device, partition))
+                });
+                let Some((device, partition)) = found else {
+                    return Err(conf.error_at(
+                        token,
+                        format!(
+                            "group \"{}\": no partition of the topology has the serial number \
+                             {serial}; give it to one, with \"serials\" in a [[device]]",
+                            token.label
+                        ),
+                    ));
+                };
+                let role = match standby.contains(serial) {
+                    true => Role::Standby,
+                    false => Role::Active,
+                };
+                let device = device.id.clone();
+                Ok(Member { device, partition, role, replication: Replication::Sync })
+            };
+            let label = plain(&token.label);
+            let group = Group {
+                token_label: token.label.clone(),
+                domain: label.clone(),
+                label,
+                serial: token.serial,
+                members: token.members.iter().map(member).collect::<Result<_, _>>()?,
+            };
+            self.add_group(group, |message| conf.error_at(token, message))?;
+        }
         Ok(())
     }
 
@@ -172,9 +230,10 @@ impl Builder {
                 token_label: row.token_label.as_deref().map_or_else(|| label.clone(), numbered),
                 domain: row.domain.as_deref().map_or_else(|| label.clone(), numbered),
                 label,
+                serial: None,
                 members: row.members(&self.devices, n),
             };
-            self.add_group(group, at)?;
+            self.add_group(group, |message| at.error(message))?;
         }
         Ok(())
     }
@@ -190,9 +249,10 @@ impl Builder {
                 .unwrap_or_else(|| label.clone()),
             domain: table.optional("domain", Value::string)?.unwrap_or_else(|| label.clone()),
             label,
+            serial: None,
             members,
         };
-        self.add_group(group, table)
+        self.add_group(group, |message| table.error(message))
     }
 
     fn member(&self, value: &Value<'_>) -> Result<Member, ConfigError> {
@@ -216,17 +276,21 @@ impl Builder {
     }
 
     /// Adds a group after comparing it with all that are there.
-    fn add_group(&mut self, group: Group, at: &Table<'_>) -> Result<(), ConfigError> {
+    fn add_group(
+        &mut self,
+        group: Group,
+        error: impl Fn(String) -> ConfigError,
+    ) -> Result<(), ConfigError> {
         let label = &group.label;
-        label_is_usable(label, &group.token_label).map_err(|message| at.error(message))?;
+        label_is_usable(label, &group.token_label).map_err(&error)?;
         if self.groups.iter().any(|g| g.label == *label) {
-            return Err(at.error(format!("group \"{label}\" is defined twice")));
+            return Err(error(format!("group \"{label}\" is defined twice")));
         }
         let Some(primary) = group.members.first() else {
-            return Err(at.error(format!("group \"{label}\" needs a member")));
+            return Err(error(format!("group \"{label}\" needs a member")));
         };
         if primary.role == Role::Standby || primary.replication == Replication::Async {
-            return Err(at.error(format!(
+            return Err(error(format!(
                 "the first member of group \"{label}\", {}, is its primary: it must be active and \
                  synchronous",
                 primary.device
@@ -235,9 +299,9 @@ impl Builder {
         for (index, member) in group.members.iter().enumerate() {
             if group.members[..index].iter().any(|m| m.device == member.device) {
                 let message = format!("group \"{label}\" has two members on {}", member.device);
-                return Err(at.error(message));
+                return Err(error(message));
             }
-            self.partition_is_free(label, member).map_err(|message| at.error(message))?;
+            self.partition_is_free(label, member).map_err(&error)?;
         }
         self.groups.push(group);
         Ok(())
@@ -306,6 +370,27 @@ fn partitions(table: &Table<'_>) -> Result<u8, ConfigError> {
     Ok(table.optional("partitions", |v| v.integer(1..=100))?.unwrap_or(PARTITIONS_PER_DEVICE))
 }
 
+/// Serial numbers of the first partitions. A digit 1 is put before one for a group's, which makes the
+/// sixteen that CK_TOKEN_INFO.serialNumber has room for.
+fn partition_serials(value: &Value<'_>, partitions: u8) -> Result<Vec<u64>, ConfigError> {
+    let serial = |v: &Value<'_>| v.integer(1..=999_999_999_999_999);
+    let serials = value.array()?.iter().map(serial).collect::<Result<Vec<u64>, _>>()?;
+    match serials.len() <= usize::from(partitions) {
+        true => Ok(serials),
+        false => Err(value.error(format!("the device has {partitions} partitions only"))),
+    }
+}
+
+/// A group's label as the command line takes it: a Luna's may hold blanks.
+fn plain(label: &str) -> String {
+    label.replace(is_reserved, "-")
+}
+
+/// What a group's name must not hold.
+fn is_reserved(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '=' | '@')
+}
+
 /// Device names are file names, words of the command line and ends of links.
 fn device_name(value: &Value<'_>) -> Result<DeviceId, ConfigError> {
     let name = value.str()?;
@@ -322,9 +407,7 @@ fn device_name(value: &Value<'_>) -> Result<DeviceId, ConfigError> {
 }
 
 fn label_is_usable(label: &str, token_label: &str) -> Result<(), String> {
-    let reserved =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '=' | '@');
-    if label.is_empty() || label.contains(reserved) {
+    if label.is_empty() || label.contains(is_reserved) {
         return Err(format!(
             "\"{label}\" cannot name a group: no blanks and none of / : = @; the token may still be \
              called so with \"token_label\""

@@ -1,6 +1,6 @@
 //! Reads a topology file: the root, and the sections that are not devices and groups.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::expand::{self, Builder};
@@ -8,9 +8,10 @@ use super::{
     DeletePolicy, HaPreset, HaSettings, Jitter, LinkOverride, LinkTiming, Links, OwedCopies, Pin,
     PlacePattern, Provisioning, RecoveryAttempts, RecoveryMode, StateSettings, Topology,
 };
+use crate::chrystoki::{self, Chrystoki};
 use crate::error::{ConfigError, suggestion};
 use crate::place::Place;
-use crate::source::{Source, Table, Value};
+use crate::source::{Source, Table, Value, beside, read_file};
 
 pub(super) fn parse(text: &str, origin: &str) -> Result<Topology, ConfigError> {
     Source::new(origin, text).read(|root| {
@@ -27,6 +28,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Topology, ConfigError> {
             "device",
             "groups",
             "group",
+            "chrystoki",
             "ha",
             "links",
             "link",
@@ -41,7 +43,12 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Topology, ConfigError> {
             root.error("a topology needs a device: write a [[region]] or a [[device]]")
         })?;
         let client = root.optional("client", |v| place(&v.table()?))?.unwrap_or(first);
-        builder.groups(root, client)?;
+        let chrystoki = root.optional("chrystoki", |v| chrystoki(v, root, origin))?;
+        match &chrystoki {
+            Some((conf, standby)) => builder.chrystoki_groups(conf, standby)?,
+            None => builder.groups(root, client)?,
+        }
+        let conf = chrystoki.map(|(conf, _)| conf);
         let (devices, groups) = builder.finish();
         let mut topology = Topology {
             name: root.required("name", Value::string)?,
@@ -53,10 +60,11 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Topology, ConfigError> {
             client,
             devices,
             groups,
-            ha: root.optional("ha", ha)?.unwrap_or_default(),
+            ha: ha(root.get("ha"), conf.as_ref())?,
             links: links(root)?,
             provisioning: Provisioning::well_known(),
             state: root.optional("state", state)?.unwrap_or_default(),
+            chrystoki: conf.map(Chrystoki::into_source),
             allow_mixed_clouds: root
                 .optional("allow_mixed_clouds", Value::boolean)?
                 .unwrap_or(false),
@@ -80,7 +88,51 @@ pub(crate) fn place(table: &Table<'_>) -> Result<Place, ConfigError> {
     expand::place_of(table, "region")
 }
 
-fn ha(value: &Value<'_>) -> Result<HaSettings, ConfigError> {
+/// `[chrystoki]`: a Luna client's configuration, and the serial numbers of its standby members.
+fn chrystoki(
+    value: &Value<'_>,
+    root: &Table<'_>,
+    origin: &str,
+) -> Result<(Chrystoki, Vec<u64>), ConfigError> {
+    let table = value.table()?;
+    table.known(&["path", "environment", "standby", "ignore"])?;
+    if root.get("groups").is_some() || root.get("group").is_some() {
+        return Err(table.error("groups come from [chrystoki] or from [[group]], not from both"));
+    }
+    let path = table.optional("path", |v| Ok(beside(Path::new(origin), v.str()?)))?;
+    let environment = table.optional("environment", Value::boolean)?.unwrap_or(false);
+    if path.is_none() && !environment {
+        return Err(table.error("[chrystoki] needs \"path\" or environment = true"));
+    }
+    let ignore = table.optional("ignore", Value::strings)?.unwrap_or_default();
+    let (text, file) = read_file(&chrystoki::locate(path, environment))
+        .map_err(|error| table.error(error.to_string()))?;
+    let conf = Chrystoki::parse(&text, &file, &ignore)?;
+    let standby = table.optional("standby", |v| {
+        let serial = |v: &Value<'_>| {
+            let serial = v.integer(1..=i64::MAX as u64)?;
+            match conf.groups.iter().any(|group| group.members.contains(&serial)) {
+                true => Ok(serial),
+                false => Err(v.error(format!("{serial} is no member of any group in {file}"))),
+            }
+        };
+        v.array()?.iter().map(serial).collect::<Result<Vec<u64>, _>>()
+    })?;
+    Ok((conf, standby.unwrap_or_default()))
+}
+
+/// A preset, over it a Luna client's configuration, over that the keys of `[ha]`.
+fn ha(value: Option<Value<'_>>, conf: Option<&Chrystoki>) -> Result<HaSettings, ConfigError> {
+    let base = |preset: HaPreset| {
+        let mut settings = preset.settings();
+        if let Some(conf) = conf {
+            conf.apply(&mut settings);
+        }
+        settings
+    };
+    let Some(value) = value else {
+        return Ok(base(HaPreset::Default));
+    };
     let table = value.table()?;
     table.known(&[
         "preset",
@@ -101,7 +153,7 @@ fn ha(value: &Value<'_>) -> Result<HaSettings, ConfigError> {
     ])?;
     let preset =
         table.optional("preset", |v| v.one_of(&HaPreset::ALL))?.unwrap_or(HaPreset::Default);
-    let mut ha = preset.settings();
+    let mut ha = base(preset);
     let set = |slot: &mut Duration, key| match table.optional(key, above_zero) {
         Ok(given) => {
             *slot = given.unwrap_or(*slot);
@@ -130,7 +182,7 @@ fn ha(value: &Value<'_>) -> Result<HaSettings, ConfigError> {
         deletes: table.optional("deletes", |v| v.one_of(&deletes))?.unwrap_or(ha.deletes),
         retry: table.optional("retry", Value::boolean)?.unwrap_or(ha.retry),
         boot_time: table.optional("boot_time", Value::duration)?.unwrap_or(ha.boot_time),
-        log: table.optional("log", absolute)?,
+        log: table.optional("log", absolute)?.or(ha.log),
         log_length: table
             .optional("log_length", |v| v.integer(1..=i64::MAX as u64))?
             .unwrap_or(ha.log_length),

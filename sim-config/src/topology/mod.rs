@@ -11,6 +11,7 @@ mod shipped;
 
 use std::fmt;
 
+use crate::chrystoki::ChrystokiSource;
 use crate::duration::format_duration;
 use crate::place::Place;
 use crate::stable_hash::StableHash;
@@ -59,6 +60,8 @@ pub struct Topology {
     pub provisioning: Provisioning,
     /// Where the state is kept, when the file says so.
     pub state: StateSettings,
+    /// The Luna client's configuration that groups and HA settings come from, if the file names one.
+    pub chrystoki: Option<ChrystokiSource>,
     /// Permits groups over public and US Gov regions, which the clouds do not connect.
     pub allow_mixed_clouds: bool,
 }
@@ -99,11 +102,16 @@ impl Topology {
         devices
             .into_iter()
             .fold(hash, |hash, d| {
-                hash.text(d.id.as_str())
+                let hash = hash
+                    .text(d.id.as_str())
                     .text(d.place.region.as_str())
                     .number(u64::from(d.place.stamp))
                     .number(u64::from(d.partitions))
-                    .number(d.serial)
+                    .number(d.serial);
+                match d.partition_serials.as_slice() {
+                    [] => hash,
+                    given => given.iter().fold(hash.text("serials"), |h, serial| h.number(*serial)),
+                }
             })
             .finish()
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Topology, file};
 use crate::error::{ConfigError, suggestion};
-use crate::source::{beside, looks_like_path, read_file};
+use crate::source::{Source, beside, looks_like_path, name_beside, read_file};
 
 const SHIPPED: [(&str, &str); 6] = [
     ("single", include_str!("../../topologies/single.toml")),
@@ -40,10 +40,11 @@ impl Topology {
         }
     }
 
-    /// Reads a topology from a text; `origin` is the name that errors give it.
+    /// Reads a topology from a text; `origin` is the name that errors give it. A Luna client's
+    /// configuration that the text names is read too; a relative path starts at `origin`'s directory.
     ///
     /// # Errors
-    /// The text is no valid topology.
+    /// The text is no valid topology, or that file is none of a Luna client.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
         file::parse(text, origin)
     }
@@ -55,8 +56,42 @@ impl Topology {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let (text, origin) = read_file(path.as_ref())?;
         let mut topology = Self::parse(&text, &origin)?;
-        topology.profile = beside(path.as_ref(), topology.profile);
+        topology.profile = name_beside(path.as_ref(), topology.profile);
         Ok(topology)
+    }
+
+    /// The text of a topology file as it must read to mean the same in another folder: paths that
+    /// start at the file's directory are written out.
+    ///
+    /// # Errors
+    /// The text is no TOML, or the current directory is gone.
+    pub fn anchored(text: &str, path: impl AsRef<Path>) -> Result<String, ConfigError> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        let file = std::path::absolute(path)
+            .map_err(|error| ConfigError::in_file(&origin, error.to_string()))?;
+        let mut paths = Source::new(&origin, text).read(|root| {
+            let mut paths = Vec::new();
+            if let Some(profile) = root.get("profile")
+                && looks_like_path(profile.str()?)
+            {
+                paths.push((profile.span(), profile.string()?));
+            }
+            if let Some(chrystoki) = root.get("chrystoki")
+                && let Some(path) = chrystoki.table()?.get("path")
+            {
+                paths.push((path.span(), path.string()?));
+            }
+            Ok(paths)
+        })?;
+        // From the end, so that the places before stay what they are.
+        paths.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+        let mut anchored = text.to_owned();
+        for (span, written) in paths {
+            let whole = beside(&file, &written).display().to_string();
+            anchored.replace_range(span, &toml::Value::String(whole).to_string());
+        }
+        Ok(anchored)
     }
 
     /// A shipped topology by its name, or a file by its path.

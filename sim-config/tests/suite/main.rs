@@ -1,6 +1,7 @@
 //! What this crate promises, checked through its public interface.
 
 mod check;
+mod chrystoki;
 mod docs;
 mod drills;
 mod durations;

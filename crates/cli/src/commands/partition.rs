@@ -71,6 +71,7 @@ impl Target {
             token_label: label.clone(),
             domain: label.clone(),
             label,
+            serial: None,
             members: vec![Member {
                 device: device.id.clone(),
                 partition,

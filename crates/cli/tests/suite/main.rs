@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chrystoki;
 mod cluster;
 mod drills;
 mod files;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chrystoki;
 mod failover;
 mod ha_log;
 mod login;
