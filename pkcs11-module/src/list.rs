@@ -8,11 +8,13 @@
 
 use std::ffi::{CStr, c_void};
 
+use hsmsim_client::extensions::Uid;
 use hsmsim_types::ck::{
-    CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0, CK_FUNCTION_LIST_3_2, CK_INTERFACE, CK_RV, CK_VERSION,
+    CK_FLAGS, CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0, CK_FUNCTION_LIST_3_2, CK_INTERFACE, CK_RV,
+    CK_SLOT_ID, CK_ULONG, CK_VERSION,
 };
 
-use crate::exports::*;
+use crate::{exports::*, fns::ca::HaStateOut};
 
 /// Name of the standard's interfaces.
 pub(crate) const INTERFACE_NAME: &CStr = c"PKCS 11";
@@ -158,25 +160,82 @@ pub(crate) static INTERFACES: [Interface; 3] = [
 type NoFunction = unsafe extern "C" fn() -> CK_RV;
 
 /// Luna's CK_SFNT_CA_FUNCTION_LIST, as long as any seen and longer: places of functions that are
-/// not here hold one that answers CKR_FUNCTION_NOT_SUPPORTED. The place of CA_GetHAState is that of
-/// the public Python binding for Luna (pycryptoki); the list grew in the middle from one client
-/// release to the next, so programs that want to be sure look functions up by name.
+/// not here hold one that answers CKR_FUNCTION_NOT_SUPPORTED. The places are those of the public
+/// Python binding for Luna (pycryptoki); the list grew in the middle from one client release to the
+/// next, so programs that want to be sure look functions up by name.
 #[repr(C)]
 pub(crate) struct CaFunctionList {
     version: CK_VERSION,
-    ca_get_function_list: unsafe extern "C" fn(*mut *const CaFunctionList) -> CK_RV,
-    before: [NoFunction; 138],
-    ca_get_ha_state: unsafe extern "C" fn(u64, *mut crate::fns::ca::HaStateOut) -> CK_RV,
-    after: [NoFunction; 180],
+    get_function_list: unsafe extern "C" fn(*mut *const CaFunctionList) -> CK_RV,
+    wait_for_slot_event:
+        unsafe extern "C" fn(CK_FLAGS, *mut CK_ULONG, *mut CK_SLOT_ID, *mut c_void) -> CK_RV,
+    from_2: [NoFunction; 22],
+    restart: unsafe extern "C" fn(CK_SLOT_ID) -> CK_RV,
+    from_25: [NoFunction; 1],
+    close_application_id: unsafe extern "C" fn(CK_SLOT_ID, CK_ULONG, CK_ULONG) -> CK_RV,
+    from_27: [NoFunction; 1],
+    open_application_id: unsafe extern "C" fn(CK_SLOT_ID, CK_ULONG, CK_ULONG) -> CK_RV,
+    from_29: [NoFunction; 1],
+    set_application_id: unsafe extern "C" fn(CK_ULONG, CK_ULONG) -> CK_RV,
+    from_31: [NoFunction; 72],
+    get_token_status:
+        unsafe extern "C" fn(CK_SLOT_ID, *mut CK_ULONG, *mut CK_ULONG, *mut CK_ULONG) -> CK_RV,
+    from_104: [NoFunction; 35],
+    get_ha_state: unsafe extern "C" fn(CK_SLOT_ID, *mut HaStateOut) -> CK_RV,
+    from_140: [NoFunction; 11],
+    get_object_uid:
+        unsafe extern "C" fn(CK_SLOT_ID, CK_ULONG, CK_ULONG, CK_ULONG, *mut Uid) -> CK_RV,
+    get_object_handle: unsafe extern "C" fn(
+        CK_SLOT_ID,
+        CK_ULONG,
+        *const Uid,
+        *mut CK_ULONG,
+        *mut CK_ULONG,
+    ) -> CK_RV,
+    from_153: [NoFunction; 19],
+    get_token_storage_information: unsafe extern "C" fn(
+        CK_SLOT_ID,
+        *mut CK_ULONG,
+        *mut CK_ULONG,
+        *mut CK_ULONG,
+        *mut CK_ULONG,
+        *mut CK_ULONG,
+    ) -> CK_RV,
+    from_173: [NoFunction; 64],
+    get_server_instance_by_slot_id: unsafe extern "C" fn(CK_SLOT_ID, *mut CK_ULONG) -> CK_RV,
+    from_238: [NoFunction; 2],
+    get_firmware_version:
+        unsafe extern "C" fn(CK_SLOT_ID, *mut CK_ULONG, *mut CK_ULONG, *mut CK_ULONG) -> CK_RV,
+    from_241: [NoFunction; 79],
 }
 
 /// What CA_GetFunctionList gives.
 pub(crate) static CA_LIST: CaFunctionList = CaFunctionList {
     version: CK_VERSION { major: 2, minor: 40 },
-    ca_get_function_list: CA_GetFunctionList,
-    before: [ca_not_supported; 138],
-    ca_get_ha_state: CA_GetHAState,
-    after: [ca_not_supported; 180],
+    get_function_list: CA_GetFunctionList,
+    wait_for_slot_event: CA_WaitForSlotEvent,
+    from_2: [ca_not_supported; 22],
+    restart: CA_Restart,
+    from_25: [ca_not_supported; 1],
+    close_application_id: CA_CloseApplicationID,
+    from_27: [ca_not_supported; 1],
+    open_application_id: CA_OpenApplicationID,
+    from_29: [ca_not_supported; 1],
+    set_application_id: CA_SetApplicationID,
+    from_31: [ca_not_supported; 72],
+    get_token_status: CA_GetTokenStatus,
+    from_104: [ca_not_supported; 35],
+    get_ha_state: CA_GetHAState,
+    from_140: [ca_not_supported; 11],
+    get_object_uid: CA_GetObjectUID,
+    get_object_handle: CA_GetObjectHandle,
+    from_153: [ca_not_supported; 19],
+    get_token_storage_information: CA_GetTokenStorageInformation,
+    from_173: [ca_not_supported; 64],
+    get_server_instance_by_slot_id: CA_GetServerInstanceBySlotID,
+    from_238: [ca_not_supported; 2],
+    get_firmware_version: CA_GetFirmwareVersion,
+    from_241: [ca_not_supported; 79],
 };
 
 #[cfg(test)]
@@ -217,9 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn the_ha_state_stands_in_its_place() {
+    fn luna_s_functions_stand_in_their_places() {
+        let list = pointers(&CA_LIST);
+        assert_eq!(list.len(), 320);
+        let nothing = ca_not_supported as NoFunction as usize;
+        let here: Vec<usize> = (0..list.len()).filter(|&place| list[place] != nothing).collect();
+        assert_eq!(here, [0, 1, 24, 26, 28, 30, 103, 139, 151, 152, 172, 237, 240]);
         let place = |index: usize| size_of::<usize>() * (index + 1);
-        assert_eq!(offset_of!(CaFunctionList, ca_get_function_list), place(0));
-        assert_eq!(offset_of!(CaFunctionList, ca_get_ha_state), place(139));
+        assert_eq!(offset_of!(CaFunctionList, restart), place(24));
+        assert_eq!(offset_of!(CaFunctionList, set_application_id), place(30));
+        assert_eq!(offset_of!(CaFunctionList, get_ha_state), place(139));
+        assert_eq!(offset_of!(CaFunctionList, get_object_handle), place(152));
+        assert_eq!(offset_of!(CaFunctionList, get_firmware_version), place(240));
     }
 }

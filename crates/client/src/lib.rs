@@ -13,6 +13,7 @@ mod catch_up;
 mod choose;
 mod client;
 mod debts;
+pub mod extensions;
 mod group;
 mod ha_log;
 mod handles;

@@ -1,4 +1,4 @@
-//! The exported symbols: every C_ function of PKCS#11 2.40 to 3.2, and three of Luna's CA_
+//! The exported symbols: every C_ function of PKCS#11 2.40 to 3.2, and some of Luna's CA_
 //! functions.
 //!
 //! A wrapper lists the C arguments, says what the call is about (`on`), puts a type of

@@ -2,15 +2,16 @@
 
 use std::ptr;
 
-use hsmsim_client::Client;
+use hsmsim_client::{Client, extensions::Uid};
 use hsmsim_types::{
-    Result, ReturnValue, SlotId,
-    ck::{CK_CHAR, CK_RV, CK_ULONG},
+    ObjectHandle, Result, ReturnValue, SlotId,
+    ck::{CK_CHAR, CK_RV, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKR_ARGUMENTS_BAD},
+    error::fail,
 };
 
 use crate::{
     list::{self, CaFunctionList},
-    raw::{Place, text::terminated},
+    raw::{Place, UidIn, text::terminated},
 };
 
 /// Bytes of a serial number in CK_HA_STATE: the standard's 16 and four more, as in the header of
@@ -59,6 +60,86 @@ pub(crate) fn ha_state(client: &Client, slot: SlotId, place: &Place<HaStateOut>)
         members_len: members_len as CK_ULONG,
     });
     Ok(())
+}
+
+/// The kind of element that PKCS#11 objects are: CK_CRYPTOKI_ELEMENT of Luna's header, as the public
+/// Python binding has it.
+const CRYPTOKI_ELEMENT: CK_ULONG = 0;
+
+/// CA_GetObjectUID.
+pub(crate) fn object_uid(
+    client: &Client,
+    slot: SlotId,
+    kind: CK_ULONG,
+    object: ObjectHandle,
+    place: &Place<Uid>,
+) -> Result<()> {
+    let place = place.required()?;
+    if kind != CRYPTOKI_ELEMENT {
+        return fail(CKR_ARGUMENTS_BAD, "only objects of PKCS#11 are here, whose kind is 0");
+    }
+    place.put(client.run(client.object_uid(slot, object))?);
+    Ok(())
+}
+
+/// CA_GetObjectHandle.
+pub(crate) fn object_handle(
+    client: &Client,
+    slot: SlotId,
+    uid: &UidIn,
+    kind: &Place<CK_ULONG>,
+    object: &Place<CK_ULONG>,
+) -> Result<()> {
+    let (kind, object) = (kind.required()?, object.required()?);
+    let ObjectHandle(handle) = client.run(client.object_of_uid(slot, uid.read()?))?;
+    kind.put(CRYPTOKI_ELEMENT);
+    object.put(handle as CK_ULONG);
+    Ok(())
+}
+
+/// CA_GetTokenStorageInformation. Bytes are not counted here, so `bytes` (the overhead of a
+/// partition, all, used and free) say that they are not known.
+pub(crate) fn storage(
+    client: &Client,
+    slot: SlotId,
+    bytes: [&Place<CK_ULONG>; 4],
+    objects: &Place<CK_ULONG>,
+) -> Result<()> {
+    for place in bytes {
+        place.required()?;
+    }
+    let objects = objects.required()?;
+    objects.put(client.run(client.token_objects(slot))? as CK_ULONG);
+    for place in bytes {
+        place.required()?.put(CK_UNAVAILABLE_INFORMATION);
+    }
+    Ok(())
+}
+
+/// CA_GetFirmwareVersion.
+pub(crate) fn firmware(client: &Client, slot: SlotId, places: [&Place<CK_ULONG>; 3]) -> Result<()> {
+    let [major, minor, subminor] = places;
+    let places = [major.required()?, minor.required()?, subminor.required()?];
+    for (place, number) in places.iter().zip(client.firmware(slot)?) {
+        place.put(CK_ULONG::from(number));
+    }
+    Ok(())
+}
+
+/// CA_GetServerInstanceBySlotID.
+pub(crate) fn server_instance(
+    client: &Client,
+    slot: SlotId,
+    place: &Place<CK_ULONG>,
+) -> Result<()> {
+    let place = place.required()?;
+    place.put(client.server_instance(slot)? as CK_ULONG);
+    Ok(())
+}
+
+/// CA_Restart: what C_CloseAllSessions does, which takes the login along.
+pub(crate) fn restart(client: &Client, slot: SlotId) -> Result<()> {
+    client.run(client.close_all_sessions(slot))
 }
 
 #[cfg(test)]

@@ -21,5 +21,5 @@ pub(crate) mod text;
 pub(crate) use init::{InitArgs, InterfaceQuery};
 pub(crate) use mechanism::MechanismIn;
 pub(crate) use out::{Buffer, Fill, Handles, List, Place};
-pub(crate) use slices::{Input, Label, PinIn};
+pub(crate) use slices::{Input, Label, PinIn, UidIn};
 pub(crate) use templates::{TemplateIn, TemplateOut};

@@ -1,5 +1,6 @@
 //! Bytes that the caller lends: data, signatures, PINs, labels.
 
+use hsmsim_client::extensions::Uid;
 use hsmsim_types::{
     Error, Pin, Result,
     ck::{CK_BYTE, CK_RV, CK_ULONG, CKR_ARGUMENTS_BAD, CKR_HOST_MEMORY},
@@ -123,6 +124,30 @@ impl Label {
         let label = unsafe { std::slice::from_raw_parts(self.0, LABEL_LEN) };
         let len = label.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
         Ok(label[..len].to_vec())
+    }
+}
+
+/// Luna's OUID of an object, twelve bytes.
+pub(crate) struct UidIn(*const Uid);
+
+impl UidIn {
+    /// # Safety
+    /// `ptr` is NULL or points at twelve bytes that stay readable and unchanged while this value
+    /// lives.
+    pub(crate) unsafe fn new(ptr: *const Uid) -> Self {
+        Self(ptr)
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    /// CKR_ARGUMENTS_BAD for NULL.
+    pub(crate) fn read(&self) -> Result<Uid> {
+        if self.0.is_null() {
+            return fail(CKR_ARGUMENTS_BAD, "OUID is NULL");
+        }
+        // SAFETY: not NULL, so twelve bytes, which need no alignment, by the promise given to `new`.
+        Ok(unsafe { *self.0 })
     }
 }
 

@@ -113,6 +113,7 @@ fn strings(value: &Value<'_>) -> Result<Strings, ConfigError> {
         "member_model",
         "hardware_version",
         "firmware_version",
+        "firmware_subminor",
     ])?;
     Ok(Strings {
         manufacturer: field(&table, "manufacturer", 32)?,
@@ -126,6 +127,9 @@ fn strings(value: &Value<'_>) -> Result<Strings, ConfigError> {
         member_model: field(&table, "member_model", 16)?,
         hardware_version: number_pair(&table, "hardware_version")?,
         firmware_version: number_pair(&table, "firmware_version")?,
+        firmware_subminor: table
+            .optional("firmware_subminor", |v| v.integer(0..=255))?
+            .unwrap_or(0),
     })
 }
 

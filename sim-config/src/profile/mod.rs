@@ -50,6 +50,8 @@ pub struct Strings {
     pub hardware_version: CryptokiVersion,
     /// `firmwareVersion` of slot and token.
     pub firmware_version: CryptokiVersion,
+    /// The third number of the firmware's version, which those structures have no place for; 0.
+    pub firmware_subminor: u8,
 }
 
 /// How long a PIN may be.

@@ -19,6 +19,8 @@ mod gnutls;
 mod ha_state;
 mod harness;
 mod latency;
+#[allow(unsafe_code)]
+mod luna;
 mod members;
 mod openssl;
 mod pkcs11_tool;
