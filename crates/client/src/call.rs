@@ -269,8 +269,11 @@ impl Client {
         let answer = self.ask(&slot.group, index, &mut sub.session, request).await;
         match &answer {
             Err(Failure::Lost) => session.subs[index] = None,
-            Err(Failure::Member(error)) => slot.device_error.store(error.rv(), Ordering::Relaxed),
-            Ok(_) => {}
+            Err(Failure::Member(error)) => {
+                slot.device_error.store(error.rv(), Ordering::Relaxed);
+                slot.answers(index);
+            }
+            Ok(_) => slot.answers(index),
         }
         answer
     }

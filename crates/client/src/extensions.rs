@@ -47,18 +47,6 @@ impl Client {
         }
     }
 
-    /// CA_GetTokenStorageInformation: how many token objects there are. Bytes are not counted here.
-    ///
-    /// # Errors
-    /// CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT.
-    pub async fn token_objects(&self, slot: SlotId) -> Result<u64> {
-        let group = self.group(slot)?;
-        match self.ask_primary(&group, Request::TokenInfo).await? {
-            Reply::Token(token) => Ok(token.objects),
-            other => Err(unexpected(&other)),
-        }
-    }
-
     /// CA_GetFirmwareVersion: major, minor and subminor.
     ///
     /// # Errors

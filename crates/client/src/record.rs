@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_types::{Error, Result, ReturnValue, ck::CKR_GENERAL_ERROR};
+use hsmsim_types::{Error, Result, ReturnValue, SessionHandle, ck::CKR_GENERAL_ERROR};
 use serde::{Deserialize, Serialize};
 
 use crate::{Client, group::Group, member::Member};
@@ -36,6 +36,9 @@ pub struct CallRecord {
     pub code: Cow<'static, str>,
     /// The process.
     pub pid: u32,
+    /// The device that answered the call; empty if none was asked or none answered.
+    #[serde(default)]
+    pub member: Cow<'static, str>,
 }
 
 /// Something the library noticed or did.
@@ -125,8 +128,16 @@ impl Client {
             session,
             code: Cow::Owned(ReturnValue(rv).to_string()),
             pid: std::process::id(),
+            member: Cow::Owned(self.answered_by(session)),
         };
         Recorder::write(calls, &record);
+    }
+
+    /// The device that answered the last call of a session, told once. A session that this call has
+    /// closed has nobody left to tell.
+    fn answered_by(&self, session: u64) -> String {
+        let slot = self.session(SessionHandle(session)).ok();
+        slot.and_then(|slot| slot.answered_by()).unwrap_or_default()
     }
 
     /// Writes an event down if there is a record, or an HA log that speaks of such events.

@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use hsmsim_partition::api::{Checked, OperationKind};
@@ -99,6 +99,8 @@ pub(crate) struct SessionSlot {
     pub(crate) born: u64,
     /// The member's error number of the last call that failed there (CK_SESSION_INFO).
     pub(crate) device_error: std::sync::atomic::AtomicU64,
+    /// One more than the index of the member that answered the call under way; 0 if none has.
+    answered: AtomicUsize,
     closed: AtomicBool,
     state: Mutex<Option<Box<SessionState>>>,
 }
@@ -118,9 +120,21 @@ impl SessionSlot {
             group,
             read_write,
             device_error: 0.into(),
+            answered: 0.into(),
             closed: AtomicBool::new(false),
             state: Mutex::new(Some(Box::new(state))),
         }
+    }
+
+    /// A member has answered the call under way.
+    pub(crate) fn answers(&self, index: usize) {
+        self.answered.store(index + 1, Ordering::Relaxed);
+    }
+
+    /// Takes the device that answered last; `None` if none has since the last look.
+    pub(crate) fn answered_by(&self) -> Option<String> {
+        let index = self.answered.swap(0, Ordering::Relaxed).checked_sub(1)?;
+        self.group.members.get(index).map(|member| member.device.clone())
     }
 
     /// Marks the session closed, so that a call that has its state out drops it at its end, and

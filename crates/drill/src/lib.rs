@@ -7,7 +7,9 @@
 #![deny(unsafe_code)]
 
 pub mod explore;
+pub mod history;
 pub mod metrics;
+mod observe;
 pub mod records;
 pub mod report;
 pub mod run;
@@ -17,6 +19,7 @@ pub mod verdict;
 pub mod workload;
 
 pub use hsmsim_client::record::{CallRecord, EventRecord};
+pub use history::{FaultSpan, History, MemberInventory};
 pub use report::Report;
 pub use run::{DrillError, RunOptions, run};
 pub use verdict::Verdict;

@@ -214,6 +214,7 @@ mod tests {
                 session: 1,
                 code: word(&words, 3).into(),
                 pid: 1,
+                member: String::new(),
             })
             .collect()
     }

@@ -20,7 +20,9 @@ use hsmsim_cluster::{
 use hsmsim_sim_config::{Action, DeviceId, Drill, Topology, WorkloadSource};
 
 use crate::{
+    history::History,
     metrics::{acknowledged, metrics},
+    observe::{fault_spans, inventory},
     records::Tail,
     report::Report,
     timeline::Timeline,
@@ -158,6 +160,7 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
     let seed = options.seed.or(drill.seed).unwrap_or(1);
     introduce(&drill, &cluster, time_scale, seed, own, out)?;
 
+    let inventory_before = inventory(&cluster)?;
     let mut application = start(options, &drill, &cluster, &record, temporary.path(), seed)?;
     let begin_ns = cluster.clock().unix_now();
     let mut timeline = Timeline::new(out, begin_ns, time_scale);
@@ -198,7 +201,7 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
     operator.heal(None)?;
     let summary = finish(&mut application, own, &cluster, &drill, &mut || look(&mut timeline))?;
     look(&mut timeline)?;
-    operator.settle(&drill, &mut timeline)?;
+    let inventory_equal_ns = operator.settle(&drill, &mut timeline)?;
     events.append(&mut operator.events);
     let ended_ns = cluster.clock().unix_now();
 
@@ -211,8 +214,21 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
     };
     calls.sort_by_key(|call: &CallRecord| call.at_ns);
     events.sort_by_key(|event: &EventRecord| event.at_ns);
-    let metrics = metrics(&calls, &events, &operator.set_at_ns, time_scale);
-    let (mut verdict, expectations) = judge(&drill.expect, &metrics, &events, &findings);
+    let history = History {
+        begin_ns,
+        end_ns: ended_ns,
+        time_scale,
+        calls,
+        events,
+        faults: fault_spans(&cluster, &operator.set),
+        topology: Arc::clone(cluster.topology()),
+        inventory_before,
+        inventory_after: inventory(&cluster)?,
+        inventory_equal_ns,
+    };
+    let (calls, events) = (&history.calls, &history.events);
+    let metrics = metrics(calls, events, &operator.set_at_ns, time_scale);
+    let (mut verdict, expectations) = judge(&drill.expect, &metrics, events, &findings);
     if own && summary.is_none() {
         verdict = Verdict::Inconclusive;
     }
@@ -236,7 +252,7 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
     if let Some(directory) = &options.report {
         let text = Drill::shipped_text(&options.drill)
             .map_or_else(|| fs::read_to_string(&options.drill), |text| Ok(text.to_owned()))?;
-        report.write(directory, &text, &events)?;
+        report.write(directory, &text, events)?;
     }
     report.print(out)?;
     Ok(report)
@@ -468,7 +484,12 @@ impl Operator {
     }
 
     /// Everything is healed: the cluster has until the end of the settle phase to become whole.
-    fn settle(&mut self, drill: &Drill, timeline: &mut Timeline<'_>) -> Result<(), DrillError> {
+    /// Gives the time at which it was.
+    fn settle(
+        &mut self,
+        drill: &Drill,
+        timeline: &mut Timeline<'_>,
+    ) -> Result<Option<u64>, DrillError> {
         let cluster = Arc::clone(&self.cluster);
         let deadline = cluster.clock().now() + cluster.scaled(drill.settle);
         loop {
@@ -481,10 +502,12 @@ impl Operator {
             }
             let now_ns = cluster.clock().unix_now();
             if whole {
-                return Ok(timeline.mark(now_ns, "all members hold the same keys")?);
+                timeline.mark(now_ns, "all members hold the same keys")?;
+                return Ok(Some(now_ns));
             }
             if cluster.clock().now() > deadline {
-                return Ok(timeline.mark(now_ns, "members still differ after the settle phase")?);
+                timeline.mark(now_ns, "members still differ after the settle phase")?;
+                return Ok(None);
             }
             std::thread::sleep(LOOK);
         }

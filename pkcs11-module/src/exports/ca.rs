@@ -56,22 +56,6 @@ c_functions! {
     let object = Place(object);
     => ca::object_handle[SlotId(slot), &uid, &kind, &object]
 
-    /// What a token has stored.
-    fn CA_GetTokenStorageInformation(
-        slot: CK_SLOT_ID,
-        overhead: *mut CK_ULONG,
-        total: *mut CK_ULONG,
-        used: *mut CK_ULONG,
-        free: *mut CK_ULONG,
-        objects: *mut CK_ULONG,
-    ) on Slot(slot);
-    let overhead = Place(overhead);
-    let total = Place(total);
-    let used = Place(used);
-    let free = Place(free);
-    let objects = Place(objects);
-    => ca::storage[SlotId(slot), [&overhead, &total, &used, &free], &objects]
-
     /// The firmware's version in full.
     fn CA_GetFirmwareVersion(
         slot: CK_SLOT_ID,

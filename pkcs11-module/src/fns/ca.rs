@@ -97,25 +97,6 @@ pub(crate) fn object_handle(
     Ok(())
 }
 
-/// CA_GetTokenStorageInformation. Bytes are not counted here, so `bytes` (the overhead of a
-/// partition, all, used and free) say that they are not known.
-pub(crate) fn storage(
-    client: &Client,
-    slot: SlotId,
-    bytes: [&Place<CK_ULONG>; 4],
-    objects: &Place<CK_ULONG>,
-) -> Result<()> {
-    for place in bytes {
-        place.required()?;
-    }
-    let objects = objects.required()?;
-    objects.put(client.run(client.token_objects(slot))? as CK_ULONG);
-    for place in bytes {
-        place.required()?.put(CK_UNAVAILABLE_INFORMATION);
-    }
-    Ok(())
-}
-
 /// CA_GetFirmwareVersion.
 pub(crate) fn firmware(client: &Client, slot: SlotId, places: [&Place<CK_ULONG>; 3]) -> Result<()> {
     let [major, minor, subminor] = places;

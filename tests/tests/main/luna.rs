@@ -146,25 +146,11 @@ fn the_ouid_of_an_object_leads_back_to_it_on_every_member() {
 }
 
 #[test]
-fn storage_firmware_and_server_are_told() {
+fn firmware_and_server_are_told() {
     apart(test_name!(), with_member_slots, |_| {
         let library = p11::library();
         let (group, members) = slots(&library);
         let module = module();
-        let storage = function!(module, "CA_GetTokenStorageInformation", OfSlot5);
-        let objects = |slot| {
-            let mut numbers = [7; 5];
-            let [overhead, total, used, free, objects] = &mut numbers;
-            // SAFETY: all pointers are to numbers.
-            let rv = unsafe { storage(slot, overhead, total, used, free, objects) };
-            assert_eq!(rv, CKR_OK);
-            assert_eq!(numbers[..4], [CK_UNAVAILABLE_INFORMATION; 4], "bytes are not counted");
-            numbers[4]
-        };
-        let session = officer(&library, group);
-        let before = objects(group);
-        p11::make_ec(&session, "k").expect("a key pair");
-        assert_eq!([before, objects(group), objects(members[1])], [0, 2, 2]);
         let firmware = function!(module, "CA_GetFirmwareVersion", OfSlot3);
         let mut version = [99; 3];
         let [major, minor, subminor] = &mut version;
@@ -253,7 +239,6 @@ fn what_is_not_here_says_so_and_the_list_leads_to_what_is() {
             (139, "CA_GetHAState"),
             (151, "CA_GetObjectUID"),
             (152, "CA_GetObjectHandle"),
-            (172, "CA_GetTokenStorageInformation"),
             (237, "CA_GetServerInstanceBySlotID"),
             (240, "CA_GetFirmwareVersion"),
         ] {

@@ -1,0 +1,50 @@
+//! What a run on the real tier reads beside the records: inventories and the fault table.
+
+use hsmsim_cluster::{Cluster, ClusterError};
+
+use crate::history::{FaultSpan, MemberInventory};
+
+/// What every member of every group holds now. Groups of which no member holds anything are left out.
+///
+/// # Errors
+/// A store that cannot be read.
+pub(crate) fn inventory(cluster: &Cluster) -> Result<Vec<MemberInventory>, ClusterError> {
+    let mut all = Vec::new();
+    for group in &cluster.topology().groups {
+        let mut members = Vec::with_capacity(group.members.len());
+        for member in &group.members {
+            members.push(MemberInventory {
+                group: group.label.clone(),
+                device: member.device.to_string(),
+                // Sorted, as the map is.
+                keys: cluster.inventory(member)?.into_keys().map(|id| id.to_string()).collect(),
+            });
+        }
+        if cluster.topology().is_provisioned(group) || members.iter().any(|m| !m.keys.is_empty()) {
+            all.append(&mut members);
+        }
+    }
+    Ok(all)
+}
+
+/// The faults that a run has set, from the fault table. `set`: name of the step, number of the row.
+pub(crate) fn fault_spans(cluster: &Cluster, set: &[(String, u64)]) -> Vec<FaultSpan> {
+    cluster.refresh();
+    let topology = cluster.topology();
+    let mut spans = Vec::new();
+    for row in cluster.fault_history().iter() {
+        for (step, _) in set.iter().filter(|(_, id)| *id == row.id) {
+            spans.push(FaultSpan::new(
+                step,
+                &row.fault,
+                &row.strikes,
+                topology,
+                row.set_at_ns,
+                row.end_ns,
+                topology.time_scale,
+            ));
+        }
+    }
+    spans.sort_by_key(|span| span.from_ns);
+    spans
+}
