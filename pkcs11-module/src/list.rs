@@ -192,16 +192,7 @@ pub(crate) struct CaFunctionList {
         *mut CK_ULONG,
         *mut CK_ULONG,
     ) -> CK_RV,
-    from_153: [NoFunction; 19],
-    get_token_storage_information: unsafe extern "C" fn(
-        CK_SLOT_ID,
-        *mut CK_ULONG,
-        *mut CK_ULONG,
-        *mut CK_ULONG,
-        *mut CK_ULONG,
-        *mut CK_ULONG,
-    ) -> CK_RV,
-    from_173: [NoFunction; 64],
+    from_153: [NoFunction; 84],
     get_server_instance_by_slot_id: unsafe extern "C" fn(CK_SLOT_ID, *mut CK_ULONG) -> CK_RV,
     from_238: [NoFunction; 2],
     get_firmware_version:

@@ -135,7 +135,7 @@ impl Client {
 
     /// The device that answered the last call of a session, told once. A session that this call has
     /// closed has nobody left to tell.
-    fn answered_by(&self, session: u64) -> String {
+    pub fn answered_by(&self, session: u64) -> String {
         let slot = self.session(SessionHandle(session)).ok();
         slot.and_then(|slot| slot.answered_by()).unwrap_or_default()
     }

@@ -18,8 +18,8 @@ mod timeline;
 pub mod verdict;
 pub mod workload;
 
-pub use hsmsim_client::record::{CallRecord, EventRecord};
 pub use history::{FaultSpan, History, MemberInventory};
+pub use hsmsim_client::record::{CallRecord, EventRecord};
 pub use report::Report;
 pub use run::{DrillError, RunOptions, run};
 pub use verdict::Verdict;

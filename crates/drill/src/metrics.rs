@@ -214,7 +214,7 @@ mod tests {
                 session: 1,
                 code: word(&words, 3).into(),
                 pid: 1,
-                member: String::new(),
+                member: String::new().into(),
             })
             .collect()
     }

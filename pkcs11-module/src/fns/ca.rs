@@ -5,7 +5,7 @@ use std::ptr;
 use hsmsim_client::{Client, extensions::Uid};
 use hsmsim_types::{
     ObjectHandle, Result, ReturnValue, SlotId,
-    ck::{CK_CHAR, CK_RV, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKR_ARGUMENTS_BAD},
+    ck::{CK_CHAR, CK_RV, CK_ULONG, CKR_ARGUMENTS_BAD},
     error::fail,
 };
 

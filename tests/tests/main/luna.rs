@@ -8,9 +8,9 @@ use cryptoki::{
     session::{Session, UserType},
 };
 use cryptoki_sys::{
-    CK_BYTE, CK_RV, CK_SLOT_ID, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CK_VERSION,
-    CKR_ARGUMENTS_BAD, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_FUNCTION_NOT_SUPPORTED,
-    CKR_OBJECT_HANDLE_INVALID, CKR_OK, CKR_SLOT_ID_INVALID,
+    CK_BYTE, CK_RV, CK_SLOT_ID, CK_ULONG, CK_VERSION, CKR_ARGUMENTS_BAD,
+    CKR_CRYPTOKI_NOT_INITIALIZED, CKR_FUNCTION_NOT_SUPPORTED, CKR_OBJECT_HANDLE_INVALID, CKR_OK,
+    CKR_SLOT_ID_INVALID,
 };
 use hsmsim_tests::{Sandbox, apart::apart, build, p11, sandbox::USER_PIN, test_name};
 use libloading::Library;
@@ -24,14 +24,6 @@ type GetObjectHandle =
 type OfSlot1 = unsafe extern "C" fn(CK_SLOT_ID, *mut CK_ULONG) -> CK_RV;
 type OfSlot3 =
     unsafe extern "C" fn(CK_SLOT_ID, *mut CK_ULONG, *mut CK_ULONG, *mut CK_ULONG) -> CK_RV;
-type OfSlot5 = unsafe extern "C" fn(
-    CK_SLOT_ID,
-    *mut CK_ULONG,
-    *mut CK_ULONG,
-    *mut CK_ULONG,
-    *mut CK_ULONG,
-    *mut CK_ULONG,
-) -> CK_RV;
 
 /// A slot that there is not.
 const NO_SLOT: CK_SLOT_ID = 4711;

@@ -157,13 +157,13 @@ fn one(options: &ExploreOptions, seed: u64, args: &Args) -> Outcome {
     let mut out = stdout().lock();
     let mut lines: Vec<(f64, String)> =
         outcome.moments.iter().map(|moment| (moment.at_ms / 1000.0, moment.what.clone())).collect();
-    for event in &outcome.events {
-        let at = event.at_ns.saturating_sub(outcome.span_ns.0) as f64 / 1e9;
+    for event in &outcome.history.events {
+        let at = event.at_ns.saturating_sub(outcome.history.begin_ns) as f64 / 1e9;
         let EventRecord { event, member, detail, pid, .. } = event;
         lines.push((at, format!("{}: {event} {member} {detail}", client(*pid))));
     }
-    for call in outcome.calls.iter().filter(|call| failed(call)) {
-        let at = call.at_ns.saturating_sub(outcome.span_ns.0) as f64 / 1e9;
+    for call in outcome.history.calls.iter().filter(|call| failed(call)) {
+        let at = call.at_ns.saturating_sub(outcome.history.begin_ns) as f64 / 1e9;
         let took = call.took_ns as f64 / 1e9;
         let CallRecord { function, code, session, pid, .. } = call;
         let what = format!("{}: {function} of session {session} gives {code}", client(*pid));

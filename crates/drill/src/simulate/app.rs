@@ -284,7 +284,9 @@ impl Stage {
         let rv = result.as_ref().map_or_else(Error::rv, |_| CKR_OK);
         let code =
             ReturnValue(rv).name().map_or_else(|| Cow::Owned(format!("0x{rv:X}")), Cow::Borrowed);
-        self.trace.call(app.pid, session, function, at_ns, took.as_nanos() as u64, code);
+        let took_ns = took.as_nanos() as u64;
+        let member = || app.client.answered_by(session);
+        self.trace.call(app.pid, session, function, at_ns, took_ns, code, member);
         result
     }
 

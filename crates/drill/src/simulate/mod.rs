@@ -20,10 +20,7 @@ mod truth;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use hsmsim_client::{
-    planted::Planted,
-    record::{CallRecord, EventRecord},
-};
+use hsmsim_client::planted::Planted;
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{Clock, Time, VirtualExecutor};
 use hsmsim_sim_config::{Drill, Step, Topology, WorkloadSource};
@@ -31,7 +28,12 @@ use hsmsim_sim_config::{Drill, Step, Topology, WorkloadSource};
 pub use app::{AppPlan, Op, THINK};
 pub use truth::{Broken, Rule};
 
-use crate::{report::Moment, run::DrillError};
+use crate::{
+    history::History,
+    observe::{fault_spans, inventory},
+    report::Moment,
+    run::DrillError,
+};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -97,14 +99,10 @@ impl Plan {
 pub struct Outcome {
     /// Hash of the trace: equal seeds give equal hashes, in any process on any day.
     pub trace_hash: String,
-    /// Calls, in the order in which they ended; empty unless the plan keeps them.
-    pub calls: Vec<CallRecord>,
-    /// How many there were.
+    /// The run as data; its calls, in the order in which they ended, only if the plan keeps them.
+    pub history: History,
+    /// How many calls there were.
     pub call_count: u64,
-    /// What the clients noticed and did.
-    pub events: Vec<EventRecord>,
-    /// When the run began and ended, Unix time in ns.
-    pub span_ns: (u64, u64),
     /// When faults were set, Unix time in ns.
     pub faults_at_ns: Vec<u64>,
     /// The timeline.
@@ -119,8 +117,6 @@ pub struct Outcome {
     pub resurrected_keys: Vec<String>,
     /// Acknowledged copies that are missing on members at the end.
     pub missing_copies: u64,
-    /// Whether all members held the same keys within the settle phase.
-    pub settled: bool,
     /// Rules that the run broke.
     pub broken: Vec<Broken>,
     /// How often something was polled: a measure of work.
@@ -142,12 +138,15 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
     let stage = Rc::new(app::Stage::new(plan, &cluster, &trace)?);
     let operator = operator::Operator::new(plan, Arc::clone(&cluster), &trace, Rc::clone(&stage));
     let begin_ns = clock.unix_now();
+    let inventory_before = inventory(&cluster)?;
     Rc::clone(&stage).start(&executor);
     let run = executor.block_on(operator.run(&executor));
     let operated =
         run.map_err(|error| DrillError::new(format!("the run does not end: {error}")))??;
     let found = truth::look(plan, &cluster, &stage, &trace)?;
     let end_ns = clock.unix_now();
+    let faults = fault_spans(&cluster, &operated.set);
+    let inventory_after = inventory(&cluster)?;
     let (verified, invalid) = stage.signatures();
     // The tasks hold the clients; dropping them before the trace is taken keeps the order clear.
     let polls = executor.polls();
@@ -156,9 +155,18 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
     Ok(Outcome {
         trace_hash: record.hash,
         call_count: record.call_count,
-        calls: record.calls,
-        events: record.events,
-        span_ns: (begin_ns, end_ns),
+        history: History {
+            begin_ns,
+            end_ns,
+            time_scale: 1.0,
+            calls: record.calls,
+            events: record.events,
+            faults,
+            topology: Arc::clone(cluster.topology()),
+            inventory_before,
+            inventory_after,
+            inventory_equal_ns: operated.equal_ns,
+        },
         faults_at_ns: operated.faults_at_ns,
         moments: operated.moments,
         verified,
@@ -166,7 +174,6 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
         lost_keys: found.lost,
         resurrected_keys: found.resurrected,
         missing_copies: found.missing,
-        settled: operated.settled,
         broken: found.broken,
         polls,
     })

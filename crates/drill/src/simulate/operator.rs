@@ -23,9 +23,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What the operator did.
 pub(crate) struct Operated {
     pub(crate) faults_at_ns: Vec<u64>,
+    /// Name of the step and number of the fault.
+    pub(crate) set: Vec<(String, u64)>,
     pub(crate) moments: Vec<Moment>,
-    /// Whether members became equal within the settle phase.
-    pub(crate) settled: bool,
+    /// When members held the same keys, if they did within the settle phase; Unix time in ns.
+    pub(crate) equal_ns: Option<u64>,
 }
 
 pub(crate) struct Operator {
@@ -88,9 +90,10 @@ impl Operator {
         let ha = &self.cluster.topology().ha;
         let patience = (ha.receive_timeout + ha.connect_timeout) * (members + 1) + ha.boot_time;
         self.stage.ended(clock.now() + patience).await;
-        let settled = self.settle().await?;
+        let equal_ns = self.settle().await?;
         ticker.abort();
-        Ok(Operated { faults_at_ns: self.faults_at_ns, moments: self.moments, settled })
+        let Self { faults_at_ns, set, moments, .. } = self;
+        Ok(Operated { faults_at_ns, set, moments, equal_ns })
     }
 
     async fn kill(&mut self, at: Duration, pid: u32) {
@@ -178,7 +181,7 @@ impl Operator {
     }
 
     /// Everything is healed: the cluster has until the end of the settle phase to become whole.
-    async fn settle(&mut self) -> Result<bool, DrillError> {
+    async fn settle(&mut self) -> Result<Option<u64>, DrillError> {
         let clock = self.cluster.clock().clone();
         clock.sleep(self.cluster.topology().ha.boot_time).await;
         let deadline = clock.now() + self.settle;
@@ -200,11 +203,11 @@ impl Operator {
             }
             if whole {
                 self.mark("all members hold the same keys");
-                return Ok(true);
+                return Ok(Some(clock.unix_now()));
             }
             if clock.now() > deadline {
                 self.mark("members still differ after the settle phase");
-                return Ok(false);
+                return Ok(None);
             }
             clock.sleep(LOOK).await;
         }

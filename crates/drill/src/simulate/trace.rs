@@ -76,6 +76,7 @@ impl Trace {
         at_ns: u64,
         took_ns: u64,
         code: Cow<'static, str>,
+        member: impl FnOnce() -> String,
     ) {
         let mut inner = self.inner.lock();
         inner.pending.push(b'c');
@@ -89,7 +90,8 @@ impl Trace {
         inner.call_count += 1;
         if inner.keep_calls {
             let function = Cow::Borrowed(function);
-            inner.calls.push(CallRecord { at_ns, took_ns, function, session, code, pid });
+            let member = Cow::Owned(member());
+            inner.calls.push(CallRecord { at_ns, took_ns, function, session, code, pid, member });
         }
     }
 
