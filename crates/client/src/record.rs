@@ -47,7 +47,9 @@ pub struct EventRecord {
     /// When.
     pub at_ns: u64,
     /// What: `member_lost`, `group_lost`, `failover`, `member_recovered`, `recovery_failed`,
-    /// `standby_served` (once), `multi_part_lost`, `copy_owed`, `deletion_owed`, `copy_delivered`, `not_replicated`; and of token objects that the application was told about, with their
+    /// `standby_served` (once), `multi_part_lost`, `copy_owed` and `deletion_owed` (with the number of
+    /// objects, a colon and their identities as detail), `copy_delivered` (all that was owed),
+    /// `not_replicated`; and of token objects that the application was told about, with their
     /// identity as detail, `object_created` and `object_destroyed`.
     pub event: String,
     /// The group's label.

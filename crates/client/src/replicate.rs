@@ -231,7 +231,8 @@ impl Client {
                 OwedKind::Copy => "copy_owed",
                 OwedKind::Delete => "deletion_owed",
             };
-            let detail = format!("{} objects", objects.len());
+            let identities: Vec<String> = objects.iter().map(ToString::to_string).collect();
+            let detail = format!("{} objects: {}", objects.len(), identities.join(" "));
             self.event(event, group, Some(&group.members[index]), &detail);
         }
         tracing::info!(group = %group.label, objects = work.len(), ?kind, "owed");

@@ -4,7 +4,7 @@
 //! nanoseconds of the run's own clock (since 1970 on the real tier), not multiplied by
 //! `time_scale`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hsmsim_client::record::{CallRecord, EventRecord};
 use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
@@ -34,6 +34,39 @@ pub struct History {
     /// When, after the last fault had ended, all members of every group held the same keys; `None` if
     /// they never did.
     pub inventory_equal_ns: Option<u64>,
+}
+
+impl History {
+    /// Drill milliseconds from the begin to a time of the run's clock; 0 for what came before.
+    pub fn drill_ms(&self, at_ns: u64) -> f64 {
+        self.length_ms(at_ns.saturating_sub(self.begin_ns))
+    }
+
+    /// Drill milliseconds of a length of the run's clock.
+    pub fn length_ms(&self, ns: u64) -> f64 {
+        ns as f64 * self.time_scale / 1e6
+    }
+
+    /// When each step of the drill struck: the first of its faults.
+    pub fn strike_times(&self) -> Vec<u64> {
+        let mut steps = BTreeMap::new();
+        for span in &self.faults {
+            let first = steps.entry(span.step.as_str()).or_insert(span.from_ns);
+            *first = span.from_ns.min(*first);
+        }
+        let mut times: Vec<u64> = steps.into_values().collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// Nanoseconds from the moment at which nothing changed the keys any more, after the last call and
+    /// the last fault, until all members held the same; `None` if they never did.
+    pub fn inventory_equal_after_ns(&self) -> Option<u64> {
+        let calls = self.calls.iter().map(|call| call.at_ns + call.took_ns);
+        let quiet = calls.chain(self.faults.iter().map(|fault| fault.to_ns)).max();
+        let equal = self.inventory_equal_ns?;
+        Some(equal.saturating_sub(quiet.unwrap_or(self.begin_ns)))
+    }
 }
 
 /// A fault from its first moment to its last.
@@ -121,6 +154,78 @@ pub struct MemberInventory {
     pub device: String,
     /// The identities of its token objects, sorted; never their values.
     pub keys: Vec<String>,
+}
+
+/// Hand-made histories.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// A run of 100 ms. A call is a line of `begin took function code member`, an event one of `at event
+    /// member detail`; times in milliseconds, `-` for nothing, `_` for a space in the detail.
+    pub(crate) fn history(topology: &str, calls: &str, events: &str) -> History {
+        let lines = |text: &str| -> Vec<Vec<String>> {
+            let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+            text.lines().map(words).filter(|words: &Vec<_>| !words.is_empty()).collect()
+        };
+        let ms = |word: &str| word.parse::<u64>().unwrap() * MS;
+        let text = |word: &str| if word == "-" { String::new() } else { word.replace('_', " ") };
+        let topology = Arc::new(Topology::shipped(topology).unwrap());
+        let group = topology.groups[0].label.clone();
+        let call = |words: Vec<String>| CallRecord {
+            at_ns: ms(&words[0]),
+            took_ns: ms(&words[1]),
+            function: words[2].clone().into(),
+            session: 1,
+            code: words[3].clone().into(),
+            pid: 1,
+            member: words.get(4).map_or_else(String::new, |word| text(word)).into(),
+        };
+        let event = |words: Vec<String>| EventRecord {
+            at_ns: ms(&words[0]),
+            event: words[1].clone(),
+            group: group.clone(),
+            member: text(&words[2]),
+            detail: words.get(3).map_or_else(String::new, |word| text(word)),
+            pid: 1,
+        };
+        History {
+            begin_ns: 0,
+            end_ns: 100 * MS,
+            time_scale: 1.0,
+            calls: lines(calls).into_iter().map(call).collect(),
+            events: lines(events).into_iter().map(event).collect(),
+            faults: Vec::new(),
+            topology,
+            inventory_before: Vec::new(),
+            inventory_after: Vec::new(),
+            inventory_equal_ns: None,
+        }
+    }
+
+    /// Inventories of the first group: device, and keys with spaces between them.
+    pub(crate) fn inventory(members: &[(&str, &str)]) -> Vec<MemberInventory> {
+        let member = |(device, keys): &(&str, &str)| MemberInventory {
+            group: "hsmsim-0".to_owned(),
+            device: (*device).to_owned(),
+            keys: keys.split_whitespace().map(str::to_owned).collect(),
+        };
+        members.iter().map(member).collect()
+    }
+
+    impl History {
+        /// Adds a fault; times in milliseconds.
+        pub(crate) fn strike(&mut self, fault: &str, from: u64, to: u64) {
+            let fault: Fault = fault.parse().unwrap();
+            let strikes = fault.strikes(&self.topology, |_| 0).unwrap();
+            let (from, to) = (from * MS, Some(to * MS));
+            let step = format!("step-{}", self.faults.len());
+            let span = FaultSpan::new(&step, &fault, &strikes, &self.topology, from, to, 1.0);
+            self.faults.push(span);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 pub mod explore;
 pub mod history;
+pub mod keys;
 pub mod metrics;
 mod observe;
 pub mod records;

@@ -82,6 +82,64 @@ pub fn failed(call: &CallRecord) -> bool {
     })
 }
 
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As the application wanted.
+    Ok,
+    /// With an error.
+    Fail,
+    /// With an error that leaves open whether it took effect.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word in `history.ndjson`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a call ended, from the application's point of view.
+pub fn outcome(call: &CallRecord) -> Outcome {
+    if !failed(call) {
+        Outcome::Ok
+    } else if UNKNOWN.contains(&&*call.code) && LASTING.contains(&&*call.function) {
+        Outcome::Unknown
+    } else {
+        Outcome::Fail
+    }
+}
+
+/// A stretch of time, in nanoseconds of the run's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Its begin.
+    pub from_ns: u64,
+    /// Its end.
+    pub to_ns: u64,
+}
+
+impl Stretch {
+    /// How long it is.
+    pub fn length_ns(self) -> u64 {
+        self.to_ns.saturating_sub(self.from_ns)
+    }
+}
+
+/// The longer of two, the first if they are equal.
+fn longer(a: Option<Stretch>, b: Option<Stretch>) -> Option<Stretch> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.length_ns() > a.length_ns() { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Computes the metrics. `faults_at_ns`: when faults were set, in nanoseconds since 1970.
 pub fn metrics(
     calls: &[CallRecord],
@@ -93,32 +151,24 @@ pub fn metrics(
     let mut metrics = Metrics::default();
     for call in calls {
         count(&mut metrics.codes, &call.code);
-        if !failed(call) {
-            metrics.calls.ok += 1;
-            continue;
+        let outcome = outcome(call);
+        match outcome {
+            Outcome::Ok => metrics.calls.ok += 1,
+            Outcome::Fail => metrics.calls.failed += 1,
+            Outcome::Unknown => metrics.calls.unknown += 1,
         }
-        count(&mut metrics.failed_codes, &call.code);
-        if UNKNOWN.contains(&&*call.code) && LASTING.contains(&&*call.function) {
-            metrics.calls.unknown += 1;
-        } else {
-            metrics.calls.failed += 1;
+        if outcome != Outcome::Ok {
+            count(&mut metrics.failed_codes, &call.code);
         }
     }
     let mut times: Vec<u64> = calls.iter().map(|call| call.took_ns).collect();
     times.sort_unstable();
-    let percentile = |part: f64| {
-        let index = ((times.len() as f64 * part) as usize).min(times.len().saturating_sub(1));
-        ms(times.get(index).copied().unwrap_or(0))
-    };
-    metrics.p50_ms = percentile(0.5);
-    metrics.p99_ms = percentile(0.99);
+    metrics.p50_ms = ms(percentile(&times, 0.5));
+    metrics.p99_ms = ms(percentile(&times, 0.99));
     metrics.stall_max_ms = ms(times.last().copied().unwrap_or(0));
-    metrics.error_window_max_ms = ms(error_window(calls));
-    let first = faults_at_ns.iter().copied().min().unwrap_or(u64::MAX);
-    let before = calls.iter().filter(|call| end(call) <= first).map(|call| call.took_ns).max();
-    let stalled = before.map_or(STALL_NS, |longest| (longest * STALL_FACTOR).max(STALL_NS));
-    let rto = |&fault: &u64| ms(rto(calls, fault, faults_at_ns, stalled));
-    metrics.rto_max_ms = faults_at_ns.iter().map(rto).fold(0.0, f64::max);
+    let length_ms = |stretch: Option<Stretch>| stretch.map_or(0.0, |it| ms(it.length_ns()));
+    metrics.error_window_max_ms = length_ms(error_window(calls));
+    metrics.rto_max_ms = length_ms(recovery(calls, faults_at_ns));
     let count = |name: &str| events.iter().filter(|event| event.event == name).count() as u64;
     metrics.failovers = count("failover");
     metrics.members_lost = count("member_lost");
@@ -136,16 +186,25 @@ fn count(counts: &mut BTreeMap<String, u64>, code: &str) {
     }
 }
 
-fn end(call: &CallRecord) -> u64 {
+/// When a call ended.
+pub(crate) fn end(call: &CallRecord) -> u64 {
     call.at_ns + call.took_ns
 }
 
-fn error_window(calls: &[CallRecord]) -> u64 {
+/// The value that this part of all does not exceed; 0 of none. `sorted`: ascending.
+pub(crate) fn percentile(sorted: &[u64], part: f64) -> u64 {
+    let index = ((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(index).copied().unwrap_or(0)
+}
+
+/// The longest error window: of one session, from a failed call to the end of the next that
+/// succeeded, or to the last call if none did. `None` if no call failed.
+pub fn error_window(calls: &[CallRecord]) -> Option<Stretch> {
     let mut sessions: BTreeMap<(u32, u64), Vec<&CallRecord>> = BTreeMap::new();
     for call in calls {
         sessions.entry((call.pid, call.session)).or_default().push(call);
     }
-    let mut longest = 0;
+    let mut longest = None;
     for calls in sessions.values_mut() {
         calls.sort_by_key(|call| call.at_ns);
         let mut since = None;
@@ -153,8 +212,8 @@ fn error_window(calls: &[CallRecord]) -> u64 {
             if failed(call) {
                 since.get_or_insert(call.at_ns);
             }
-            if let Some(begin) = since {
-                longest = longest.max(end(call) - begin);
+            if let Some(from_ns) = since {
+                longest = longer(longest, Some(Stretch { from_ns, to_ns: end(call) }));
                 if !failed(call) {
                     since = None;
                 }
@@ -164,17 +223,31 @@ fn error_window(calls: &[CallRecord]) -> u64 {
     longest
 }
 
-/// From a fault to the end of the last call that it failed or stalled: those that were under way or
-/// began before the next fault.
-fn rto(calls: &[CallRecord], fault: u64, faults: &[u64], stalled: u64) -> u64 {
+/// The longest recovery: from a fault to the end of the last call that it failed or stalled. `None` if
+/// no fault disturbed a call.
+pub fn recovery(calls: &[CallRecord], faults_at_ns: &[u64]) -> Option<Stretch> {
+    let first = faults_at_ns.iter().copied().min()?;
+    let before = calls.iter().filter(|call| end(call) <= first).map(|call| call.took_ns).max();
+    let stalled = before.map_or(STALL_NS, |longest| (longest * STALL_FACTOR).max(STALL_NS));
+    let of_one = |&fault: &u64| recovery_from(calls, fault, faults_at_ns, stalled);
+    faults_at_ns.iter().map(of_one).fold(None, longer)
+}
+
+/// Of one fault: the calls that were under way or began before the next fault.
+fn recovery_from(
+    calls: &[CallRecord],
+    fault: u64,
+    faults: &[u64],
+    stalled: u64,
+) -> Option<Stretch> {
     let next = faults.iter().copied().filter(|&other| other > fault).min().unwrap_or(u64::MAX);
     calls
         .iter()
         .filter(|call| end(call) > fault && call.at_ns < next)
         .filter(|call| failed(call) || call.took_ns > stalled)
-        .map(|call| end(call) - fault)
+        .map(end)
         .max()
-        .unwrap_or(0)
+        .map(|to_ns| Stretch { from_ns: fault, to_ns })
 }
 
 /// Token objects that the application was told about and did not destroy.

@@ -21,12 +21,11 @@ use hsmsim_sim_config::{Action, DeviceId, Drill, Topology, WorkloadSource};
 
 use crate::{
     history::History,
-    metrics::{acknowledged, metrics},
     observe::{fault_spans, inventory},
     records::Tail,
-    report::Report,
+    report::{Facts, Report, Tier, replay_command},
     timeline::Timeline,
-    verdict::{Findings, Verdict, judge},
+    verdict::Verdict,
     workload::{WorkloadArgs, WorkloadSummary},
 };
 
@@ -92,7 +91,6 @@ struct Operator {
     events: Vec<EventRecord>,
     /// Name of the step and number of the row.
     set: Vec<(String, u64)>,
-    set_at_ns: Vec<u64>,
 }
 
 impl Operator {
@@ -171,7 +169,6 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
         client: Client::over(Arc::clone(&cluster))?,
         events: Vec::new(),
         set: Vec::new(),
-        set_at_ns: Vec::new(),
     };
     let mut look = |timeline: &mut Timeline<'_>| -> Result<(), DrillError> {
         let batch = tail.read()?;
@@ -205,13 +202,6 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
     events.append(&mut operator.events);
     let ended_ns = cluster.clock().unix_now();
 
-    let (lost, missing) = compare(&cluster, &events)?;
-    let findings = Findings {
-        lost_keys: lost.len() as u64,
-        invalid_signatures: summary.as_ref().map_or(0, |summary| summary.invalid),
-        faults: operator.set.len(),
-        standby_served: events.iter().any(|event| event.event == "standby_served"),
-    };
     calls.sort_by_key(|call: &CallRecord| call.at_ns);
     events.sort_by_key(|event: &EventRecord| event.at_ns);
     let history = History {
@@ -226,40 +216,30 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
         inventory_after: inventory(&cluster)?,
         inventory_equal_ns,
     };
-    let (calls, events) = (&history.calls, &history.events);
-    let metrics = metrics(calls, events, &operator.set_at_ns, time_scale);
-    let (mut verdict, expectations) = judge(&drill.expect, &metrics, events, &findings);
-    if own && summary.is_none() {
-        verdict = Verdict::Inconclusive;
-    }
-    let report = Report {
-        schema: Report::schema(),
-        verdict,
-        drill: drill.name.clone(),
-        hypothesis: drill.hypothesis.clone(),
-        topology: cluster.topology().name.clone(),
+    let facts = Facts {
+        tier: Tier::Real,
         seed,
-        time_scale,
-        duration_ms: (ended_ns - begin_ns) as f64 * time_scale / 1e6,
-        metrics,
+        replay: replay(options, seed),
+        trace_hash: None,
         verified_signatures: summary.as_ref().map(|summary| summary.verified),
-        lost_keys: lost.len() as u64,
-        lost_key_ids: lost,
-        missing_copies: missing,
-        expectations,
+        invalid_signatures: summary.as_ref().map_or(0, |summary| summary.invalid),
         timeline: timeline.into_moments(),
     };
+    let mut report = Report::new(&drill, &history, facts);
+    if own && summary.is_none() {
+        report.verdict = Verdict::Inconclusive;
+    }
     if let Some(directory) = &options.report {
         let text = Drill::shipped_text(&options.drill)
             .map_or_else(|| fs::read_to_string(&options.drill), |text| Ok(text.to_owned()))?;
-        report.write(directory, &text, events)?;
+        report.write(directory, &text, &history)?;
     }
     report.print(out)?;
     Ok(report)
 }
 
 /// A drill must say so before it may take away the last holder of a key.
-fn guard_data(drill: &Drill) -> Result<(), DrillError> {
+pub(crate) fn guard_data(drill: &Drill) -> Result<(), DrillError> {
     let destroys = drill.steps.iter().any(|step| match &step.action {
         Action::Fault(fault) => fault.spec.destroys_keys,
         _ => false,
@@ -417,7 +397,6 @@ impl Operator {
                     self.set.extend(ids.into_iter().map(|id| (name.to_owned(), id)));
                     timeline.mark(now_ns, format!("fault: {fault}"))?;
                 }
-                self.set_at_ns.push(now_ns);
             }
             Action::Heal { step } => {
                 self.heal(Some(step))?;
@@ -564,26 +543,18 @@ fn finish(
     Ok(summary.ok())
 }
 
-/// Keys that were acknowledged and that no member holds, and copies that are missing.
-fn compare(cluster: &Cluster, events: &[EventRecord]) -> Result<(Vec<String>, u64), DrillError> {
-    let mut lost = Vec::new();
-    let mut missing = 0;
-    for group in &cluster.topology().groups {
-        let mut holders = Vec::with_capacity(group.members.len());
-        for member in &group.members {
-            let held = cluster.inventory(member)?.into_keys().map(|id| id.to_string());
-            holders.push(held.collect::<std::collections::BTreeSet<_>>());
-        }
-        for (_, id) in acknowledged(events).into_iter().filter(|(label, _)| *label == group.label) {
-            let copies = holders.iter().filter(|held| held.contains(&id)).count();
-            if copies == 0 {
-                lost.push(id);
-            } else {
-                missing += (holders.len() - copies) as u64;
-            }
+/// The command line that repeats the run.
+fn replay(options: &RunOptions, seed: u64) -> String {
+    let seed = seed.to_string();
+    let mut words = Vec::new();
+    let own = options.application.is_empty();
+    for (option, value) in [("--state", &options.state), ("--topology", &options.topology)] {
+        if let Some(value) = value.as_deref().filter(|_| !own) {
+            words.extend([option, value]);
         }
     }
-    Ok((lost, missing))
+    words.extend(["drill", "run", &options.drill, "--seed", &seed]);
+    replay_command(&words, &options.application)
 }
 
 fn nanos(duration: Duration) -> u64 {

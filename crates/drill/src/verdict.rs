@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hsmsim_client::record::EventRecord;
-use hsmsim_sim_config::Expectations;
+use hsmsim_sim_config::{CountRange, Expectations};
 use serde::Serialize;
 
 use crate::metrics::Metrics;
@@ -49,8 +49,62 @@ pub struct Expectation {
     pub wanted: String,
     /// What was measured.
     pub measured: String,
+    /// How far the two are apart, where that is a number.
+    pub margin: Option<Margin>,
     /// Whether it was met.
     pub met: bool,
+}
+
+/// A limit and what came near it or went beyond.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Margin {
+    /// The limit.
+    pub limit: f64,
+    /// What was measured.
+    pub value: f64,
+    /// `ms` of drill time, or `count`.
+    pub unit: &'static str,
+    /// The same for people: `4.6 s to spare (92 %)`, `2 over`.
+    pub text: String,
+}
+
+impl Margin {
+    fn of_time(limit_ms: f64, value_ms: f64) -> Self {
+        let left = limit_ms - value_ms;
+        let percent = if limit_ms > 0.0 {
+            format!(" ({:.0} %)", 100.0 * left.abs() / limit_ms)
+        } else {
+            String::new()
+        };
+        let word = if left >= 0.0 { "to spare" } else { "over" };
+        let text = match left {
+            0.0 => "exactly met".to_owned(),
+            _ => format!("{} {word}{percent}", seconds(left.abs())),
+        };
+        Self { limit: limit_ms, value: value_ms, unit: "ms", text }
+    }
+
+    fn of_count(most: u64, value: u64) -> Self {
+        let text = match value.checked_sub(most) {
+            None => format!("{} to spare", most - value),
+            Some(0) => "exactly met".to_owned(),
+            Some(over) => format!("{over} over"),
+        };
+        Self { limit: most as f64, value: value as f64, unit: "count", text }
+    }
+
+    fn of_range(range: CountRange, value: u64) -> Self {
+        let most = range.max.unwrap_or(u64::MAX);
+        if value > most {
+            return Self::of_count(most, value);
+        }
+        let text = match value.checked_sub(range.min) {
+            None => format!("{} too few", range.min - value),
+            Some(0) => "exactly met".to_owned(),
+            Some(more) => format!("{more} above the least"),
+        };
+        Self { limit: range.min as f64, value: value as f64, unit: "count", text }
+    }
 }
 
 /// What is judged beside the records of calls.
@@ -66,8 +120,13 @@ pub struct Findings {
     pub standby_served: bool,
 }
 
+/// Short times in milliseconds, since tenths of a second would hide them.
 fn seconds(ms: f64) -> String {
-    format!("{:.1} s", ms / 1000.0)
+    match ms {
+        _ if ms > 0.0 && ms < 1.0 => format!("{ms:.2} ms"),
+        _ if ms > 0.0 && ms < 100.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.1} s", ms / 1000.0),
+    }
 }
 
 /// Compares what was measured with what was expected.
@@ -78,8 +137,8 @@ pub fn judge(
     findings: &Findings,
 ) -> (Verdict, Vec<Expectation>) {
     let mut all = Vec::new();
-    let mut add = |name: &str, wanted: String, measured: String, met: bool| {
-        all.push(Expectation { name: name.to_owned(), wanted, measured, met });
+    let mut add = |name: &str, wanted: String, measured: String, met: bool, margin| {
+        all.push(Expectation { name: name.to_owned(), wanted, measured, margin, met });
     };
     let longest = [
         ("stall_max", expect.stall_max, metrics.stall_max_ms),
@@ -89,17 +148,22 @@ pub fn judge(
     for (name, limit, measured_ms) in longest {
         if let Some(limit) = limit {
             let met = measured_ms <= limit_ms(limit);
-            add(name, format!("≤ {}", seconds(limit_ms(limit))), seconds(measured_ms), met);
+            let margin = Margin::of_time(limit_ms(limit), measured_ms);
+            let wanted = format!("≤ {}", seconds(limit_ms(limit)));
+            add(name, wanted, seconds(measured_ms), met, Some(margin));
         }
     }
     let lost = findings.lost_keys;
-    let wanted = format!("≤ {}", expect.lost_keys_max);
-    add("lost_keys_max", wanted, lost.to_string(), lost <= expect.lost_keys_max);
+    let most = expect.lost_keys_max;
+    let margin = Margin::of_count(most, lost);
+    add("lost_keys_max", format!("≤ {most}"), lost.to_string(), lost <= most, Some(margin));
     let invalid = findings.invalid_signatures;
-    add("invalid_signatures", "0".to_owned(), invalid.to_string(), invalid == 0);
+    let margin = Margin::of_count(0, invalid);
+    add("invalid_signatures", "0".to_owned(), invalid.to_string(), invalid == 0, Some(margin));
     if let Some(most) = expect.unknown_max {
         let unknown = metrics.calls.unknown;
-        add("unknown_max", format!("≤ {most}"), unknown.to_string(), unknown <= most);
+        let (wanted, margin) = (format!("≤ {most}"), Margin::of_count(most, unknown));
+        add("unknown_max", wanted, unknown.to_string(), unknown <= most, Some(margin));
     }
     if let Some(permitted) = &expect.codes_permitted {
         let other: Vec<&str> = metrics
@@ -110,18 +174,19 @@ pub fn judge(
             .collect();
         let wanted = if permitted.is_empty() { "none".to_owned() } else { permitted.join(", ") };
         let measured = if other.is_empty() { "no other".to_owned() } else { other.join(", ") };
-        add("codes_permitted", wanted, measured, other.is_empty());
+        add("codes_permitted", wanted, measured, other.is_empty(), None);
     }
     if let Some(range) = expect.failovers {
         let count = metrics.failovers;
-        add("failovers", range.to_string(), count.to_string(), range.contains(count));
+        let (met, margin) = (range.contains(count), Margin::of_range(range, count));
+        add("failovers", range.to_string(), count.to_string(), met, Some(margin));
     }
     let mut bitten = true;
     for wanted in &expect.sometimes {
         let seen = happened(wanted, events, findings);
         bitten &= seen;
         let measured = if seen { "seen" } else { "never seen" };
-        add("sometimes", (*wanted).to_owned(), measured.to_owned(), seen);
+        add("sometimes", (*wanted).to_owned(), measured.to_owned(), seen, None);
     }
     // A fault that nobody noticed proves nothing, however well all else looks.
     let noticed = metrics.members_lost > 0 || metrics.failovers > 0 || metrics.calls.failed > 0;
@@ -200,6 +265,26 @@ mod tests {
         assert_eq!(verdict(&none, &good(), &lost), Verdict::Fail);
         let invalid = Findings { invalid_signatures: 1, ..findings() };
         assert_eq!(verdict(&none, &good(), &invalid), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_margin_says_how_near_it_was() {
+        for (limit, value, text) in [
+            (5000.0, 400.0, "4.6 s to spare (92 %)"),
+            (5000.0, 6000.0, "1.0 s over (20 %)"),
+            (0.0, 0.0, "exactly met"),
+            (0.0, 2500.0, "2.5 s over"),
+        ] {
+            assert_eq!(Margin::of_time(limit, value).text, text);
+        }
+        assert_eq!(Margin::of_count(2, 0).text, "2 to spare");
+        assert_eq!(Margin::of_count(0, 3).text, "3 over");
+        let range = CountRange { min: 1, max: Some(2) };
+        for (count, text) in
+            [(0, "1 too few"), (1, "exactly met"), (2, "1 above the least"), (4, "2 over")]
+        {
+            assert_eq!(Margin::of_range(range, count).text, text);
+        }
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::{
     path::PathBuf,
 };
 
-use hsmsim_drill::{RunOptions, workload as application};
+use hsmsim_drill::{
+    RunOptions,
+    simulate::{VirtualOptions, run_virtual},
+    workload as application,
+};
 use hsmsim_sim_config::Drill;
 
 use crate::{
@@ -32,6 +36,10 @@ pub(crate) enum Args {
         /// Takes the place of the drill's seed
         #[arg(long)]
         seed: Option<u64>,
+        /// Run in virtual time: the whole cluster and its load in one thread, repeatable to the
+        /// nanosecond, minutes within a second
+        #[arg(long = "virtual", conflicts_with = "application")]
+        in_virtual_time: bool,
         /// Your application and its arguments: it runs as it is, in the current state
         #[arg(last = true)]
         application: Vec<String>,
@@ -63,7 +71,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             write!(stdout(), "{text}")?;
             Ok(0)
         }
-        Args::Run { name, report, seed, application } => {
+        Args::Run { name, report, seed, in_virtual_time: true, .. } => {
+            let options =
+                VirtualOptions { drill: name.clone(), seed: *seed, report: report.clone() };
+            let report = run_virtual(&options, &mut stdout())?;
+            Ok(u8::try_from(report.verdict.exit_code()).unwrap_or(1))
+        }
+        Args::Run { name, report, seed, application, .. } => {
             let options = RunOptions {
                 drill: name.clone(),
                 module: module()?,

@@ -15,6 +15,7 @@
 mod app;
 mod keys;
 mod operator;
+mod report;
 mod trace;
 mod truth;
 
@@ -26,6 +27,7 @@ use hsmsim_network::{Clock, Time, VirtualExecutor};
 use hsmsim_sim_config::{Drill, Step, Topology, WorkloadSource};
 
 pub use app::{AppPlan, Op, THINK};
+pub use report::{VirtualOptions, run_virtual};
 pub use truth::{Broken, Rule};
 
 use crate::{

@@ -1,0 +1,209 @@
+//! What became of the keys: pure functions over a history.
+//!
+//! Identities only, never values. Known are the keys that the application was told about, those that
+//! members were owed, and what members held before and after.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hsmsim_client::record::EventRecord;
+use hsmsim_sim_config::{Appearance, fault_spec};
+
+use crate::{
+    history::{FaultSpan, History},
+    metrics::acknowledged,
+};
+
+/// What became of the keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyFindings {
+    /// Acknowledged, not destroyed, and held by no member at the end.
+    pub lost: Vec<String>,
+    /// Copies that members lack of acknowledged keys that another member of their group holds.
+    pub missing_copies: u64,
+    /// Destroyed, and yet held by a member at the end.
+    pub resurrected: Vec<String>,
+    /// Held at the end, not held before the run, and told to nobody: what a call made that moved to
+    /// another member and made its key there a second time, or that ended in an unknown state.
+    pub duplicate: Vec<String>,
+    /// What a failover would have cost; `None` if no fault left a group some members and not others.
+    pub recovery_point: Option<RecoveryPoint>,
+}
+
+/// Acknowledged keys that, when a fault struck, every surviving member of their group was still owed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryPoint {
+    /// How many.
+    pub keys: u64,
+    /// The age of the oldest when the fault struck; 0 if there were none.
+    pub age_ns: u64,
+}
+
+/// A group's label and a key's identity.
+type Key = (String, String);
+
+/// Computes what became of the keys.
+pub fn findings(history: &History) -> KeyFindings {
+    let mut findings =
+        KeyFindings { recovery_point: recovery_point(history), ..KeyFindings::default() };
+    let before: BTreeSet<&String> =
+        history.inventory_before.iter().flat_map(|member| &member.keys).collect();
+    let mut holders: BTreeMap<&str, Vec<BTreeSet<&String>>> = BTreeMap::new();
+    for member in &history.inventory_after {
+        holders.entry(&member.group).or_default().push(member.keys.iter().collect());
+    }
+    let alive = acknowledged(&history.events);
+    for (group, id) in &alive {
+        let members = holders.get(group.as_str()).map_or(&[][..], Vec::as_slice);
+        let copies = members.iter().filter(|held| held.contains(id)).count();
+        if copies == 0 {
+            findings.lost.push(id.clone());
+        } else {
+            findings.missing_copies += (members.len() - copies) as u64;
+        }
+    }
+    let told = ids_of(&history.events, "object_created");
+    let destroyed = ids_of(&history.events, "object_destroyed");
+    let living: BTreeSet<&String> = alive.iter().map(|(_, id)| id).collect();
+    let held: BTreeSet<&String> = holders.into_values().flatten().flatten().collect();
+    for id in held {
+        if destroyed.contains(id) && !living.contains(id) {
+            findings.resurrected.push(id.clone());
+        } else if !told.contains(id) && !before.contains(id) {
+            findings.duplicate.push(id.clone());
+        }
+    }
+    findings
+}
+
+fn ids_of<'a>(events: &'a [EventRecord], name: &str) -> BTreeSet<&'a String> {
+    events.iter().filter(|event| event.event == name).map(|event| &event.detail).collect()
+}
+
+/// The identities in the detail of `copy_owed`: `2 objects: ID ID`.
+pub(crate) fn owed_ids(event: &EventRecord) -> impl Iterator<Item = &str> {
+    event.detail.split_once(": ").map_or("", |(_, ids)| ids).split_whitespace()
+}
+
+/// Whether a fault takes something away, in contrast to one that only delays.
+fn takes_away(span: &FaultSpan) -> bool {
+    let id = span.fault.split_whitespace().next().unwrap_or_default();
+    fault_spec(id).is_none_or(|spec| spec.appearance != Appearance::None)
+}
+
+fn recovery_point(history: &History) -> Option<RecoveryPoint> {
+    let mut worst: Option<RecoveryPoint> = None;
+    let mut exposed: BTreeSet<Key> = BTreeSet::new();
+    let faults: Vec<&FaultSpan> = history.faults.iter().filter(|span| takes_away(span)).collect();
+    for fault in &faults {
+        let at_ns = fault.from_ns;
+        let struck = |device: &str| {
+            faults.iter().any(|other| {
+                other.from_ns <= at_ns
+                    && (at_ns < other.to_ns || other == fault)
+                    && other.concerns(device)
+            })
+        };
+        let (made, owed) = state_at(&history.events, at_ns);
+        for group in &history.topology.groups {
+            let members = group.members.iter().map(|member| member.device.as_str());
+            let (gone, left): (Vec<&str>, Vec<&str>) = members.partition(|&device| struck(device));
+            if gone.is_empty() || left.is_empty() {
+                continue;
+            }
+            let worst = worst.get_or_insert_default();
+            let missing = |id: &str| {
+                let owed_to = |device: &&str| owed.contains(&(group.label.as_str(), device, id));
+                left.iter().all(owed_to)
+            };
+            let keys = made.iter().filter(|((label, id), _)| *label == group.label && missing(id));
+            for ((label, id), made_at_ns) in keys {
+                worst.age_ns = worst.age_ns.max(at_ns.saturating_sub(*made_at_ns));
+                exposed.insert(((*label).to_owned(), (*id).to_owned()));
+            }
+        }
+    }
+    worst.map(|worst| RecoveryPoint { keys: exposed.len() as u64, ..worst })
+}
+
+/// Keys by group and identity, with the time at which they were acknowledged.
+type Made<'a> = BTreeMap<(&'a str, &'a str), u64>;
+/// Copies that are owed: group, device, identity.
+type Owed<'a> = BTreeSet<(&'a str, &'a str, &'a str)>;
+
+fn state_at(events: &[EventRecord], at_ns: u64) -> (Made<'_>, Owed<'_>) {
+    let (mut made, mut owed) = (Made::new(), Owed::new());
+    for event in events.iter().filter(|event| event.at_ns <= at_ns) {
+        let (group, member) = (event.group.as_str(), event.member.as_str());
+        match event.event.as_str() {
+            "object_created" => {
+                made.insert((group, &event.detail), event.at_ns);
+            }
+            "object_destroyed" => {
+                made.remove(&(group, event.detail.as_str()));
+            }
+            "copy_owed" => owed.extend(owed_ids(event).map(|id| (group, member, id))),
+            "copy_delivered" => owed.retain(|row| (row.0, row.1) != (group, member)),
+            _ => {}
+        }
+    }
+    (made, owed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::testing::{history, inventory};
+
+    #[test]
+    fn a_key_nobody_holds_is_lost_and_one_that_some_hold_lacks_copies() {
+        let mut history = history("ha-pair", "", "1 object_created - a\n2 object_created - b");
+        history.inventory_after = inventory(&[("hsm-eus-1", "b"), ("hsm-eus-2", "")]);
+        let found = findings(&history);
+        assert_eq!((found.lost, found.missing_copies), (vec!["a".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_destroyed_key_that_is_there_has_come_back() {
+        let mut history = history("ha-pair", "", "1 object_created - a\n2 object_destroyed - a");
+        history.inventory_after = inventory(&[("hsm-eus-1", ""), ("hsm-eus-2", "a")]);
+        let found = findings(&history);
+        assert_eq!(found.resurrected, ["a"]);
+        assert!(found.lost.is_empty() && found.duplicate.is_empty());
+    }
+
+    #[test]
+    fn a_new_key_that_nobody_was_told_about_is_a_duplicate() {
+        let mut history = history("ha-pair", "", "1 object_created - told");
+        history.inventory_before = inventory(&[("hsm-eus-1", "old"), ("hsm-eus-2", "old")]);
+        history.inventory_after = inventory(&[("hsm-eus-1", "old told twice")]);
+        assert_eq!(findings(&history).duplicate, ["twice"]);
+    }
+
+    #[test]
+    fn the_recovery_point_counts_what_every_survivor_is_owed() {
+        let events = "10 copy_owed hsm-eus-2 1_objects:_a
+                      10 object_created - a
+                      20 object_created - b
+                      30 copy_owed hsm-eus-2 1_objects:_c
+                      31 object_created - c";
+        let mut history = history("ha-pair", "", events);
+        assert_eq!(findings(&history).recovery_point, None);
+        history.strike("device.hang hsm-eus-1", 40, 60);
+        let expected = RecoveryPoint { keys: 2, age_ns: 30_000_000 };
+        assert_eq!(findings(&history).recovery_point, Some(expected));
+        // Nobody is left: nothing can be served, and what will be lost is not yet known.
+        history.faults.clear();
+        history.strike("region.loss eastus", 40, 60);
+        assert_eq!(findings(&history).recovery_point, None);
+    }
+
+    #[test]
+    fn what_was_delivered_is_owed_no_more() {
+        let events = "10 copy_owed hsm-eus-2 1_objects:_a
+                      10 object_created - a
+                      20 copy_delivered hsm-eus-2 1_objects";
+        let mut history = history("ha-pair", "", events);
+        history.strike("device.hang hsm-eus-1", 40, 60);
+        assert_eq!(findings(&history).recovery_point, Some(RecoveryPoint::default()));
+    }
+}

@@ -1,0 +1,225 @@
+//! The tables of the page: expectations, faults, failovers, phases, slowest calls, first errors, and the
+//! timeline in words.
+
+use hsmsim_client::record::CallRecord;
+use maud::{Markup, html};
+
+use super::{
+    axis::{duration, moment},
+    failovers::failovers,
+};
+use crate::{
+    history::History,
+    metrics::{Outcome, end, failed, outcome, percentile},
+    report::Report,
+};
+
+/// Rows of a table of calls.
+const CALLS: usize = 15;
+
+/// A table with a caption; wide ones scroll by themselves.
+pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (index, cell) in row.iter().enumerate() {
+                                @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text as a cell.
+pub(super) fn cell(text: impl AsRef<str>) -> Markup {
+    html! { (text.as_ref()) }
+}
+
+/// What was wanted and what was measured.
+pub(super) fn expectations(report: &Report) -> Markup {
+    let row = |expectation: &crate::verdict::Expectation| {
+        let met = expectation.met;
+        vec![
+            cell(&expectation.name),
+            html! {
+                span class=(if met { "met" } else { "missed" }) {
+                    (if met { "✓ met" } else { "✗ not met" })
+                }
+            },
+            cell(&expectation.wanted),
+            cell(&expectation.measured),
+            cell(expectation.margin.as_ref().map_or("–", |margin| &margin.text)),
+        ]
+    };
+    let rows: Vec<_> = report.expectations.iter().map(row).collect();
+    table(
+        "What was wanted and what was measured",
+        &["Expectation", "Result", "Wanted", "Measured", "Margin"],
+        &rows,
+    )
+}
+
+/// What struck, by number.
+pub(super) fn faults(history: &History) -> Markup {
+    if history.faults.is_empty() {
+        return html! { p.none { "No fault was set." } };
+    }
+    let rows: Vec<_> = history
+        .faults
+        .iter()
+        .enumerate()
+        .map(|(index, span)| {
+            let from = moment(history.drill_ms(span.from_ns));
+            let to = moment(history.drill_ms(span.to_ns));
+            let links: Vec<_> = span.links.iter().map(|link| link.replace(':', " – ")).collect();
+            vec![
+                html! { "F" (index + 1) },
+                cell(&span.step),
+                html! { code { (span.fault) } },
+                cell(from),
+                cell(to),
+                cell(list(&span.devices)),
+                cell(list(&links)),
+            ]
+        })
+        .collect();
+    let heads = ["Fault", "Step", "What", "From", "To", "Devices", "Links"];
+    table("Faults; those that take power away end when the device has booted", &heads, &rows)
+}
+
+fn list(names: &[String]) -> String {
+    const MOST: usize = 6;
+    match names.len() {
+        0 => "–".to_owned(),
+        count if count > MOST => format!("{} and {} more", names[..MOST].join(", "), count - MOST),
+        _ => names.join(", "),
+    }
+}
+
+/// Members given up, and what it cost.
+pub(super) fn failover_table(history: &History) -> Markup {
+    let losses = failovers(history);
+    if losses.is_empty() {
+        return html! { p.none { "No client gave a member up." } };
+    }
+    let row = |it: &super::failovers::Failover| {
+        vec![
+            cell(moment(history.drill_ms(it.at_ns))),
+            html! { (it.from) " (" (it.why) ")" },
+            cell(it.to.as_deref().unwrap_or("nobody")),
+            cell(it.detected_ns.map_or("–".to_owned(), |ns| duration(history.length_ms(ns)))),
+            cell(it.moved.to_string()),
+            cell(it.failed.to_string()),
+            cell(it.multi_part.to_string()),
+            cell(it.back_ns.map_or("not".to_owned(), |ns| moment(history.drill_ms(ns)))),
+            cell(it.pid.to_string()),
+        ]
+    };
+    const MOST: usize = 100;
+    let rows: Vec<_> = losses.iter().take(MOST).map(row).collect();
+    let heads = [
+        "When",
+        "From",
+        "To",
+        "Detected after",
+        "Calls moved",
+        "Calls failed",
+        "Multi-part ended",
+        "Back",
+        "Process",
+    ];
+    html! {
+        (table("Each member that a client gave up", &heads, &rows))
+        @if losses.len() > MOST { p.none { "The first " (MOST) " of " (losses.len()) "." } }
+    }
+}
+
+/// Calls before the first fault, while faults struck, and after the last.
+pub(super) fn phases(history: &History) -> Markup {
+    let first = history.faults.iter().map(|span| span.from_ns).min();
+    let last = history.faults.iter().map(|span| span.to_ns).max();
+    let (Some(first), Some(last)) = (first, last) else { return html! {} };
+    let phase = |call: &CallRecord| match () {
+        () if end(call) <= first => 0,
+        () if call.at_ns < last => 1,
+        () => 2,
+    };
+    let names =
+        ["Before the first fault", "From the first fault to the end of the last", "After it"];
+    let mut rows = Vec::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let calls = || history.calls.iter().filter(|call| phase(call) == index);
+        let mut times: Vec<u64> =
+            calls().filter(|call| !call.member.is_empty()).map(|call| call.took_ns).collect();
+        times.sort_unstable();
+        let ms = |ns: u64| cell(duration(history.length_ms(ns)));
+        let count = |wanted: Outcome| calls().filter(|call| outcome(call) == wanted).count();
+        let longest = calls().map(|call| call.took_ns).max().unwrap_or(0);
+        rows.push(vec![
+            cell(name),
+            cell(count(Outcome::Ok).to_string()),
+            cell(count(Outcome::Fail).to_string()),
+            cell(count(Outcome::Unknown).to_string()),
+            ms(percentile(&times, 0.5)),
+            ms(percentile(&times, 0.99)),
+            ms(longest),
+        ]);
+    }
+    let heads = ["Phase", "Ok", "Failed", "Unknown", "p50", "p99", "Longest"];
+    table(
+        "Calls before, during and after; p50 and p99 of those that a device answered",
+        &heads,
+        &rows,
+    )
+}
+
+/// The slowest calls.
+pub(super) fn slowest(history: &History) -> Markup {
+    let mut calls: Vec<&CallRecord> = history.calls.iter().collect();
+    calls.sort_by_key(|call| std::cmp::Reverse(call.took_ns));
+    calls.truncate(CALLS);
+    calls_table("Slowest calls", &calls, history)
+}
+
+/// The first calls that failed.
+pub(super) fn first_errors(history: &History) -> Markup {
+    let calls: Vec<&CallRecord> =
+        history.calls.iter().filter(|call| failed(call)).take(CALLS).collect();
+    if calls.is_empty() {
+        return html! { p.none { "No call failed." } };
+    }
+    calls_table("First errors", &calls, history)
+}
+
+fn calls_table(caption: &str, calls: &[&CallRecord], history: &History) -> Markup {
+    let row = |call: &&CallRecord| {
+        vec![
+            cell(moment(history.drill_ms(call.at_ns))),
+            cell(&call.function),
+            cell(duration(history.length_ms(call.took_ns))),
+            cell(&call.code),
+            cell(outcome(call).as_str()),
+            cell(if call.member.is_empty() { "–" } else { &call.member }),
+            cell(call.session.to_string()),
+            cell(call.pid.to_string()),
+        ]
+    };
+    let heads =
+        ["Began", "Function", "Took", "Code", "Outcome", "Answered by", "Session", "Process"];
+    table(caption, &heads, &calls.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The timeline in words.
+pub(super) fn timeline(report: &Report) -> Markup {
+    let row = |it: &crate::report::Moment| vec![cell(moment(it.at_ms)), cell(&it.what)];
+    let rows: Vec<_> = report.timeline.iter().map(row).collect();
+    table("Timeline in words", &["When", "What"], &rows)
+}

@@ -1,0 +1,101 @@
+//! A drill in virtual time from its file to its report.
+
+use std::{fs, io, io::Write, path::PathBuf, time::Instant};
+
+use hsmsim_sim_config::Drill;
+
+use super::{Outcome, Plan, simulate};
+use crate::{
+    records::Batch,
+    report::{Facts, Moment, Report, Tier, replay_command},
+    run::{DrillError, guard_data},
+    timeline::Timeline,
+};
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct VirtualOptions {
+    /// Name of a shipped drill, or the path of one.
+    pub drill: String,
+    /// Takes the place of the drill's seed.
+    pub seed: Option<u64>,
+    /// Where the report goes, if anywhere.
+    pub report: Option<PathBuf>,
+}
+
+/// Runs a drill in virtual time and prints its timeline and summary to `out`.
+///
+/// # Errors
+/// A drill that is not valid, does not fit its topology, or needs a program of its own. A drill that
+/// fails is no error: that is the report's verdict.
+pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Report, DrillError> {
+    let drill = Drill::resolve(&options.drill)?;
+    guard_data(&drill)?;
+    let seed = options.seed.or(drill.seed).unwrap_or(1);
+    let plan = Plan::of_drill(&drill, seed)?;
+    writeln!(out, "drill {}: {}", drill.name, drill.title)?;
+    writeln!(
+        out,
+        "topology {}: {} devices, {} groups; seed {seed}; virtual time\n",
+        plan.topology.name,
+        plan.topology.devices.len(),
+        plan.topology.groups.len()
+    )?;
+    let begin = Instant::now();
+    let mut outcome = simulate(&plan)?;
+    let took = begin.elapsed();
+    let broken = std::mem::take(&mut outcome.broken);
+    outcome.history.calls.sort_by_key(|call| call.at_ns);
+    let timeline = tell(&outcome, out)?;
+    let seed_word = seed.to_string();
+    let words = ["drill", "run", &options.drill, "--virtual", "--seed", &seed_word];
+    let facts = Facts {
+        tier: Tier::Virtual,
+        seed,
+        replay: replay_command(&words, &[]),
+        trace_hash: Some(outcome.trace_hash.clone()),
+        verified_signatures: Some(outcome.verified),
+        invalid_signatures: outcome.invalid,
+        timeline,
+    };
+    let report = Report::new(&drill, &outcome.history, facts);
+    if let Some(directory) = &options.report {
+        let text = Drill::shipped_text(&options.drill)
+            .map_or_else(|| fs::read_to_string(&options.drill), |text| Ok(text.to_owned()))?;
+        report.write(directory, &text, &outcome.history)?;
+    }
+    report.print(out)?;
+    let length = report.duration_ms / 1000.0;
+    writeln!(out, "\n  {length:.0} s of virtual time in {:.2} s", took.as_secs_f64())?;
+    writeln!(out, "  trace {}", outcome.trace_hash)?;
+    for rule in broken {
+        writeln!(out, "  broken: {rule}")?;
+    }
+    Ok(report)
+}
+
+/// Prints what happened in the order of time, as a drill in real time does while it happens.
+fn tell(outcome: &Outcome, out: &mut dyn Write) -> io::Result<Vec<Moment>> {
+    let history = &outcome.history;
+    let mut timeline = Timeline::new(out, history.begin_ns, history.time_scale);
+    let mut moments = outcome.moments.iter().peekable();
+    let mut events = history.events.iter().peekable();
+    let mut calls: Vec<_> = history.calls.iter().collect();
+    calls.sort_by_key(|call| call.at_ns + call.took_ns);
+    let moment_ns = |moment: &Moment| history.begin_ns + (moment.at_ms * 1e6) as u64;
+    for call in calls {
+        let end_ns = call.at_ns + call.took_ns;
+        while let Some(moment) = moments.next_if(|moment| moment_ns(moment) <= end_ns) {
+            timeline.mark(moment_ns(moment), moment.what.clone())?;
+        }
+        while let Some(event) = events.next_if(|event| event.at_ns <= end_ns) {
+            let batch = Batch { calls: Vec::new(), events: vec![event.clone()] };
+            timeline.follow(&batch, event.at_ns)?;
+        }
+        timeline.follow(&Batch { calls: vec![call.clone()], events: Vec::new() }, end_ns)?;
+    }
+    for moment in moments {
+        timeline.mark(moment_ns(moment), moment.what.clone())?;
+    }
+    Ok(timeline.into_moments())
+}
