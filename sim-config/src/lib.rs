@@ -41,8 +41,9 @@ pub use drill::{
 pub use duration::{format_duration, parse_duration};
 pub use error::{ConfigError, suggestion};
 pub use fault::{
-    Appearance, Direction, EndSet, Endpoint, FAULTS, Fault, FaultSpec, LinkEnd, ParamKind,
-    ParamSpec, ParamValue, Pick, Selector, Strikes, StruckLinks, Target, TargetKind, fault_spec,
+    Appearance, Direction, ERROR_CODES, EndSet, Endpoint, FAULTS, Fault, FaultSpec, LinkEnd,
+    ParamKind, ParamSpec, ParamValue, Pick, Selector, Strikes, StruckLinks, Target, TargetKind,
+    fault_spec,
 };
 pub use place::Place;
 pub use profile::{

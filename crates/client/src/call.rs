@@ -40,6 +40,16 @@ pub(crate) async fn within<F: Future>(
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
+    within_beats(clock, limit, &|| false, future).await
+}
+
+/// As [`within`]; the time starts anew as long as `beats` says that heartbeats come.
+async fn within_beats<F: Future>(
+    clock: &Clock,
+    limit: Duration,
+    beats: &(dyn Fn() -> bool + Sync),
+    future: F,
+) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut sleep: Option<Sleep> = None;
     poll_fn(move |cx| {
@@ -53,8 +63,13 @@ pub(crate) async fn within<F: Future>(
                 sleep = Some(clock.sleep_until(running.deadline() + computed));
             }
         }
-        let sleep = sleep.get_or_insert_with(|| clock.sleep(limit));
-        std::pin::Pin::new(sleep).poll(cx).map(|()| None)
+        loop {
+            let timer = sleep.get_or_insert_with(|| clock.sleep(limit));
+            match std::pin::Pin::new(timer).poll(cx) {
+                Poll::Ready(()) if beats() => sleep = None,
+                timer => return timer.map(|()| None),
+            }
+        }
     })
     .await
 }
@@ -72,7 +87,8 @@ async fn while_there<F: Future>(
 ) -> Option<F::Output> {
     let lost = member.gone();
     let mut lost = pin!(lost);
-    let future = within(clock, limit, future);
+    let beats = || member.connection().is_some_and(|connection| connection.heartbeats());
+    let future = within_beats(clock, limit, &beats, future);
     let mut future = pin!(future);
     poll_fn(move |cx| match future.as_mut().poll(cx) {
         // The flag: it may have been given up before this call began to listen.

@@ -55,4 +55,8 @@ impl Connection for TrustLink {
     fn is_broken(&self) -> bool {
         TrustLink::is_broken(self)
     }
+
+    fn heartbeats(&self) -> bool {
+        TrustLink::heartbeats(self)
+    }
 }

@@ -56,6 +56,12 @@ pub trait Connection: Send + Sync {
 
     /// Whether the link is known to be dead already, without asking over the wire.
     fn is_broken(&self) -> bool;
+
+    /// Whether heartbeats come: the member says that it still works on what it was asked (Luna guide,
+    /// "Failover": each restarts the receive time-out).
+    fn heartbeats(&self) -> bool {
+        false
+    }
 }
 
 /// The client's end of a session on a member: a channel, and in process the task at its other end.

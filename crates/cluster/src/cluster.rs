@@ -155,7 +155,8 @@ impl Cluster {
             let served = Box::new(move || {
                 page.device_spare(place, SERVED).fetch_add(1, Ordering::Relaxed);
             });
-            devices.push(Device::new(device.id.to_string(), partitions, store, served));
+            let chance = stream(topology.seed, &format!("device {}", device.id));
+            devices.push(Device::new(device.id.to_string(), partitions, store, served, chance));
             wires.push(Wire { clock: clock.clone(), links: Arc::new(links(&topology, index)) });
         }
         Ok(Arc::new(Self {
@@ -282,6 +283,9 @@ impl Cluster {
             wire.links.there.set_state(since, link.there);
             wire.links.back.set_state(since, link.back);
             device.set_state(*state);
+        }
+        for (device, trouble) in self.devices.iter().zip(effects.troubles) {
+            device.set_trouble(trouble);
         }
         self.next_change.store(effects.next_change_ns.unwrap_or(u64::MAX), Ordering::Release);
         self.seen.store(generation, Ordering::Release);

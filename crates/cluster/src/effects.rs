@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
-use hsmsim_device::{Condition as DeviceCondition, State as DeviceState};
+use hsmsim_device::{Condition as DeviceCondition, State as DeviceState, Trouble};
 use hsmsim_network::{Condition as LinkCondition, LinkState};
 use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
+use hsmsim_types::{ck::CKR_DEVICE_ERROR, names::return_value_number};
 
 /// A row of the fault table, read.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct ActiveFault {
 pub(crate) struct Effects {
     /// For each device of the topology.
     pub(crate) devices: Vec<DeviceState>,
+    /// For each device, what is wrong with it.
+    pub(crate) troubles: Vec<Trouble>,
     /// For each device, from the client to it and back.
     pub(crate) links: Vec<LinkEffect>,
     /// The next time at which something changes by itself.
@@ -57,16 +60,19 @@ enum Strike {
     Restart,
     /// It takes what arrives and answers nothing.
     Hang,
-    /// Its sessions end; what it held was erased when the fault was set.
-    Zeroize,
+    /// Nothing on it can be used until somebody clears the event; then it boots.
+    Tamper,
+    /// Its sessions end. If it was to be erased, that was done when the fault was set.
+    EndSessions,
 }
 
 fn strike(id: &str) -> Option<Strike> {
     Some(match id {
         "device.power_loss" | "stamp.loss" | "region.loss" => Strike::Power,
         "device.restart" => Strike::Restart,
-        "device.hang" => Strike::Hang,
-        "device.zeroize" => Strike::Zeroize,
+        "device.hang" | "device.stall" => Strike::Hang,
+        "device.tamper" => Strike::Tamper,
+        "device.zeroize" | "session.drop_all" => Strike::EndSessions,
         _ => return None,
     })
 }
@@ -82,11 +88,13 @@ pub(crate) fn effects(
     let mut next = Next { now_ns, at: None };
     let client = Endpoint { device: None, place: topology.client };
     let mut devices = Vec::with_capacity(topology.devices.len());
+    let mut troubles = Vec::with_capacity(topology.devices.len());
     let mut links = Vec::with_capacity(topology.devices.len());
     for device in &topology.devices {
         let mut state = DeviceState { condition: DeviceCondition::On, epoch: 0 };
         let end = Endpoint { device: Some(device.id.clone()), place: device.place };
         let healthy = LinkState::HEALTHY;
+        let mut trouble = Trouble::default();
         let mut link = LinkEffect { there: healthy, back: healthy, since_ns: 0 };
         for fault in faults.iter().filter(|fault| fault.set_at_ns <= now_ns) {
             if fault.strikes.devices.contains(&device.id)
@@ -95,14 +103,20 @@ pub(crate) fn effects(
                 let boot = fault.fault.duration_param("boot_time").unwrap_or(topology.ha.boot_time);
                 strike_device(&mut state, &kind, fault, nanos(scaled(boot)), &mut next);
             }
+            if fault.strikes.devices.contains(&device.id)
+                && fault.fault.spec.lasts
+                && next.is_before(fault.end_ns)
+            {
+                add_trouble(&mut trouble, &fault.fault);
+            }
             let there = fault.strikes.covers_link(&client, &end);
             let back = fault.strikes.covers_link(&end, &client);
             if !there && !back {
                 continue;
             }
             if next.is_before(fault.end_ns) {
-                let state = link_state(&fault.fault);
-                link.since_ns = link.since_ns.max(fault.set_at_ns);
+                let (state, since_ns) = link_state(fault, scaled, &mut next);
+                link.since_ns = link.since_ns.max(since_ns);
                 if there {
                     link.there = link.there.and(state);
                 }
@@ -114,9 +128,10 @@ pub(crate) fn effects(
             }
         }
         devices.push(state);
+        troubles.push(trouble);
         links.push(link);
     }
-    Effects { devices, links, next_change_ns: next.at }
+    Effects { devices, troubles, links, next_change_ns: next.at }
 }
 
 /// Collects the earliest time after now that was asked about.
@@ -168,7 +183,13 @@ fn strike_device(
         }
         Strike::Hang if next.is_before(fault.end_ns) => DeviceCondition::Hung,
         Strike::Hang => DeviceCondition::On,
-        Strike::Zeroize => {
+        Strike::Tamper => {
+            state.epoch += 1;
+            let cleared = !next.is_before(fault.end_ns);
+            let booted = fault.end_ns.is_some_and(|end| !next.is_before(booted(end)));
+            if cleared && booted { DeviceCondition::On } else { DeviceCondition::Refusing }
+        }
+        Strike::EndSessions => {
             state.epoch += 1;
             DeviceCondition::On
         }
@@ -188,18 +209,58 @@ fn severity(condition: DeviceCondition) -> u8 {
     }
 }
 
-fn link_state(fault: &Fault) -> LinkState {
+/// Adds what a lasting fault does to a device that has power.
+fn add_trouble(trouble: &mut Trouble, fault: &Fault) {
     match fault.spec.id {
+        "device.stall" => trouble.heartbeats = true,
+        "device.slow" => trouble.extra_service += fault.duration_param("extra").unwrap_or_default(),
+        "device.error_rate" => {
+            let code = fault.code_param("code").and_then(return_value_number);
+            let probability = fault.probability_param("probability").unwrap_or_default();
+            trouble.errors = Some((probability, code.unwrap_or(CKR_DEVICE_ERROR)));
+        }
+        "device.memory_full" => trouble.memory_full = true,
+        "device.entropy_fail" => trouble.entropy_fail = true,
+        "device.fips_error" => trouble.self_test_failed = true,
+        "session.exhaust" => {
+            let most = fault.count_param("max").unwrap_or_default();
+            trouble.sessions_max = Some(trouble.sessions_max.unwrap_or(most).min(most));
+        }
+        "trust.cert_expired" => trouble.new_refused = true,
+        _ => {}
+    }
+}
+
+/// What a fault does to a link now, and since when.
+fn link_state(
+    active: &ActiveFault,
+    scaled: &dyn Fn(Duration) -> Duration,
+    next: &mut Next,
+) -> (LinkState, u64) {
+    let fault = &active.fault;
+    let state = match fault.spec.id {
+        "link.flap" => {
+            let turn = |name| nanos(scaled(fault.duration_param(name).unwrap_or_default())).max(1);
+            let (down, up) = (turn("down"), turn("up"));
+            let begin =
+                active.set_at_ns + (next.now_ns - active.set_at_ns) / (down + up) * (down + up);
+            if next.is_before(Some(begin + down)) {
+                return (LinkState::in_condition(LinkCondition::Cut), begin);
+            }
+            next.is_before(Some(begin + down + up));
+            return (LinkState::HEALTHY, begin + down);
+        }
         "link.cut" => LinkState::in_condition(LinkCondition::Cut),
         "link.blackhole" | "region.isolate" => LinkState::in_condition(LinkCondition::Blackhole),
         "link.hold" => LinkState::in_condition(LinkCondition::Held),
-        "link.delay" => LinkState {
+        "link.delay" | "region.brownout" => LinkState {
             extra_delay: fault.duration_param("extra").unwrap_or_default(),
             extra_spread: fault.duration_param("spread").unwrap_or_default(),
             ..LinkState::HEALTHY
         },
         _ => LinkState::HEALTHY,
-    }
+    };
+    (state, active.set_at_ns)
 }
 
 pub(crate) fn nanos(duration: Duration) -> u64 {

@@ -9,18 +9,22 @@
 
 mod condition;
 mod session;
+mod trouble;
 mod trust;
 
 use std::sync::Arc;
 
+use hsmsim_network::SimRng;
 use hsmsim_partition::Partition;
 use hsmsim_store::DeviceStore;
 
 pub use condition::{Condition, State};
 pub use session::{Envelope, SessionChannel};
+pub use trouble::Trouble;
 pub use trust::{LinkRefused, TrustLink, Wire};
 
 use condition::Switch;
+use trouble::Troubles;
 
 /// One simulated appliance, as this process sees it.
 pub struct Device {
@@ -28,19 +32,22 @@ pub struct Device {
     partitions: Vec<Arc<Partition>>,
     store: Arc<DeviceStore>,
     switch: Switch,
+    troubles: Arc<Troubles>,
     served: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Device {
     /// An appliance over its store. It is on until somebody says otherwise. `served` is called for
-    /// each request that it has answered.
+    /// each request that it has answered; `chance` decides which requests a fault strikes.
     pub fn new(
         id: String,
         partitions: Vec<Arc<Partition>>,
         store: Arc<DeviceStore>,
         served: Box<dyn Fn() + Send + Sync>,
+        chance: SimRng,
     ) -> Arc<Self> {
-        Arc::new(Self { id, partitions, store, switch: Switch::new(), served })
+        let troubles = Arc::new(Troubles::new(chance));
+        Arc::new(Self { id, partitions, store, switch: Switch::new(), troubles, served })
     }
 
     /// The name in the topology, such as `hsm-eus-1`.
@@ -56,6 +63,16 @@ impl Device {
     /// The durable objects and token records.
     pub fn store(&self) -> &Arc<DeviceStore> {
         &self.store
+    }
+
+    /// What is wrong with the appliance from now on.
+    pub fn set_trouble(&self, trouble: Trouble) {
+        self.troubles.set(trouble);
+    }
+
+    /// Whether it says by heartbeats that it works on what it was asked.
+    pub fn heartbeats(&self) -> bool {
+        self.troubles.now().is_some_and(|trouble| trouble.heartbeats)
     }
 
     /// Counts a request as answered.

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Device,
+    trouble::OpenSessions,
     trust::{Uncut, Wire},
 };
 
@@ -39,10 +40,15 @@ pub(crate) fn serve(
     wire: Wire,
     epoch: u64,
     begin: Uncut,
+    place: OpenSessions,
 ) -> SessionChannel {
     // Unbounded, and yet at most one message is ever in it: the client waits for each reply.
     let (requests, inbox) = mpsc::unbounded_channel();
-    SessionChannel { requests, task: Box::pin(run(device, session, inbox, wire, epoch, begin)) }
+    let task = async move {
+        let _place = place;
+        run(device, session, inbox, wire, epoch, begin).await;
+    };
+    SessionChannel { requests, task: Box::pin(task) }
 }
 
 /// Answers one request after the other until the channel closes, the link breaks, or the device's
@@ -63,7 +69,18 @@ async fn run(
         if device.admit(Some(epoch), &wire, begin).await.is_err() {
             return;
         }
-        let answer = session.handle(request, Duration::from_nanos(wire.clock.unix_now()));
+        let answer = match device.troubles.now() {
+            None => session.handle(request, Duration::from_nanos(wire.clock.unix_now())),
+            Some(trouble) => {
+                if !trouble.extra_service.is_zero() {
+                    wire.clock.sleep(trouble.extra_service).await;
+                }
+                match device.troubles.refusal(&trouble, &request) {
+                    Some(error) => Err(error),
+                    None => session.handle(request, Duration::from_nanos(wire.clock.unix_now())),
+                }
+            }
+        };
         // A device that lost power while it computed answers no more.
         if device.admit(Some(epoch), &wire, begin).await.is_err() {
             return;

@@ -10,7 +10,7 @@ use hsmsim_partition::{
     Connection,
     api::{AppId, OpenSession},
 };
-use hsmsim_types::Result;
+use hsmsim_types::{Result, ck::CKR_SESSION_COUNT, error::fail};
 
 use crate::{
     Device,
@@ -90,6 +90,12 @@ impl TrustLink {
         let begin = wire.uncut();
         let (mut there, mut back) = (Flow::new(), Flow::new());
         let mut epoch = None;
+        if device.troubles.now().is_some_and(|trouble| trouble.new_refused) {
+            // The handshake is begun, and ends with the certificate.
+            wire.there(&mut there).await?;
+            wire.back(&mut back).await?;
+            return Err(LinkRefused);
+        }
         for _ in 0..HANDSHAKE_ROUND_TRIPS {
             wire.there(&mut there).await?;
             epoch = Some(device.admit(epoch, &wire, begin).await?);
@@ -119,11 +125,16 @@ impl TrustLink {
         let (mut there, mut back) = (Flow::new(), Flow::new());
         self.wire.there(&mut there).await?;
         self.device.admit(Some(self.epoch), &self.wire, self.begin).await?;
-        let session = self.device.partitions()[self.partition].open_session(open);
+        let session = match self.device.troubles.open_session() {
+            Some(place) => self.device.partitions()[self.partition]
+                .open_session(open)
+                .map(|session| (session, place)),
+            None => fail(CKR_SESSION_COUNT, "the device opens no more sessions"),
+        };
         self.wire.back(&mut back).await?;
-        Ok(session.map(|session| {
+        Ok(session.map(|(session, place)| {
             let device = Arc::clone(&self.device);
-            serve(device, session, self.wire.clone(), self.epoch, self.begin)
+            serve(device, session, self.wire.clone(), self.epoch, self.begin, place)
         }))
     }
 
@@ -136,6 +147,11 @@ impl TrustLink {
             self.reset.store(true, Ordering::Relaxed);
         }
         broken
+    }
+
+    /// Whether the device says by heartbeats that it works on what it was asked.
+    pub fn heartbeats(&self) -> bool {
+        self.device.heartbeats()
     }
 
     /// The generation of the partition's objects; see

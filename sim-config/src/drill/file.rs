@@ -9,8 +9,8 @@ use super::{
 };
 use crate::error::{ConfigError, suggestion};
 use crate::fault::{
-    Direction, FAULTS, Fault, FaultSpec, LinkEnd, ParamKind, ParamValue, Pick, Selector, Target,
-    TargetKind, fault_spec,
+    Direction, ERROR_CODES, FAULTS, Fault, FaultSpec, LinkEnd, ParamKind, ParamValue, Pick,
+    Selector, Target, TargetKind, fault_spec,
 };
 use crate::source::{Source, Table, Value};
 use crate::topology::{place, time_scale};
@@ -265,6 +265,14 @@ fn fault(table: &Table<'_>, spec: &'static FaultSpec) -> Result<Fault, ConfigErr
         let value = table.optional(param.name, |v| match param.kind {
             ParamKind::Duration => v.duration().map(ParamValue::Duration),
             ParamKind::Direction => v.one_of(&Direction::ALL).map(ParamValue::Direction),
+            ParamKind::Probability => {
+                let value = v.float()?;
+                let value = crate::fault::parse::probability(param.name, Some(value))
+                    .map_err(|e| v.error(e.message()));
+                value.map(ParamValue::Probability)
+            }
+            ParamKind::Count => v.integer(0..=u64::MAX).map(ParamValue::Count),
+            ParamKind::Code => v.one_of(&ERROR_CODES).map(ParamValue::Code),
         })?;
         if let Some(value) = value {
             params.insert(param.name, value);

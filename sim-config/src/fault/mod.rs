@@ -12,7 +12,7 @@
 //! *Silent* means that nothing comes back until the receive timeout; *refused* means that the caller
 //! learns at once. Faults end by themselves (`for`), by being healed, or with the drill.
 
-mod parse;
+pub(crate) mod parse;
 mod resolve;
 mod spec;
 mod target;
@@ -24,7 +24,8 @@ use std::time::Duration;
 use crate::duration::format_duration;
 
 pub use spec::{
-    Appearance, FAULTS, FaultSpec, ParamKind, ParamSpec, ParamValue, TargetKind, fault_spec,
+    Appearance, ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamSpec, ParamValue, TargetKind,
+    fault_spec,
 };
 pub use target::{
     Direction, EndSet, Endpoint, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target,
@@ -51,6 +52,30 @@ impl Fault {
     pub fn duration_param(&self, name: &str) -> Option<Duration> {
         match self.params.get(name) {
             Some(ParamValue::Duration(d)) => Some(*d),
+            _ => None,
+        }
+    }
+
+    /// The probability given for a parameter.
+    pub fn probability_param(&self, name: &str) -> Option<f64> {
+        match self.params.get(name) {
+            Some(ParamValue::Probability(p)) => Some(*p),
+            _ => None,
+        }
+    }
+
+    /// The number given for a parameter.
+    pub fn count_param(&self, name: &str) -> Option<u64> {
+        match self.params.get(name) {
+            Some(ParamValue::Count(count)) => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// The code given for a parameter.
+    pub fn code_param(&self, name: &str) -> Option<&'static str> {
+        match self.params.get(name) {
+            Some(ParamValue::Code(code)) => Some(code),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Fault;
-use super::spec::{FAULTS, FaultSpec, ParamKind, ParamValue, TargetKind, fault_spec};
+use super::spec::{ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamValue, TargetKind, fault_spec};
 use super::target::{
     Direction, EndSet, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target, known_device,
 };
@@ -148,6 +148,11 @@ pub(crate) fn param(
             ParamValue::Duration(parse_duration(text).map_err(ConfigError::new)?)
         }
         ParamKind::Direction => ParamValue::Direction(word(text, &Direction::ALL, "direction")?),
+        ParamKind::Probability => ParamValue::Probability(probability(name, text.parse().ok())?),
+        ParamKind::Count => ParamValue::Count(text.parse().map_err(|_| {
+            ConfigError::new(format!("\"{name}\" must be a whole number, not \"{text}\""))
+        })?),
+        ParamKind::Code => ParamValue::Code(word(text, &ERROR_CODES, "code")?),
     };
     Ok((known.name, value))
 }
@@ -271,6 +276,12 @@ fn stamp(region: RegionCode, text: &str) -> Result<u8, ConfigError> {
         })
 }
 
+/// A number from 0 to 1.
+pub(crate) fn probability(name: &str, value: Option<f64>) -> Result<f64, ConfigError> {
+    let value = value.filter(|p| (0.0..=1.0).contains(p));
+    value.ok_or_else(|| ConfigError::new(format!("\"{name}\" must be a number from 0 to 1")))
+}
+
 fn strike_place(
     spec: &FaultSpec,
     place: PlacePattern,
@@ -281,6 +292,13 @@ fn strike_place(
     if devices.is_empty() {
         let message = format!("topology {} has no device in {place}", topology.name);
         return Err(ConfigError::new(message));
+    }
+    if spec.id == "region.brownout" {
+        let inside = EndSet::Inside(place);
+        return Ok(Strikes {
+            devices: Vec::new(),
+            links: directions(inside, EndSet::Any, Direction::Both),
+        });
     }
     if spec.id == "region.isolate" {
         let (inside, outside) = (EndSet::Inside(place), EndSet::Outside(place.region));

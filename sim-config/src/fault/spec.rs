@@ -37,7 +37,9 @@ pub enum Appearance {
     Silent,
     /// The connection ends or is refused at once.
     Refused,
-    /// The member stays usable.
+    /// Heartbeats come and answers do not: the client waits as long as it lasts.
+    Stalled,
+    /// The member stays usable, if slower, or answers some calls with an error.
     None,
 }
 
@@ -46,6 +48,7 @@ impl fmt::Display for Appearance {
         f.pad(match self {
             Appearance::Silent => "silent",
             Appearance::Refused => "refused",
+            Appearance::Stalled => "stalled",
             Appearance::None => "none",
         })
     }
@@ -58,7 +61,23 @@ pub enum ParamKind {
     Duration,
     /// `both`, `there` or `back`.
     Direction,
+    /// From 0 to 1.
+    Probability,
+    /// A whole number.
+    Count,
+    /// One of the codes in [`ERROR_CODES`].
+    Code,
 }
+
+/// Codes that a device can be made to answer with.
+pub const ERROR_CODES: [(&str, &str); 6] = [
+    ("CKR_DEVICE_ERROR", "CKR_DEVICE_ERROR"),
+    ("CKR_DEVICE_MEMORY", "CKR_DEVICE_MEMORY"),
+    ("CKR_FUNCTION_FAILED", "CKR_FUNCTION_FAILED"),
+    ("CKR_GENERAL_ERROR", "CKR_GENERAL_ERROR"),
+    ("CKR_HOST_MEMORY", "CKR_HOST_MEMORY"),
+    ("CKR_USER_NOT_LOGGED_IN", "CKR_USER_NOT_LOGGED_IN"),
+];
 
 /// The value of a fault's parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +86,12 @@ pub enum ParamValue {
     Duration(Duration),
     /// A direction.
     Direction(Direction),
+    /// A probability.
+    Probability(f64),
+    /// A number.
+    Count(u64),
+    /// The name of a code.
+    Code(&'static str),
 }
 
 impl fmt::Display for ParamValue {
@@ -74,6 +99,9 @@ impl fmt::Display for ParamValue {
         match self {
             ParamValue::Duration(d) => f.write_str(&format_duration(*d)),
             ParamValue::Direction(d) => write!(f, "{d}"),
+            ParamValue::Probability(p) => write!(f, "{p}"),
+            ParamValue::Count(count) => write!(f, "{count}"),
+            ParamValue::Code(code) => f.write_str(code),
         }
     }
 }
@@ -155,6 +183,48 @@ const SPREAD: ParamSpec = ParamSpec {
     help: "a part drawn evenly from 0 to this that is added to `extra`; none",
 };
 
+const SERVICE: ParamSpec = ParamSpec {
+    name: "extra",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "what the device takes longer for each request; time_scale leaves it alone",
+};
+
+const PROBABILITY: ParamSpec = ParamSpec {
+    name: "probability",
+    kind: ParamKind::Probability,
+    required: true,
+    help: "how likely a request is answered so, from 0 to 1",
+};
+
+const CODE: ParamSpec = ParamSpec {
+    name: "code",
+    kind: ParamKind::Code,
+    required: false,
+    help: "the code it is answered with; CKR_DEVICE_ERROR",
+};
+
+const MAX: ParamSpec = ParamSpec {
+    name: "max",
+    kind: ParamKind::Count,
+    required: true,
+    help: "sessions that the device has open for one process at most",
+};
+
+const UP: ParamSpec = ParamSpec {
+    name: "up",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "how long the link works each time",
+};
+
+const DOWN: ParamSpec = ParamSpec {
+    name: "down",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "how long it is cut each time; the fault begins with this",
+};
+
 /// A member that is gone: what sessions on it, multi-part operations and, when it was the last one,
 /// all calls answer.
 const MEMBER_GONE: &[&str] =
@@ -194,6 +264,123 @@ pub const FAULTS: &[FaultSpec] = &[
         effect: "the device takes connections and requests, and never answers; no heartbeats",
         ends: "heal; what it had taken in it then answers, too late",
         appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.stall",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "heartbeats and no answers, as with a full audit log: no client fails over",
+        ends: "heal; it then answers",
+        appearance: Appearance::Stalled,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.slow",
+        target: TargetKind::Device,
+        params: &[SERVICE],
+        effect: "the device takes longer for each request",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.error_rate",
+        target: TargetKind::Device,
+        params: &[PROBABILITY, CODE],
+        effect: "some cryptographic requests are answered with an error",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[
+            "CKR_DEVICE_ERROR",
+            "CKR_DEVICE_MEMORY",
+            "CKR_FUNCTION_FAILED",
+            "CKR_GENERAL_ERROR",
+            "CKR_HOST_MEMORY",
+            "CKR_USER_NOT_LOGGED_IN",
+        ],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.tamper",
+        target: TargetKind::Device,
+        params: &[BOOT_TIME],
+        effect: "a tamper event: nothing on the device can be used, and nothing is lost",
+        ends: "heal (somebody clears the event), then the boot time",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.memory_full",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "there is no room for new objects; all else goes on",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &["CKR_DEVICE_MEMORY"],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.entropy_fail",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "the random number generator has failed its test: no keys, no random numbers",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &["CKR_RANDOM_NO_RNG", "CKR_FUNCTION_FAILED"],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.fips_error",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "a self-test has failed: all cryptography is refused, sessions live on",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &["CKR_DEVICE_ERROR"],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "session.drop_all",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "every session and login on the device ends",
+        ends: "by itself, at once; members are then brought back by recovery",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "session.exhaust",
+        target: TargetKind::Device,
+        params: &[MAX],
+        effect: "the device opens no more than so many sessions",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &["CKR_SESSION_COUNT"],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "trust.cert_expired",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "the trust link's certificate has expired: only new connections are refused",
+        ends: "heal",
+        appearance: Appearance::Refused,
         permitted_codes: MEMBER_GONE,
         lasts: true,
         destroys_keys: false,
@@ -254,6 +441,17 @@ pub const FAULTS: &[FaultSpec] = &[
         destroys_keys: false,
     },
     FaultSpec {
+        id: "link.flap",
+        target: TargetKind::Link,
+        params: &[DOWN, UP, DIRECTION],
+        effect: "the link is cut and works by turns",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
         id: "stamp.loss",
         target: TargetKind::Stamp,
         params: &[BOOT_TIME],
@@ -283,6 +481,17 @@ pub const FAULTS: &[FaultSpec] = &[
         ends: "heal",
         appearance: Appearance::Silent,
         permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "region.brownout",
+        target: TargetKind::Region,
+        params: &[EXTRA, SPREAD],
+        effect: "every message into, out of or inside the region takes longer",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
         lasts: true,
         destroys_keys: false,
     },

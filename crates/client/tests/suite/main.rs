@@ -8,4 +8,5 @@ mod ha_log;
 mod login;
 mod objects;
 mod recovery;
+mod troubles;
 mod world;
