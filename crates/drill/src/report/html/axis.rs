@@ -99,6 +99,11 @@ pub(super) fn n(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
+/// A number with its word: `1 call`, `2 calls`.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// A length in drill milliseconds, for people.
 pub(super) fn duration(ms: f64) -> String {
     match ms {

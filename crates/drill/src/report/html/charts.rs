@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    axis::{Axis, LEFT, RIGHT, WIDTH, bar, duration, label, n, step},
+    axis::{Axis, LEFT, RIGHT, WIDTH, bar, counted, duration, label, n, step},
     bins::{BINS, Bins, Series},
 };
 use crate::{history::History, metrics::end};
@@ -12,6 +12,8 @@ use crate::{history::History, metrics::end};
 const HEIGHT: f64 = 130.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = TOP + HEIGHT;
+const ANSWERS: (&str, &str) = ("answer", "answers");
+const CALLS: (&str, &str) = ("call", "calls");
 
 /// The frame that all charts share: fault bands behind, time below, a title for those who cannot see.
 fn frame(history: &History, axis: &Axis, summary: &str, inner: &Markup) -> Markup {
@@ -56,7 +58,7 @@ fn y_axis(most: f64, unit: &str) -> Markup {
 }
 
 /// What the colours mean, in words and numbers.
-fn legend(series: &[Series], what: &str) -> Markup {
+fn legend(series: &[Series], what: (&str, &str)) -> Markup {
     html! {
         ul.legend {
             @for (index, series) in series.iter().enumerate() {
@@ -64,7 +66,7 @@ fn legend(series: &[Series], what: &str) -> Markup {
                     svg.key viewBox="0 0 18 18" aria-hidden="true" {
                         rect class={ "series c" (index) } x="2" y="2" width="14" height="14" {}
                     }
-                    (series.name) ": " (series.total) " " (what)
+                    (series.name) ": " (counted(series.total, what.0, what.1))
                 }
             }
         }
@@ -91,14 +93,14 @@ pub(super) fn throughput(history: &History, axis: &Axis, bins: &Bins) -> Markup 
     let second = if history.time_scale > 1.0 { "real second" } else { "second" };
     let summary = format!(
         "Throughput: at most {most:.0} answers a {second}. {}",
-        words(&bins.devices, "answers")
+        words(&bins.devices, ANSWERS)
     );
     let inner = html! {
         (y_axis(most, &format!("answers / {second}")))
         g clip-path="url(#plot)" { g.zx { @for area in &areas { (area) } } }
     };
     html! {
-        (legend(&bins.devices, "answers"))
+        (legend(&bins.devices, ANSWERS))
         @if bins.devices.is_empty() { p.none { "No call was answered by a device that the record names." } }
         (frame(history, axis, &summary, &inner))
     }
@@ -116,8 +118,9 @@ fn area(below: &[f64], above: &[f64]) -> String {
     path + "Z"
 }
 
-fn words(series: &[Series], what: &str) -> String {
-    let one = |series: &Series| format!("{}: {} {what}", series.name, series.total);
+fn words(series: &[Series], what: (&str, &str)) -> String {
+    let one =
+        |series: &Series| format!("{}: {}", series.name, counted(series.total, what.0, what.1));
     series.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -137,12 +140,12 @@ pub(super) fn errors(history: &History, axis: &Axis, bins: &Bins) -> Markup {
         }
     }
     let each = duration(bins.seconds * 1000.0 / BINS as f64);
-    let summary = format!("Failed calls in each {each}. {}", words(&bins.errors, "calls"));
+    let summary = format!("Failed calls in each {each}. {}", words(&bins.errors, CALLS));
     let inner = html! {
         (y_axis(most, &format!("calls / {each}")))
         g clip-path="url(#plot)" { g.zx { @for bar in &bars { (bar) } } }
     };
-    html! { (legend(&bins.errors, "calls")) (frame(history, axis, &summary, &inner)) }
+    html! { (legend(&bins.errors, CALLS)) (frame(history, axis, &summary, &inner)) }
 }
 
 /// Powers of ten along y, in drill milliseconds.

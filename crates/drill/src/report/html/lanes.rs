@@ -8,7 +8,7 @@ use hsmsim_sim_config::Device;
 use maud::{Markup, html};
 
 use super::{
-    axis::{Axis, LEFT, RIGHT, WIDTH, at, bar, duration, moment, n},
+    axis::{Axis, LEFT, RIGHT, WIDTH, at, bar, counted, duration, moment, n},
     marks::{self, Mark},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     report::Report,
 };
 
-const DEVICE: f64 = 46.0;
+const DEVICE: f64 = 50.0;
 const LINK: f64 = 20.0;
 const REGION: f64 = 24.0;
 const GAP: f64 = 3.0;
@@ -55,10 +55,10 @@ pub(super) fn draw(report: &Report, history: &History, axis: &Axis) -> Markup {
     picture.application();
     let bottom = picture.y;
     let summary = format!(
-        "Timeline of {} with {} faults. Every band and mark can be reached with the tab key; the same \
+        "Timeline of {} with {}. Every band and mark can be reached with the tab key; the same \
          is told in words in the tables below.",
         moment(axis.seconds() * 1000.0),
-        history.faults.len()
+        counted(history.faults.len() as u64, "fault", "faults")
     );
     html! {
         svg.chart viewBox={ "0 0 " (n(WIDTH)) " " (n(bottom + 22.0)) } role="group"
@@ -118,9 +118,9 @@ impl Picture<'_> {
         let marks = events.iter().filter(mark).map(|event| self.mark(event));
         let inner = html! {
             (self.bands(|span| span.devices.iter().any(|struck| struck == id), y, DEVICE))
-            (self.stretches(&self.absences(&events), "away", y + 17.0))
-            (self.stretches(&self.debts(&events), "owed", y + 35.0))
-            (marks::row(marks.collect(), y + 20.0))
+            (self.stretches(&self.absences(&events), "away", y + 12.0))
+            (self.stretches(&self.debts(&events), "owed", y + 40.0))
+            (marks::row(marks.collect(), y + 15.0))
         };
         self.lane("device", id, &format!("stamp {}", device.place.stamp), DEVICE, &inner);
     }
@@ -267,7 +267,7 @@ impl Picture<'_> {
     fn debts(&self, events: &[&EventRecord]) -> Vec<(u64, u64, String)> {
         let mut open: Option<(u64, usize)> = None;
         let mut all = Vec::new();
-        let words = |count: usize| format!("{count} copies owed");
+        let words = |count: usize| format!("{} owed", counted(count as u64, "copy", "copies"));
         for event in events {
             match event.event.as_str() {
                 "copy_owed" => {
@@ -297,7 +297,7 @@ impl Picture<'_> {
                     title { (whole) }
                     g.zx { (bar("", x1, x2, y, 6.0)) }
                     @if class == "owed" && x2 - x1 > 110.0 {
-                        (at(x1, Some(x2), 6.0, y - 2.0, &html! { text.note { (text) } }))
+                        (at(x1, Some(x2), 6.0, y - 4.0, &html! { text.note { (text) } }))
                     }
                 }
             }

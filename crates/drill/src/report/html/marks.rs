@@ -3,7 +3,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::axis::{at, bar, n};
+use super::axis::{RIGHT, at, bar, n};
 
 /// A mark, or several of one kind that stand together.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +64,8 @@ pub(super) fn row(marks: Vec<Mark>, y: f64) -> Markup {
     let mut free = f64::NEG_INFINITY;
     html! {
         @for mark in merged(marks) {
-            // What would cover its neighbour is moved to the right.
-            @let dx = (free - mark.first_x).max(0.0);
+            // What would cover its neighbour is moved to the right, but not out of the picture.
+            @let dx = (free - mark.first_x).max(0.0).min(RIGHT - 10.0 - mark.first_x);
             @let words = if mark.count > 1 { format!("×{}", mark.count) } else { String::new() };
             @let width = 15.0 + 7.0 * words.chars().count() as f64;
             @let () = free = mark.first_x + dx + width;

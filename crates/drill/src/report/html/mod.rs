@@ -15,7 +15,7 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{history::History, report::Report, verdict::Verdict};
-use axis::{Axis, duration};
+use axis::{Axis, counted, duration};
 use bins::Bins;
 
 const STYLE: &str = include_str!("page.css");
@@ -116,8 +116,10 @@ fn header(report: &Report, history: &History) -> Markup {
         (
             "Failovers",
             format!(
-                "{} calls moved; {} members lost, {} recovered",
-                metrics.failovers, metrics.members_lost, metrics.members_recovered
+                "{} moved; {} lost, {} recovered",
+                counted(metrics.failovers, "call", "calls"),
+                counted(metrics.members_lost, "member", "members"),
+                metrics.members_recovered
             ),
         ),
         (
@@ -274,9 +276,9 @@ mod tests {
             "fault F1, step step-0: device.hang hsm-eus-1, 0.0 s to 0.1 s",
             "F2 link.cut",
             "longest recovery time: 3.00 ms",
-            "CKR_DEVICE_ERROR: 1 calls",
+            "CKR_DEVICE_ERROR: 1 call",
             "hsm-eus-2: 2 answers",
-            "1 copies owed",
+            "1 copy owed",
             "Objects of group hsmsim-0: 2 in all",
         ] {
             assert!(html.contains(words), "{words}\n{html}");
