@@ -30,7 +30,7 @@ pub(crate) enum Args {
     Run {
         /// A shipped name, or the path of a drill file
         name: String,
-        /// Write report.html, result.json, junit.xml and the records into this folder
+        /// Write result.json and the records into this folder
         #[arg(long, value_name = "DIR")]
         report: Option<PathBuf>,
         /// Takes the place of the drill's seed

@@ -198,3 +198,33 @@ impl Report {
         files::write_history(&file("history.ndjson"), history)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::html::testing::{report, run};
+
+    #[test]
+    fn the_folder_holds_the_whole_run_and_says_how_to_repeat_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("made/by/the/report");
+        let report = report("[expect]\nrto_max = \"1s\"");
+        report.write(&directory, "version = 1\n", &run()).unwrap();
+        let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+        let result: serde_json::Value = serde_json::from_str(&read("result.json")).unwrap();
+        assert_eq!((result["schema"].as_u64(), result["tier"].as_str()), (Some(2), Some("real")));
+        assert_eq!(result["trace_hash"], "00ff");
+        let margin = &result["expectations"][0]["margin"];
+        assert_eq!((margin["limit"].as_f64(), margin["value"].as_f64()), (Some(1000.0), Some(3.0)));
+        assert_eq!(margin["unit"], "ms");
+        // One device hung and the other was left: the key made before was on both.
+        assert_eq!((result["rpo_keys"].as_u64(), result["lost_keys"].as_u64()), (Some(0), Some(0)));
+        assert_eq!(result["missing_copies"], 1);
+        assert!(result["inventory_equal_ms"].is_null());
+        assert_eq!(read("history.ndjson").lines().count(), run().calls.len());
+        assert_eq!(read("events.ndjson").lines().count(), run().events.len());
+        assert_eq!(read("replay.txt"), "hsmsim drill run by-hand --seed 7\n");
+        assert_eq!(read("drill.toml"), "version = 1\n");
+        assert!(read("junit.xml").starts_with("<?xml"));
+        assert!(read("report.html").starts_with("<!DOCTYPE html>"));
+    }
+}

@@ -18,7 +18,7 @@ use crate::{
     report::Report,
 };
 
-const DEVICE: f64 = 50.0;
+const DEVICE: f64 = 62.0;
 const LINK: f64 = 20.0;
 const REGION: f64 = 24.0;
 const GAP: f64 = 3.0;
@@ -118,9 +118,9 @@ impl Picture<'_> {
         let marks = events.iter().filter(mark).map(|event| self.mark(event));
         let inner = html! {
             (self.bands(|span| span.devices.iter().any(|struck| struck == id), y, DEVICE))
-            (self.stretches(&self.absences(&events), "away", y + 12.0))
-            (self.stretches(&self.debts(&events), "owed", y + 40.0))
-            (marks::row(marks.collect(), y + 15.0))
+            (self.stretches(&self.absences(&events), "away", y + 24.0))
+            (self.stretches(&self.debts(&events), "owed", y + 52.0))
+            (marks::row(marks.collect(), y + 27.0))
         };
         self.lane("device", id, &format!("stamp {}", device.place.stamp), DEVICE, &inner);
     }
