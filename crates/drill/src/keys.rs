@@ -98,9 +98,9 @@ fn recovery_point(history: &History) -> Option<RecoveryPoint> {
         let at_ns = fault.from_ns;
         let struck = |device: &str| {
             faults.iter().any(|other| {
-                other.from_ns <= at_ns
-                    && (at_ns < other.to_ns || other == fault)
-                    && other.concerns(device)
+                // The faults of one step count as struck at one moment, though they are set one by one.
+                let now = other.from_ns <= at_ns && at_ns < other.to_ns;
+                (now || other.step == fault.step) && other.concerns(device)
             })
         };
         let (made, owed) = state_at(&history.events, at_ns);
@@ -194,6 +194,11 @@ mod tests {
         // Nobody is left: nothing can be served, and what will be lost is not yet known.
         history.faults.clear();
         history.strike("region.loss eastus", 40, 60);
+        assert_eq!(findings(&history).recovery_point, None);
+        history.faults.clear();
+        history.strike("device.hang hsm-eus-1", 40, 60);
+        history.strike("device.hang hsm-eus-2", 41, 60);
+        history.faults[1].step = history.faults[0].step.clone();
         assert_eq!(findings(&history).recovery_point, None);
     }
 

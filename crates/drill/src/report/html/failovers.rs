@@ -57,11 +57,15 @@ pub(super) fn failovers(history: &History) -> Vec<Failover> {
             .map(|fault| fault.from_ns)
             .max();
         let since_ns = struck.unwrap_or(lost.at_ns);
+        // A thread that moves on may write that down before the one that gave the member up does.
+        let before = history.events[..index].iter().filter(|event| event.pid == lost.pid);
+        let after_ns = before.filter(same).rfind(ends).map_or(0, |event| event.at_ns + 1);
         let count = |name: &str| {
             let meant = |event: &&hsmsim_client::record::EventRecord| {
-                event.event == name && event.at_ns <= until_ns
+                event.event == name && (after_ns..=until_ns).contains(&event.at_ns)
             };
-            later().filter(meant).filter(same).count() as u64
+            let own = history.events.iter().filter(|event| event.pid == lost.pid);
+            own.filter(meant).filter(same).count() as u64
         };
         let (to, failed) =
             calls_between(history, lost.pid, &lost.member, since_ns, lost.at_ns, until_ns);
@@ -121,7 +125,8 @@ mod tests {
              22 1 C_SignFinal CKR_DEVICE_ERROR
              30 1 C_Sign CKR_OK hsm-eus-2
              70 1 C_Sign CKR_OK hsm-eus-1",
-            "25 member_lost hsm-eus-1 silent
+            "24 failover hsm-eus-1
+             25 member_lost hsm-eus-1 silent
              26 failover hsm-eus-1
              27 multi_part_lost hsm-eus-1
              60 member_recovered hsm-eus-1
@@ -133,7 +138,7 @@ mod tests {
         let row = &rows[0];
         assert_eq!((row.from.as_str(), row.to.as_deref()), ("hsm-eus-1", Some("hsm-eus-2")));
         assert_eq!(row.detected_ns, Some(5_000_000));
-        assert_eq!((row.moved, row.failed, row.multi_part), (1, 1, 1));
+        assert_eq!((row.moved, row.failed, row.multi_part), (2, 1, 1));
         assert_eq!(row.back_ns, Some(60_000_000));
     }
 

@@ -97,8 +97,11 @@ impl Picture<'_> {
 
     /// The steps of the drill, as the timeline tells them.
     fn drill(&mut self, report: &Report) {
-        // How things are and what clients do has places of its own.
-        let own = |what: &str| what.starts_with('·') || what.starts_with("client:");
+        // How things are, what clients do and what calls give has places of its own.
+        let own = |what: &str| {
+            ["·", "client:", "first error:"].iter().any(|begin| what.starts_with(begin))
+                || what.ends_with(" succeeds again")
+        };
         let fault = |what: &str| what.starts_with("fault:");
         let marks = report.timeline.iter().filter(|it| !own(&it.what)).map(|it| Mark {
             kind: if fault(&it.what) { "strike" } else { "step" },
