@@ -160,6 +160,12 @@ impl Picture<'_> {
     /// What the application noticed: the longest error window and the longest recovery, as brackets.
     fn application(&mut self) {
         self.region("application");
+        let whole = self.events_of("").into_iter().filter(|event| marks::is_mark(&event.event));
+        let whole: Vec<Mark> = whole.map(|event| self.mark(event)).collect();
+        if !whole.is_empty() {
+            let inner = marks::row(whole, self.y + 14.0);
+            self.lane("application", "whole groups", "", 28.0, &inner);
+        }
         let rows = [
             ("error window", "window", error_window(&self.history.calls), "no call failed"),
             (

@@ -218,6 +218,7 @@ pub(super) mod testing {
              26 failover hsm-eus-1
              30 copy_owed hsm-eus-1 1_objects:_b
              31 object_created - b
+             59 group_lost -
              60 member_recovered hsm-eus-1
              61 copy_delivered hsm-eus-1 1_objects",
         );
@@ -275,6 +276,7 @@ mod tests {
             "29 ms over (2900 %)",
             "fault F1, step step-0: device.hang hsm-eus-1, 0.0 s to 0.1 s",
             "F2 link.cut",
+            "0.1 s: every member is lost, process 1",
             "longest recovery time: 3.00 ms",
             "CKR_DEVICE_ERROR: 1 call",
             "hsm-eus-2: 2 answers",
