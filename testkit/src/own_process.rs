@@ -73,7 +73,10 @@ pub fn run(test: &str, builder: impl FnOnce() -> Builder, body: impl FnOnce(&Clu
     let ended = builder().start().and_then(|cluster| elsewhere(&cluster, test));
     let (status, output) = ended.unwrap_or_else(|error| panic!("{test}: {error}"));
     // Shown by the harness if the test fails or is asked to speak.
-    print!("{output}");
+    for line in output.lines() {
+        // Not at the beginning of a line, where a count of results would be taken for this harness's.
+        println!("  | {line}");
+    }
     match status {
         None => panic!("{test}: not over after {BOUND:?} in its own process"),
         Some(status) => assert!(status.success(), "{test}: {status} in its own process"),
