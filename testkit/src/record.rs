@@ -32,6 +32,8 @@ pub struct Call {
     pub code: String,
     /// The process.
     pub pid: u32,
+    /// The device that answered; empty if none was asked or none answered.
+    pub member: String,
 }
 
 /// Something that the library noticed or did about the members of a group.
@@ -53,9 +55,17 @@ pub struct Event {
 
 impl From<CallRecord> for Call {
     fn from(call: CallRecord) -> Self {
-        let CallRecord { at_ns, took_ns, function, session, code, pid } = call;
+        let CallRecord { at_ns, took_ns, function, session, code, pid, member } = call;
         let (at, took) = (time(at_ns), Duration::from_nanos(took_ns));
-        Self { at, took, function, session, code, pid }
+        Self {
+            at,
+            took,
+            function: function.into_owned(),
+            session,
+            code: code.into_owned(),
+            pid,
+            member: member.into_owned(),
+        }
     }
 }
 
@@ -222,6 +232,7 @@ mod tests {
             session: 1,
             code: code.into(),
             pid: 1,
+            member: String::new(),
         }
     }
 

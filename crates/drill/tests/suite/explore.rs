@@ -6,7 +6,7 @@ use hsmsim_sim_config::HaPreset;
 
 /// Seeds for each preset; `HSMSIM_SEEDS` takes its place.
 fn seeds() -> u64 {
-    std::env::var("HSMSIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
+    std::env::var("HSMSIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(25)
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn no_seed_breaks_a_rule_in_any_preset() {
         let options = ExploreOptions {
             seeds: seeds(),
             preset: Some(preset),
-            calls: 2_000,
+            calls: 1_000,
             ..ExploreOptions::default()
         };
         let explored = explore(&options, &|_, _| {}).unwrap();
@@ -39,7 +39,7 @@ fn every_planted_bug_is_found_and_its_schedule_shrunk() {
         let options = ExploreOptions {
             seeds: 1_000,
             preset: Some(HaPreset::Default),
-            calls: 2_000,
+            calls: 800,
             planted: Some(planted),
             ..Default::default()
         };
