@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
-use hsmsim_types::{ObjectId, Result};
+use hsmsim_types::{Error, ObjectId, Result, ck::*};
 
 use crate::{
     Client,
@@ -20,6 +20,13 @@ use crate::{
     planted::Planted,
     session::{Checkout, SessionSlot, Sub},
 };
+
+/// Whether a refusal is the device's own trouble (full, failing) and not the object's: different
+/// domains stay different.
+fn passes(error: &Error) -> bool {
+    [CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_HOST_MEMORY]
+        .contains(&error.rv())
+}
 
 /// The tag of sessions that belong to no virtual session.
 pub(crate) const LIBRARY_SESSION: SessionTag = SessionTag(0);
@@ -84,8 +91,9 @@ impl Client {
         self.spread(session, targets, &request).await
     }
 
-    /// Brings a change to other members. Gives the members that are lost; a refusal is logged: the
-    /// member then differs from the others until somebody finds out why.
+    /// Brings a change to other members. Gives those that are owed it: they are lost, or have refused it
+    /// for a reason that may pass. Any other refusal is logged: the member then differs from the others
+    /// until somebody finds out why.
     async fn spread(
         &self,
         session: &mut Checkout,
@@ -103,6 +111,9 @@ impl Client {
                     tracing::error!(group = %group.label, member = %member.device, %error,
                         "not replicated");
                     self.event("not_replicated", &group, Some(member), error.rule());
+                    if passes(&error) {
+                        lost.push(index);
+                    }
                 }
             }
         }

@@ -189,7 +189,10 @@ pub fn judge(
         add("sometimes", (*wanted).to_owned(), measured.to_owned(), seen, None);
     }
     // A fault that nobody noticed proves nothing, however well all else looks.
-    let noticed = metrics.members_lost > 0 || metrics.failovers > 0 || metrics.calls.failed > 0;
+    let noticed = metrics.members_lost > 0
+        || metrics.failovers > 0
+        || metrics.calls.failed > 0
+        || metrics.rto_max_ms > 0.0;
     let proves_nothing = metrics.calls.ok == 0 || !bitten || (findings.faults > 0 && !noticed);
     let broken = all.iter().any(|expectation| !expectation.met && expectation.name != "sometimes");
     let calls = metrics.calls;

@@ -6,12 +6,33 @@ use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 26] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
     ("pair-loss", include_str!("../../drills/pair-loss.toml")),
     ("region-loss", include_str!("../../drills/region-loss.toml")),
     ("link-cut", include_str!("../../drills/link-cut.toml")),
     ("maintenance", include_str!("../../drills/maintenance.toml")),
+    ("async-far-pair", include_str!("../../drills/async-far-pair.toml")),
+    ("brown-out", include_str!("../../drills/brown-out.toml")),
+    ("cert-expiry", include_str!("../../drills/cert-expiry.toml")),
+    ("device-hang", include_str!("../../drills/device-hang.toml")),
+    ("device-stall", include_str!("../../drills/device-stall.toml")),
+    ("dropped-sessions", include_str!("../../drills/dropped-sessions.toml")),
+    ("error-rate", include_str!("../../drills/error-rate.toml")),
+    ("flapping-link", include_str!("../../drills/flapping-link.toml")),
+    ("full-partition", include_str!("../../drills/full-partition.toml")),
+    ("held-link", include_str!("../../drills/held-link.toml")),
+    ("no-entropy", include_str!("../../drills/no-entropy.toml")),
+    ("recover-too-early", include_str!("../../drills/recover-too-early.toml")),
+    ("rolling-restart", include_str!("../../drills/rolling-restart.toml")),
+    ("second-loss", include_str!("../../drills/second-loss.toml")),
+    ("self-test", include_str!("../../drills/self-test.toml")),
+    ("silent-firewall", include_str!("../../drills/silent-firewall.toml")),
+    ("slow-device", include_str!("../../drills/slow-device.toml")),
+    ("stamp-loss", include_str!("../../drills/stamp-loss.toml")),
+    ("standby-loss", include_str!("../../drills/standby-loss.toml")),
+    ("tamper", include_str!("../../drills/tamper.toml")),
+    ("vpn-gateway-loss", include_str!("../../drills/vpn-gateway-loss.toml")),
 ];
 
 impl Drill {

@@ -187,3 +187,15 @@ fn a_region_in_a_brownout_answers_late() {
     let (_, took) = world.timed(|world| world.sign(session, key).unwrap());
     assert!(took < Duration::from_millis(20), "{took:?}");
 }
+
+#[test]
+fn a_copy_that_a_full_member_refuses_is_owed_to_it() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.fault("device.memory_full hsm-eus-2");
+    world.pair(session, "k");
+    assert_eq!((world.holdings(0).len(), world.holdings(1).len()), (2, 0));
+    world.heal_all();
+    world.recover();
+    assert_eq!(world.holdings(1), world.holdings(0));
+}
