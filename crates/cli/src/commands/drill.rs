@@ -10,11 +10,12 @@ use hsmsim_drill::{
     simulate::{VirtualOptions, run_virtual},
     workload as application,
 };
-use hsmsim_sim_config::Drill;
+use hsmsim_sim_config::{Action, Drill, Topology, format_duration};
 
 use crate::{
     context::{Context, module},
     failure::{Failure, Outcome},
+    text::wrap,
 };
 
 #[derive(clap::Subcommand)]
@@ -26,11 +27,16 @@ pub(crate) enum Args {
         /// Name of a shipped drill
         name: String,
     },
+    /// Check a drill file and print what it will do, with times and targets
+    Check {
+        /// A shipped name, or the path of a drill file
+        name: String,
+    },
     /// Run a drill; exits with 0 pass, 2 expectation failed, 3 inconclusive
     Run {
         /// A shipped name, or the path of a drill file
         name: String,
-        /// Write result.json and the records into this folder
+        /// Write the report into this folder: a page, result.json, JUnit, every call
         #[arg(long, value_name = "DIR")]
         report: Option<PathBuf>,
         /// Takes the place of the drill's seed
@@ -59,7 +65,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         Args::List => {
             let mut out = stdout().lock();
             for name in Drill::shipped_names() {
-                writeln!(out, "{name:<14} {}", Drill::shipped(name)?.title)?;
+                writeln!(out, "{name:<18} {}", Drill::shipped(name)?.title)?;
             }
             Ok(0)
         }
@@ -71,6 +77,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             write!(stdout(), "{text}")?;
             Ok(0)
         }
+        Args::Check { name } => check(name),
         Args::Run { name, report, seed, in_virtual_time: true, .. } => {
             let options =
                 VirtualOptions { drill: name.clone(), seed: *seed, report: report.clone() };
@@ -93,6 +100,40 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         }
         Args::Explore(args) => super::explore::run(args),
     }
+}
+
+/// The plan of a drill: every step with its time and what it strikes.
+fn check(name: &str) -> Outcome {
+    let drill = Drill::resolve(name)?;
+    let topology = Topology::resolve(&drill.topology)?;
+    drill.check(&topology)?;
+    let mut out = stdout().lock();
+    writeln!(out, "{}: {}", drill.name, drill.title)?;
+    writeln!(out, "{}", wrap("", &drill.hypothesis))?;
+    let scale = drill.effective_time_scale(&topology);
+    let real = drill.real_duration(&topology).as_secs_f64();
+    writeln!(out, "\ntopology {}, {scale} times as fast as the clock: {real:.0} s", topology.name)?;
+    for step in &drill.steps {
+        let at = format_duration(step.at);
+        let what = match &step.action {
+            Action::Fault(fault) => {
+                let devices = fault.strikes(&topology, |_| 0)?.devices;
+                let devices: Vec<&str> = devices.iter().map(|device| device.as_str()).collect();
+                let struck =
+                    if devices.is_empty() { "links".to_owned() } else { devices.join(", ") };
+                format!("{fault}, which strikes {struck}")
+            }
+            Action::Heal { step } => format!("heal {step}"),
+            Action::HealAll => "heal everything".to_owned(),
+            Action::Mark { text } => format!("mark: {text}"),
+            Action::Recover { .. } => "ha recover".to_owned(),
+            Action::Synchronize { .. } => "ha synchronize".to_owned(),
+            Action::Wait => "wait".to_owned(),
+        };
+        writeln!(out, "{}", wrap(&format!("{at:>8}  "), &what))?;
+    }
+    writeln!(out, "{:>8}  the load ends; everything is healed", format_duration(drill.duration))?;
+    Ok(0)
 }
 
 pub(crate) fn workload(args: &WorkloadFile) -> Outcome {

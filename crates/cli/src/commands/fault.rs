@@ -47,7 +47,11 @@ pub(crate) enum Args {
         all: bool,
     },
     /// List the kinds of faults, their targets and parameters
-    Kinds,
+    Kinds {
+        /// As the page of the documentation
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
@@ -69,7 +73,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             }
             Err(Failure::new(format!("fault {id} does not strike; see hsmsim fault list")))
         }
-        Args::Kinds => kinds(),
+        Args::Kinds { markdown: false } => kinds(),
+        Args::Kinds { markdown: true } => page(),
     }
 }
 
@@ -153,6 +158,48 @@ fn kinds() -> Outcome {
         for param in spec.params {
             writeln!(out, "    {}=…  {}", param.name, param.help)?;
         }
+    }
+    Ok(0)
+}
+
+/// The reference page `docs/faults.md`, made from the table.
+fn page() -> Outcome {
+    let mut out = stdout().lock();
+    writeln!(out, "# Faults\n")?;
+    writeln!(
+        out,
+        "Made by `hsmsim fault kinds --markdown` from the table that also feeds the drill"
+    )?;
+    writeln!(out, "parser and `hsmsim fault add`.\n")?;
+    writeln!(
+        out,
+        "*Looks* says what a client sees of a struck member: **silent** is nothing until the"
+    )?;
+    writeln!(
+        out,
+        "receive timeout, **refused** an error at once, **stalled** heartbeats without answers,"
+    )?;
+    writeln!(
+        out,
+        "**none** a member that stays usable. *Codes* are what an application may see through"
+    )?;
+    writeln!(out, "a group because of the fault.\n")?;
+    writeln!(out, "| fault | strikes | what it does | looks | ends | parameters | codes |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for spec in FAULTS {
+        let params: Vec<String> =
+            spec.params.iter().map(|param| format!("`{}`: {}", param.name, param.help)).collect();
+        writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} | {} | {} |",
+            spec.id,
+            spec.target,
+            spec.effect,
+            spec.appearance,
+            spec.ends,
+            params.join("; "),
+            spec.permitted_codes.join(", ")
+        )?;
     }
     Ok(0)
 }

@@ -98,3 +98,54 @@ fn the_shipped_drills_are_listed_and_shown() {
     }
     run.ends_with(1, &["drill", "run", "no-such-drill"]);
 }
+
+#[test]
+fn a_drill_in_virtual_time_has_the_same_hash_in_another_process() {
+    let run = Run::new("ha-dr");
+    let hash = |seed: &str, folder: &str| {
+        let drill = ["drill", "run", "link-cut", "--virtual", "--seed", seed, "--report", folder];
+        run.ok(&drill);
+        let file = run.folder.path().join(folder).join("result.json");
+        let result: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!((&result["tier"], &result["verdict"]), (&"virtual".into(), &"pass".into()));
+        result["trace_hash"].as_str().unwrap().to_owned()
+    };
+    let first = hash("5", "one");
+    assert_eq!(first.len(), 64);
+    assert_eq!(first, hash("5", "two"));
+    assert_ne!(first, hash("6", "three"));
+    assert!(!run.folder.path().join("state").exists(), "virtual time needs no state");
+}
+
+#[test]
+fn a_seed_that_breaks_a_rule_is_told_in_a_line_that_repeats_it() {
+    let run = Run::new("ha-dr");
+    let explore = ["drill", "explore", "--seeds", "400", "--calls", "600", "--preset", "default"];
+    let planted = [&explore[..], &["--plant", "copy-not-owed"]].concat();
+    let text = run.ends_with(4, &planted);
+    let line = text.lines().find_map(|line| line.strip_prefix("replay: hsmsim ")).unwrap();
+    let again: Vec<&str> = line.split_whitespace().collect();
+    let told = run.ends_with(4, &again);
+    let hash = |text: &str| text.split("trace ").nth(1).unwrap()[..64].to_owned();
+    assert_eq!(hash(&text), hash(&told));
+    let text = run.ok(&["drill", "explore", "--seeds", "5", "--calls", "300", "--twice"]);
+    assert!(text.contains("no rule was broken"), "{text}");
+}
+
+#[test]
+fn a_drill_s_plan_names_times_and_targets() {
+    let run = Run::new("ha-dr");
+    let text = run.ok(&["drill", "check", "tamper"]);
+    assert!(text.contains("20s  device.tamper") && text.contains("strikes hsm-eus-1"), "{text}");
+    assert!(text.contains("2m10s  ha recover") || text.contains("130s  ha recover"), "{text}");
+    run.ends_with(1, &["drill", "check", "tampr"]);
+}
+
+#[test]
+fn the_page_of_faults_is_the_table() {
+    let page = Run::new("ha-dr").ok(&["fault", "kinds", "--markdown"]);
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/faults.md");
+    let said = "run `hsmsim fault kinds --markdown > docs/faults.md`";
+    assert_eq!(std::fs::read_to_string(docs).unwrap(), page, "{said}");
+}
