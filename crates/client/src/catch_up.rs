@@ -45,18 +45,19 @@ impl Client {
         join_all(behind.map(|(group, index, _)| self.pay_in_place(group, index))).await;
     }
 
-    /// Pays what a member is owed, in the order in which it fell due.
+    /// Pays what a member is owed, in the order in which it fell due. `false`: there was nothing, or
+    /// nothing that could be paid.
     pub(crate) async fn pay(
         &self,
         group: &Group,
         index: usize,
         session: &mut MemberSession,
         report: &mut MemberRecovery,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let member = &group.members[index];
         let rows = self.debts.owed_to(&group.label, &member.device)?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let replayed = self.planted != Some(Planted::DeletionNotReplayed);
         let deleted: Vec<ObjectId> = rows
@@ -85,7 +86,9 @@ impl Client {
             report.copied += copied;
         }
         let paid = rows.iter().filter(|row| !unpaid.contains(&row.owed.object)).map(|row| row.id);
-        self.debts.settle(&paid.collect::<Vec<_>>())
+        let paid: Vec<u64> = paid.collect();
+        self.debts.settle(&paid)?;
+        Ok(!paid.is_empty())
     }
 
     /// Copies what a member is owed, each object from a member that is not owed it too: members that
@@ -246,7 +249,7 @@ impl Client {
         report: &mut MemberRecovery,
     ) -> Result<()> {
         let mut sub = self.library_sub(group, index).await?;
-        self.pay(group, index, &mut sub.session, report).await
+        self.pay(group, index, &mut sub.session, report).await.map(drop)
     }
 
     /// `ha synchronize`: every member gets every object that any member holds, in its newest version;

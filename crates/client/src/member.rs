@@ -230,7 +230,8 @@ impl Member {
     /// one already.
     pub(crate) fn begin_recovery(&self) -> Option<Recovering<'_>> {
         let first = !self.recovering.swap(true, Ordering::AcqRel);
-        first.then_some(Recovering(&self.recovering))
+        // Made only if it is the first: one that is dropped ends the attempt.
+        first.then(|| Recovering(&self.recovering))
     }
 
     /// Forgets that a login was refused, so that a person's `ha recover` may try again.

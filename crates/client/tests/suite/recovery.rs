@@ -197,3 +197,23 @@ fn whoever_waits_for_copies_is_told_how_many_have_arrived() {
     world.recover();
     assert_eq!(*told.lock().unwrap(), [(256, 400), (400, 400)]);
 }
+
+#[test]
+fn several_calls_at_once_make_one_attempt() {
+    let world = World::ha_dr_with("recovery_mode = \"passive\"\nrecovery_attempts = -1");
+    let told = Arc::new(Mutex::new(0));
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    let others: Vec<_> = (0..4).map(|_| world.open()).collect();
+    world.fault("device.power_loss hsm-eus-1 for=30s");
+    world.sign(session, key).unwrap();
+    for _ in 0..10 {
+        world.pair(session, "made meanwhile");
+    }
+    world.pass(Duration::from_secs(600));
+    let tell = Arc::clone(&told);
+    world.client.watch_copying(Arc::new(move |_, of| *tell.lock().unwrap() += of));
+    let calls = others.iter().map(|&session| world.client.random(session, 8));
+    world.client.run(async { Ok(futures_util::future::join_all(calls).await) }).unwrap();
+    assert_eq!(*told.lock().unwrap(), 20, "each object was copied once");
+}

@@ -151,13 +151,15 @@ fn steps(
     Ok(steps)
 }
 
+/// A fault that takes a member away or slows it. Those that make a member refuse copies are left out: it
+/// serves without them until somebody recovers it, which breaks no rule and would look as if it did.
 fn fault(topology: &Topology, chance: &mut SimRng) -> String {
     let index = chance.below(topology.devices.len() as u64) as usize;
     let device = &topology.devices[index];
     // Short ones end before a time-out, long ones outlast it.
     let seconds = [1, 5, 15, 30, 60, 120][chance.below(6) as usize] + chance.below(10);
     let (id, region) = (&device.id, device.place.region);
-    match chance.below(12) {
+    match chance.below(19) {
         0..=2 => format!("device.power_loss {id} for={seconds}s"),
         3 => format!("device.restart {id}"),
         4 | 5 => format!("device.hang {id} for={seconds}s"),
@@ -165,6 +167,15 @@ fn fault(topology: &Topology, chance: &mut SimRng) -> String {
         7 | 8 => format!("link.blackhole client:{id} for={seconds}s"),
         9 => format!("link.hold client:{id} for={seconds}s"),
         10 => format!("link.delay client:{id} extra={}ms for={seconds}s", 1 + chance.below(4000)),
+        11 => format!("device.stall {id} for={seconds}s"),
+        12 => format!("device.slow {id} extra={}ms for={seconds}s", 1 + chance.below(2000)),
+        13 => format!("device.tamper {id} for={seconds}s"),
+        14 => format!("session.drop_all {id}"),
+        15 => format!("trust.cert_expired {id} for={seconds}s"),
+        16 => {
+            let (down, up) = (1 + chance.below(20), 1 + chance.below(20));
+            format!("link.flap client:{id} down={down}s up={up}s for={seconds}s")
+        }
         _ => format!("region.loss {region} for={seconds}s"),
     }
 }
