@@ -1,8 +1,9 @@
 //! Slots: which there are, and what they and their tokens say of themselves.
 //!
 //! With `ha_only` (the default) the application sees the groups alone, and their numbers never
-//! change. Without it the members' own partitions come first and the groups follow them (Luna
-//! guide, "Slot Numbering and Behavior").
+//! change. Without it the members' own partitions come first and the groups follow them, and a
+//! member that is not there when the library starts shifts the numbers of all behind it (Luna guide,
+//! "Slot Numbering and Behavior").
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -10,6 +11,8 @@ use std::{
 };
 
 use hsmsim_cluster::Cluster;
+use hsmsim_device::Condition as DeviceCondition;
+use hsmsim_network::{Condition as LinkCondition, Link};
 use hsmsim_partition::{
     api::{Reply, Request},
     mechanisms,
@@ -29,6 +32,7 @@ use crate::{
 
 /// The slots of a topology, in the order of their numbers.
 pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
+    cluster.refresh();
     let topology = cluster.topology();
     let base = u64::from(cluster.profile().slot_base);
     let mut groups = Vec::new();
@@ -38,7 +42,7 @@ pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
             .iter()
             .filter(|group| group.has_ha())
             .flat_map(|group| group.members.iter().map(move |member| (group, member)));
-        for (group, spec) in members {
+        for (group, spec) in members.filter(|(_, spec)| is_there(cluster, spec)) {
             let slot = SlotId(base + groups.len() as u64);
             let single = MemberSpec { role: Role::Active, ..spec.clone() };
             let member = member(topology, &single);
@@ -55,6 +59,16 @@ pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
         groups.push(Group::new(slot, groups.len(), label, spec.has_ha(), serial, members));
     }
     groups.into_iter().map(Arc::new).collect()
+}
+
+/// Whether a member's appliance can be reached at this moment. One that cannot when the library
+/// starts has no slot of its own until it starts anew, and all slots behind it have lower numbers.
+fn is_there(cluster: &Cluster, spec: &MemberSpec) -> bool {
+    let device = cluster.topology().device_index(&spec.device).unwrap_or_default();
+    let links = cluster.wire(device).links;
+    let open = |link: &Link| link.state().condition == LinkCondition::Open;
+    let on = cluster.device(device).state().condition == DeviceCondition::On;
+    on && open(&links.there) && open(&links.back)
 }
 
 fn member(topology: &Topology, spec: &MemberSpec) -> Member {
