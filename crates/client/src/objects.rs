@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use hsmsim_partition::api::{AttributeResult, Created, Reply, Request};
+use hsmsim_store::OwedKind;
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, Template, ck::*, error::fail,
 };
@@ -39,6 +40,8 @@ impl Client {
             if self.replicate(session, primary, &ids).await? {
                 return Ok(self.name(session, &created));
             }
+            // Whatever the lost member still holds was never acknowledged.
+            self.owe(session.group(), &[primary], OwedKind::Delete, &ids)?;
             self.moved_on(session.group(), primary)?;
         }
     }
@@ -269,9 +272,14 @@ impl Client {
         let mut session = self.checkout(session)?;
         let object = self.object(session.group(), object)?;
         let request = || Request::SetAttributes { object, template: template.clone() };
-        let (primary, _) = self.call_primary(&mut session, request).await?;
-        self.replicate(&mut session, primary, &[object]).await?;
-        Ok(())
+        loop {
+            let (primary, _) = self.call_primary(&mut session, request).await?;
+            if self.replicate(&mut session, primary, &[object]).await? {
+                return Ok(());
+            }
+            // Nobody has seen the change but a member that is lost: it is made anew on the next.
+            self.moved_on(session.group(), primary)?;
+        }
     }
 
     /// C_FindObjectsInit: one round trip brings all results.

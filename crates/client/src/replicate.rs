@@ -49,11 +49,7 @@ impl Client {
             Ok(Reply::Sealed(sealed)) => sealed,
             Ok(other) => return Err(unexpected(&other)),
             Err(Failure::Member(error)) => return Err(error),
-            Err(Failure::Lost) => {
-                // Whatever the lost member still holds was never acknowledged.
-                self.owe(&group, &[source], OwedKind::Delete, objects)?;
-                return Ok(false);
-            }
+            Err(Failure::Lost) => return Ok(false),
         };
         let (token, own): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|object| object.token);
         if !token.is_empty() {
