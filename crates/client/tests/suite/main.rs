@@ -2,11 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod choice;
 mod chrystoki;
 mod failover;
+mod groups;
 mod ha_log;
 mod login;
 mod objects;
 mod recovery;
 mod troubles;
+mod replication;
 mod world;

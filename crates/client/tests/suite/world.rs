@@ -46,11 +46,18 @@ impl World {
         Self::of_text(&format!("profile = \"{profile}\"\n{}", Self::shipped_text(topology)))
     }
 
+    /// A shipped topology with another profile and lines added to its `[ha]` section.
+    pub(crate) fn with(topology: &str, profile: &str, lines: &str) -> Self {
+        let text = Self::shipped_text(topology);
+        Self::of_text(&format!("profile = \"{profile}\"\n{text}\n[ha]\n{lines}\n"))
+    }
+
     fn shipped_text(topology: &str) -> &'static str {
         hsmsim_sim_config::Topology::shipped_text(topology).unwrap()
     }
 
-    fn of_text(text: &str) -> Self {
+    /// The text of a topology file.
+    pub(crate) fn of_text(text: &str) -> Self {
         let file = std::env::temp_dir().join(format!(
             "hsmsim-client-test-{}-{:?}.toml",
             std::process::id(),
@@ -172,6 +179,26 @@ impl World {
         let found = self.client.find(session, 100).unwrap();
         self.client.find_final(session).unwrap();
         found
+    }
+
+    /// Whether this client believes a member of the first group usable.
+    pub(crate) fn usable(&self, member: usize) -> bool {
+        let state = self.client.run(self.client.ha_state(self.slot)).unwrap();
+        state.members[member].1.0 == CKR_OK
+    }
+
+    /// How many requests each device has answered, to all clients together.
+    pub(crate) fn served(&self) -> Vec<u64> {
+        (0..self.cluster.devices().len()).map(|device| self.cluster.served(device)).collect()
+    }
+
+    /// The devices that answered somebody during `call`, by index.
+    pub(crate) fn served_by<T>(&self, call: impl FnOnce(&Self) -> T) -> (T, Vec<usize>) {
+        let before = self.served();
+        let value = call(self);
+        let after = self.served();
+        let grew = (0..before.len()).filter(|&device| after[device] > before[device]);
+        (value, grew.collect())
     }
 
     /// What a member of the first group holds, in truth.

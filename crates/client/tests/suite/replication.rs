@@ -1,0 +1,176 @@
+//! Keys and their copies (facts: Luna guide, "Key Replication"). What a call leaves on the members
+//! when nothing fails is tested in `objects.rs`, what a returning member gets in `recovery.rs`.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use hsmsim_cluster::new_domain;
+use hsmsim_types::{Attribute, ObjectHandle, Pin, Template, ck::*};
+
+use crate::world::{SO_PIN, USER_PIN, World, code};
+
+const SECOND: Duration = Duration::from_secs(1);
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Lets `fault` strike `after` into a call.
+fn struck<T>(
+    world: &World,
+    after: Duration,
+    fault: &str,
+    call: impl Future<Output = hsmsim_types::Result<T>>,
+) -> hsmsim_types::Result<T> {
+    let strike = async {
+        world.cluster.clock().sleep(after).await;
+        world.fault(fault);
+    };
+    world.client.run(async { join(call, strike).await.0 })
+}
+
+/// The time of a round trip to a device.
+fn round_trip(world: &World, device: usize) -> Duration {
+    let topology = world.cluster.topology();
+    topology.round_trip(topology.client, topology.devices[device].place).rtt
+}
+
+#[test]
+fn a_key_made_while_a_member_dies_is_there_after_the_time_out_and_the_copy_is_owed() {
+    for (device, member) in [("hsm-eus-2", 1), ("hsm-eus2-1", 2)] {
+        let world = World::new("ha-dr");
+        let session = world.officer();
+        world.pair(session, "before");
+        world.fault(&format!("device.power_loss {device} for=60s"));
+        let (made, time) = world.timed(|world| world.try_pair(session, "meanwhile", true));
+        let (public, key) = made.unwrap();
+        assert!(time >= RECEIVE_TIMEOUT && time < RECEIVE_TIMEOUT + SECOND, "{time:?}");
+        let signature = world.sign(session, key).unwrap();
+        world.verify(session, public, &signature).unwrap();
+        assert_eq!((world.holdings(0).len(), world.holdings(member).len()), (4, 2));
+        world.pass(Duration::from_secs(600));
+        world.recover();
+        assert_eq!(world.holdings(member), world.holdings(0));
+    }
+}
+
+#[test]
+fn two_members_that_die_meanwhile_cost_one_time_out() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    world.pair(session, "before");
+    world.fault("region.loss eastus2");
+    let (made, time) = world.timed(|world| world.try_pair(session, "meanwhile", true));
+    made.unwrap();
+    assert!(time >= RECEIVE_TIMEOUT && time < RECEIVE_TIMEOUT + SECOND, "{time:?}");
+}
+
+#[test]
+fn a_standby_member_far_away_slows_every_new_key_though_it_serves_no_call() {
+    let making = |topology: &str| {
+        let world = World::new(topology);
+        let session = world.officer();
+        world.pair(session, "before");
+        let (_, time) = world.timed(|world| world.pair(session, "k"));
+        (time, world)
+    };
+    let (near, _) = making("ha-pair");
+    let (far, world) = making("ha-dr");
+    let region = round_trip(&world, 2);
+    assert!(far >= near + region / 2, "{far:?} {near:?}");
+    assert!(far < near + 3 * region, "members are fed at the same time: {far:?}");
+}
+
+#[test]
+fn the_primary_lost_between_making_and_cloning_leaves_one_key_and_no_orphan() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.pair(session, "before");
+    let near = round_trip(&world, 0);
+    let public: Template = [
+        Attribute::bool(CKA_TOKEN, true),
+        Attribute::bytes(CKA_LABEL, *b"k"),
+        Attribute::ulong(CKA_VALUE_LEN, 32),
+    ]
+    .into_iter()
+    .collect();
+    let mechanism = hsmsim_types::Mechanism::plain(CKM_AES_KEY_GEN);
+    let make = world.client.generate_key(session, mechanism, public);
+    // The key is made; the request for its copy is under way.
+    let key = struck(&world, near + near / 4, "device.power_loss hsm-eus-1 for=60s", make).unwrap();
+    assert_eq!(world.holdings(0).len(), 3, "made there, and not acknowledged");
+    assert_eq!(world.find(session, "k"), [key]);
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(world.holdings(0), world.holdings(1));
+    assert_eq!(world.find(session, "k"), [key]);
+}
+
+#[test]
+fn the_primary_lost_while_an_attribute_is_changed_keeps_the_object() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "before");
+    let near = round_trip(&world, 0);
+    let change = Template(vec![Attribute::bytes(CKA_LABEL, *b"after")]);
+    let set = world.client.set_attributes(session, key, change);
+    struck(&world, near + near / 4, "device.power_loss hsm-eus-1 for=60s", set).unwrap();
+    assert_eq!(world.find(session, "after"), [key], "what was acknowledged holds");
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(world.holdings(0), world.holdings(1));
+    assert_eq!(world.find(session, "after"), [key]);
+    world.sign(session, key).unwrap();
+}
+
+/// A world whose second member has another cloning domain.
+fn of_two_domains() -> World {
+    let world = World::new("ha-pair");
+    let group = &world.cluster.topology().groups[0];
+    let partition = world.cluster.partition_of(&group.members[1]);
+    let now = world.now();
+    partition.init_token(&Pin::new(SO_PIN), b"hsmsim-0", &new_domain().unwrap(), now).unwrap();
+    partition.init_crypto_officer(&Pin::new(SO_PIN), &Pin::new(USER_PIN), now).unwrap();
+    world
+}
+
+#[test]
+fn a_member_of_another_cloning_domain_gets_no_copy_and_the_key_is_made() {
+    let world = of_two_domains();
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.sign(session, key).unwrap();
+    assert_eq!((world.holdings(0).len(), world.holdings(1).len()), (2, 0));
+    assert!(world.usable(1), "it is refused copies, and otherwise well");
+    let group = &world.cluster.topology().groups[0];
+    assert!(world.cluster.needs_sync(group).unwrap());
+    // Who synchronises is told; a call that ends up on that member does not find the key.
+    world.client.run(world.client.ha_synchronize(&group.label)).unwrap_err();
+    world.fault("link.cut client:hsm-eus-1");
+    let error = code(world.sign(session, key));
+    assert_eq!(error, "CKR_KEY_HANDLE_INVALID");
+}
+
+fn session_key(world: &World) -> (hsmsim_types::SessionHandle, ObjectHandle) {
+    let session = world.officer();
+    let (_, key) = world.try_pair(session, "session key", false).unwrap();
+    world.sign(session, key).unwrap();
+    (session, key)
+}
+
+#[test]
+fn session_objects_live_on_active_members_and_end_with_the_last_of_them() {
+    let world = World::new("ha-dr");
+    let (session, key) = session_key(&world);
+    world.fault("link.cut client:hsm-eus-1");
+    world.sign(session, key).unwrap();
+    world.fault("link.cut client:hsm-eus-2");
+    assert_eq!(code(world.sign(session, key)), "CKR_KEY_HANDLE_INVALID", "standby has none");
+    assert!(world.find(session, "session key").is_empty());
+}
+
+#[test]
+fn without_their_replication_session_objects_end_with_their_member() {
+    let world = World::ha_dr_with("session_object_replication = false");
+    let (session, key) = session_key(&world);
+    assert_eq!(world.served_by(|world| world.try_pair(session, "another", false).unwrap()).1, [0]);
+    world.fault("link.cut client:hsm-eus-1");
+    assert_eq!(code(world.sign(session, key)), "CKR_KEY_HANDLE_INVALID");
+}
