@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use hsmsim_cluster::new_domain;
-use hsmsim_types::{Attribute, ObjectHandle, Pin, Template, ck::*};
+use hsmsim_types::{
+    Attribute, Mechanism, ObjectHandle, Pin, Result, SessionHandle, Template, ck::*,
+};
 
 use crate::world::{SO_PIN, USER_PIN, World, code};
 
@@ -17,8 +19,8 @@ fn struck<T>(
     world: &World,
     after: Duration,
     fault: &str,
-    call: impl Future<Output = hsmsim_types::Result<T>>,
-) -> hsmsim_types::Result<T> {
+    call: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let strike = async {
         world.cluster.clock().sleep(after).await;
         world.fault(fault);
@@ -30,6 +32,17 @@ fn struck<T>(
 fn round_trip(world: &World, device: usize) -> Duration {
     let topology = world.cluster.topology();
     topology.round_trip(topology.client, topology.devices[device].place).rtt
+}
+
+/// Makes an AES key labelled `k`.
+async fn aes_key(world: &World, session: SessionHandle) -> Result<ObjectHandle> {
+    let template = [
+        Attribute::bool(CKA_TOKEN, true),
+        Attribute::bytes(CKA_LABEL, *b"k"),
+        Attribute::ulong(CKA_VALUE_LEN, 32),
+    ];
+    let mechanism = Mechanism::plain(CKM_AES_KEY_GEN);
+    world.client.generate_key(session, mechanism, template.into_iter().collect()).await
 }
 
 #[test]
@@ -84,15 +97,7 @@ fn the_primary_lost_between_making_and_cloning_leaves_one_key_and_no_orphan() {
     let session = world.officer();
     world.pair(session, "before");
     let near = round_trip(&world, 0);
-    let public: Template = [
-        Attribute::bool(CKA_TOKEN, true),
-        Attribute::bytes(CKA_LABEL, *b"k"),
-        Attribute::ulong(CKA_VALUE_LEN, 32),
-    ]
-    .into_iter()
-    .collect();
-    let mechanism = hsmsim_types::Mechanism::plain(CKM_AES_KEY_GEN);
-    let make = world.client.generate_key(session, mechanism, public);
+    let make = aes_key(&world, session);
     // The key is made; the request for its copy is under way.
     let key = struck(&world, near + near / 4, "device.power_loss hsm-eus-1 for=60s", make).unwrap();
     assert_eq!(world.holdings(0).len(), 3, "made there, and not acknowledged");
@@ -101,6 +106,24 @@ fn the_primary_lost_between_making_and_cloning_leaves_one_key_and_no_orphan() {
     world.recover();
     assert_eq!(world.holdings(0), world.holdings(1));
     assert_eq!(world.find(session, "k"), [key]);
+}
+
+#[test]
+fn a_key_whose_answer_was_lost_stays_on_the_member_that_made_it() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.pair(session, "before");
+    let near = round_trip(&world, 0);
+    let fault = "link.blackhole client:hsm-eus-1 direction=back for=60s";
+    let made = struck(&world, near / 4, fault, aes_key(&world, session)).unwrap();
+    assert_eq!(world.find(session, "k"), [made], "made anew on the next member");
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    // The client never learnt of the first one, so nothing says that it should go.
+    let extra = world.find(session, "k").len() - 1;
+    assert_eq!((extra, world.holdings(0).len() - world.holdings(1).len()), (1, 1));
+    let group = &world.cluster.topology().groups[0];
+    assert!(world.cluster.needs_sync(group).unwrap(), "an operator can see it");
 }
 
 #[test]
@@ -148,7 +171,7 @@ fn a_member_of_another_cloning_domain_gets_no_copy_and_the_key_is_made() {
     assert_eq!(error, "CKR_KEY_HANDLE_INVALID");
 }
 
-fn session_key(world: &World) -> (hsmsim_types::SessionHandle, ObjectHandle) {
+fn session_key(world: &World) -> (SessionHandle, ObjectHandle) {
     let session = world.officer();
     let (_, key) = world.try_pair(session, "session key", false).unwrap();
     world.sign(session, key).unwrap();
