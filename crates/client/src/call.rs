@@ -384,3 +384,45 @@ impl Drop for InFlight<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hsmsim_network::{NoTick, Time, drive};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// What a timeout of 20 s makes of a command that takes `steps` steps of 5 s; of these the device
+    /// computes all or is silent for all.
+    fn outcome(steps: u32, silent: bool) -> Option<()> {
+        let clock = Clock::virtual_at(Time::ZERO);
+        let mut left = steps;
+        let mut pause = Some(Box::pin(clock.sleep(5 * SECOND)));
+        let command = poll_fn(|cx| {
+            while left > 0 {
+                if !silent {
+                    clock.advance_to(clock.now() + 5 * SECOND);
+                    left -= 1;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                let Some(running) = &mut pause else { break };
+                if running.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                left -= 1;
+                pause = Some(Box::pin(clock.sleep(5 * SECOND)));
+            }
+            Poll::Ready(())
+        });
+        drive(&clock, &NoTick, within(&clock, 20 * SECOND, command))
+    }
+
+    #[test]
+    fn the_timeout_counts_silence_and_not_work() {
+        assert_eq!(outcome(3, true), Some(()));
+        assert_eq!(outcome(5, true), None);
+        assert_eq!(outcome(100, false), Some(()), "heartbeats say that it works");
+    }
+}

@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+mod after_failover;
 mod choice;
 mod chrystoki;
+mod detection;
 mod failover;
 mod groups;
 mod ha_log;
