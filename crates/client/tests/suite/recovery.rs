@@ -216,4 +216,75 @@ fn several_calls_at_once_make_one_attempt() {
     let calls = others.iter().map(|&session| world.client.random(session, 8));
     world.client.run(async { Ok(futures_util::future::join_all(calls).await) }).unwrap();
     assert_eq!(*told.lock().unwrap(), 20, "each object was copied once");
+fn a_destroyed_key_comes_back_by_a_synchronisation_where_deletions_are_not_replayed() {
+    let world = World::ha_dr_with("preset = \"luna\"");
+    let session = world.officer();
+    let (public, private) = world.pair(session, "doomed");
+    world.fault("device.power_loss hsm-eus-2 for=60s");
+    for key in [public, private] {
+        world.client.run(world.client.destroy_object(session, key)).unwrap();
+    }
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(world.holdings(1).len(), 2, "the returning member still has it");
+    assert!(world.holdings(0).is_empty());
+    let label = world.cluster.topology().groups[0].label.clone();
+    world.client.run(world.client.ha_synchronize(&label)).unwrap();
+    assert_eq!(world.holdings(0), world.holdings(1));
+    assert_eq!(world.find(session, "doomed").len(), 2);
+}
+
+#[test]
+fn a_synchronisation_brings_every_key_to_every_member() {
+    let world = World::ha_dr_with("preset = \"luna\"");
+    let session = world.officer();
+    world.fault("link.cut client:hsm-eus-2");
+    world.pair(session, "one");
+    let other = world.another();
+    world.fault("link.cut client:hsm-eus-1");
+    other.pair(other.officer(), "two");
+    world.heal_all();
+    for client in [&world, &other] {
+        client.client.shut_down();
+    }
+    let third = world.another();
+    let group = &third.cluster.topology().groups[0];
+    assert!(third.cluster.needs_sync(group).unwrap());
+    third.client.run(third.client.ha_synchronize(&group.label)).unwrap();
+    assert!(!third.cluster.needs_sync(group).unwrap());
+    assert_eq!(third.holdings(0).len(), 4);
+}
+
+#[test]
+fn a_member_absent_at_the_start_is_recovered_like_any_other() {
+    let world = World::new("ha-dr");
+    world.fault("link.cut client:hsm-eus-1");
+    let late = world.another();
+    let session = late.officer();
+    let (_, key) = late.pair(session, "k");
+    assert!(!late.usable(0));
+    late.heal_all();
+    late.recover();
+    assert!(late.usable(0));
+    assert_eq!(late.served_by(|world| world.sign(session, key).unwrap()).1, [0]);
+}
+
+#[test]
+fn a_zeroized_member_is_a_lost_member_and_keeps_its_serial_number() {
+    let (world, events) = World::new("ha-pair").recorded();
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    let serial = world.client.run(world.client.ha_state(world.slot)).unwrap().members[1].0.clone();
+    world.fault("device.zeroize hsm-eus-2");
+    world.sign(session, key).unwrap();
+    world.pair(session, "meanwhile");
+    assert_eq!(events.count("member_lost", "hsm-eus-2"), 1);
+    assert_eq!(events.count("copy_owed", "hsm-eus-2"), 1);
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert!(!world.usable(1), "a blank partition cannot take what it is owed");
+    assert!(world.holdings(1).is_empty());
+    // A Luna partition that is set up anew has another serial number; here it keeps its own.
+    let state = world.client.run(world.client.ha_state(world.slot)).unwrap();
+    assert_eq!(state.members[1].0, serial);
 }

@@ -156,11 +156,12 @@ fn of_two_domains() -> World {
 
 #[test]
 fn a_member_of_another_cloning_domain_gets_no_copy_and_the_key_is_made() {
-    let world = of_two_domains();
+    let (world, events) = of_two_domains().recorded();
     let session = world.officer();
     let (_, key) = world.pair(session, "k");
     world.sign(session, key).unwrap();
     assert_eq!((world.holdings(0).len(), world.holdings(1).len()), (2, 0));
+    assert_eq!(events.count("not_replicated", "hsm-eus-2"), 1, "it is told");
     assert!(world.usable(1), "it is refused copies, and otherwise well");
     let group = &world.cluster.topology().groups[0];
     assert!(world.cluster.needs_sync(group).unwrap());

@@ -1,8 +1,11 @@
 //! A cluster with one client, and short words for what tests do with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use hsmsim_client::{Client, Output, Room};
+use hsmsim_client::{Client, Output, Room, record::EventRecord};
 use hsmsim_cluster::{Cluster, OpenOptions};
 use hsmsim_network::{Clock, Time};
 use hsmsim_partition::api::OperationKind;
@@ -16,6 +19,24 @@ pub(crate) struct World {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) client: Arc<Client>,
     pub(crate) slot: SlotId,
+}
+
+/// Time (ns), kind and member of each event of a client.
+#[derive(Debug, Default)]
+pub(crate) struct Events(Arc<Mutex<Vec<(u64, String, String)>>>);
+
+impl Events {
+    /// When events of a kind happened to a member.
+    pub(crate) fn times(&self, kind: &str, member: &str) -> Vec<Duration> {
+        let events = self.0.lock().unwrap();
+        let chosen = events.iter().filter(|(_, event, of)| event == kind && of == member);
+        chosen.map(|&(at_ns, ..)| Duration::from_nanos(at_ns)).collect()
+    }
+
+    /// How often it happened.
+    pub(crate) fn count(&self, kind: &str, member: &str) -> usize {
+        self.times(kind, member).len()
+    }
 }
 
 pub(crate) const USER_PIN: &str = "12345678";
@@ -78,6 +99,19 @@ impl World {
     /// Another application on the same cluster.
     pub(crate) fn another(&self) -> Self {
         Self::over(Arc::clone(&self.cluster))
+    }
+
+    /// Another application, and what happens to it as it happens.
+    pub(crate) fn recorded(&self) -> (Self, Events) {
+        let events = Events::default();
+        let sink = {
+            let events = Arc::clone(&events.0);
+            Box::new(move |event: EventRecord| {
+                events.lock().unwrap().push((event.at_ns, event.event, event.member));
+            })
+        };
+        let client = Client::simulated(Arc::clone(&self.cluster), 7, sink, None);
+        (Self { cluster: Arc::clone(&self.cluster), client, slot: self.slot }, events)
     }
 
     pub(crate) fn now(&self) -> Duration {
