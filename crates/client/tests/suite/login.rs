@@ -120,3 +120,58 @@ fn on_a_luna_partitions_are_initialised_at_their_devices_and_not_through_a_group
     let refused = world.client.init_pin(session, pin());
     assert_eq!(code(world.client.run(refused)), "CKR_FUNCTION_NOT_SUPPORTED");
 }
+
+#[test]
+fn on_a_luna_one_looping_client_destroys_the_contents_of_every_member() {
+    let world = World::with_profile("ha-dr", "a790");
+    let session = world.officer();
+    world.pair(session, "k");
+    world.client.run(world.client.logout(session)).unwrap();
+    for _ in 0..10 {
+        world.login_as(session, OFFICER, "00000000").unwrap_err();
+    }
+    let refused = world.login_as(session, OFFICER, USER_PIN);
+    assert_eq!(code(refused), "CKR_USER_LOCKED_OUT", "the right PIN comes too late");
+    for member in 0..4 {
+        assert!(world.holdings(member).is_empty(), "member {member}");
+    }
+}
+
+#[test]
+fn a_right_pin_sets_the_count_back_on_every_active_member() {
+    let world = World::new("ha-pair");
+    let session = world.open();
+    for _ in 0..3 {
+        for _ in 0..9 {
+            world.login_as(session, OFFICER, "00000000").unwrap_err();
+        }
+        world.login_as(session, OFFICER, USER_PIN).unwrap();
+        world.client.run(world.client.logout(session)).unwrap();
+    }
+    world.fault("link.cut client:hsm-eus-1");
+    world.login_as(session, OFFICER, USER_PIN).unwrap();
+}
+
+#[test]
+fn a_member_with_another_pin_is_given_up_and_asked_once() {
+    let (world, events) = World::new("ha-pair").recorded();
+    let group = &world.cluster.topology().groups[0];
+    let partition = world.cluster.partition_of(&group.members[1]);
+    let domain = hsmsim_cluster::new_domain().unwrap();
+    partition.init_token(&Pin::new(SO_PIN), b"hsmsim-0", &domain, world.now()).unwrap();
+    partition
+        .init_crypto_officer(&Pin::new(SO_PIN), &Pin::new("another-pin"), world.now())
+        .unwrap();
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.sign(session, key).unwrap();
+    assert!(!world.usable(1));
+    assert_eq!(events.count("member_lost", "hsm-eus-2"), 1);
+    for _ in 0..20 {
+        world.client.run(world.client.random(session, 8)).unwrap();
+    }
+    // Its officer is not locked: one wrong PIN of ten was counted there.
+    let flags = partition.token_info().unwrap().flags;
+    assert_eq!(flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY), 0);
+    assert_ne!(flags & CKF_USER_PIN_COUNT_LOW, 0);
+}
