@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use hsmsim_client::{Output, Room};
 use hsmsim_partition::api::OperationKind;
-use hsmsim_types::{Attribute, Mechanism, Result, SessionHandle, Template, ck::*};
+use hsmsim_types::{Attribute, Mechanism, Result, Role, SessionHandle, Template, ck::*};
 
-use crate::world::{World, code};
+use crate::world::{USER_PIN, World, code};
 
 const SECOND: Duration = Duration::from_secs(1);
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -216,4 +216,20 @@ fn a_lost_slot_says_device_error_to_sessions_and_token_not_present_to_beginners(
     world.pass(600 * SECOND);
     world.recover();
     assert_eq!(random(), "CKR_SESSION_HANDLE_INVALID");
+}
+
+#[test]
+fn after_a_basic_recovery_the_login_is_kept_and_logging_in_again_is_refused() {
+    // Sessions are dead and the login is not: applications take the answer for a failure.
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    world.fault("region.loss eastus for=30s");
+    world.fault("region.loss eastus2 for=30s");
+    world.client.run(world.client.random(session, 8)).unwrap_err();
+    world.pass(600 * SECOND);
+    world.recover();
+    let fresh = world.open();
+    assert_eq!(world.client.session_info(fresh).unwrap().state, CKS_RW_USER_FUNCTIONS);
+    let again = world.login_as(fresh, Role::CryptoOfficer, USER_PIN);
+    assert_eq!(code(again), "CKR_USER_ALREADY_LOGGED_IN");
 }

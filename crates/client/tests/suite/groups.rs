@@ -1,7 +1,10 @@
 //! What a group is, and which slots an application sees (facts: Luna guide, "High-Availability
 //! Groups", "Slot Numbering and Behavior", "HA Only Mode").
 
-use hsmsim_types::{SlotId, ck::*};
+use futures_util::future::join;
+use hsmsim_client::Room;
+use hsmsim_partition::api::OperationKind;
+use hsmsim_types::{Attribute, SlotId, ck::*};
 
 use crate::world::{World, code};
 
@@ -130,4 +133,29 @@ fn what_a_client_believes_of_a_member_is_its_own() {
     world.sign(session, key).unwrap();
     assert!(!world.usable(0));
     assert!(other.usable(0), "the partition and the other client know nothing of it");
+}
+
+#[test]
+fn a_key_that_one_member_lacks_fails_only_when_a_call_lands_there() {
+    let world = World::with("ha-pair", "open", "ha_only = false");
+    let alone = world.officer();
+    world.pair(alone, "on one alone");
+    let group = World { slot: SlotId(21), ..world.another() };
+    let (one, two) = (group.officer(), group.open());
+    let class = Attribute::ulong(CKA_CLASS, CKO_PRIVATE_KEY);
+    group.client.run(group.client.find_init(one, [class].into_iter().collect())).unwrap();
+    let key = group.client.find(one, 1).unwrap()[0];
+    group.client.find_final(one).unwrap();
+    for _ in 0..10 {
+        group.sign(one, key).unwrap();
+    }
+    for session in [one, two] {
+        group.init(session, OperationKind::Sign, CKM_ECDSA, key).unwrap();
+    }
+    let call =
+        |session| group.client.one_part(session, OperationKind::Sign, &[7; 32], Room::Bytes(64));
+    let calls = async { Ok(join(call(one), call(two)).await) };
+    let (first, second) = group.client.run(calls).unwrap();
+    first.unwrap();
+    assert_eq!(code(second), "CKR_KEY_HANDLE_INVALID", "the other member has no such key");
 }
