@@ -7,6 +7,7 @@ mod attempts;
 mod choice;
 mod chrystoki;
 mod detection;
+mod docs;
 mod failover;
 mod groups;
 mod ha_log;
