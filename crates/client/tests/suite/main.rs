@@ -14,6 +14,6 @@ mod ha_log;
 mod login;
 mod objects;
 mod recovery;
-mod troubles;
 mod replication;
+mod troubles;
 mod world;

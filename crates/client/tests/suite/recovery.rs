@@ -199,23 +199,6 @@ fn whoever_waits_for_copies_is_told_how_many_have_arrived() {
 }
 
 #[test]
-fn several_calls_at_once_make_one_attempt() {
-    let world = World::ha_dr_with("recovery_mode = \"passive\"\nrecovery_attempts = -1");
-    let told = Arc::new(Mutex::new(0));
-    let session = world.officer();
-    let (_, key) = world.pair(session, "k");
-    let others: Vec<_> = (0..4).map(|_| world.open()).collect();
-    world.fault("device.power_loss hsm-eus-1 for=30s");
-    world.sign(session, key).unwrap();
-    for _ in 0..10 {
-        world.pair(session, "made meanwhile");
-    }
-    world.pass(Duration::from_secs(600));
-    let tell = Arc::clone(&told);
-    world.client.watch_copying(Arc::new(move |_, of| *tell.lock().unwrap() += of));
-    let calls = others.iter().map(|&session| world.client.random(session, 8));
-    world.client.run(async { Ok(futures_util::future::join_all(calls).await) }).unwrap();
-    assert_eq!(*told.lock().unwrap(), 20, "each object was copied once");
 fn a_destroyed_key_comes_back_by_a_synchronisation_where_deletions_are_not_replayed() {
     let world = World::ha_dr_with("preset = \"luna\"");
     let session = world.officer();
@@ -287,4 +270,24 @@ fn a_zeroized_member_is_a_lost_member_and_keeps_its_serial_number() {
     // A Luna partition that is set up anew has another serial number; here it keeps its own.
     let state = world.client.run(world.client.ha_state(world.slot)).unwrap();
     assert_eq!(state.members[1].0, serial);
+}
+
+#[test]
+fn several_calls_at_once_make_one_attempt() {
+    let world = World::ha_dr_with("recovery_mode = \"passive\"\nrecovery_attempts = -1");
+    let told = Arc::new(Mutex::new(0));
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    let others: Vec<_> = (0..4).map(|_| world.open()).collect();
+    world.fault("device.power_loss hsm-eus-1 for=30s");
+    world.sign(session, key).unwrap();
+    for _ in 0..10 {
+        world.pair(session, "made meanwhile");
+    }
+    world.pass(Duration::from_secs(600));
+    let tell = Arc::clone(&told);
+    world.client.watch_copying(Arc::new(move |_, of| *tell.lock().unwrap() += of));
+    let calls = others.iter().map(|&session| world.client.random(session, 8));
+    world.client.run(async { Ok(futures_util::future::join_all(calls).await) }).unwrap();
+    assert_eq!(*told.lock().unwrap(), 20, "each object was copied once");
 }
