@@ -6,7 +6,7 @@ use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 26] = [
+const SHIPPED: [(&str, &str); 32] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
     ("pair-loss", include_str!("../../drills/pair-loss.toml")),
     ("region-loss", include_str!("../../drills/region-loss.toml")),
@@ -33,6 +33,12 @@ const SHIPPED: [(&str, &str); 26] = [
     ("standby-loss", include_str!("../../drills/standby-loss.toml")),
     ("tamper", include_str!("../../drills/tamper.toml")),
     ("vpn-gateway-loss", include_str!("../../drills/vpn-gateway-loss.toml")),
+    ("async-region-loss", include_str!("../../drills/async-region-loss.toml")),
+    ("both-links-cut", include_str!("../../drills/both-links-cut.toml")),
+    ("half-cut", include_str!("../../drills/half-cut.toml")),
+    ("restart-storm", include_str!("../../drills/restart-storm.toml")),
+    ("slow-link", include_str!("../../drills/slow-link.toml")),
+    ("standby-hang", include_str!("../../drills/standby-hang.toml")),
 ];
 
 impl Drill {

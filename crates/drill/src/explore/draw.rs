@@ -82,7 +82,7 @@ fn topology(preset: HaPreset, chance: &mut SimRng) -> String {
     if far > 0 {
         text += &format!("[[region]]\ncode = \"eastus2\"\ndevices = {far}\n");
     }
-    text += &format!("[[groups]]\nlabel = \"g-{{n}}\"\ncount = 1\nactive = [\"eastus\"]\n");
+    text += "[[groups]]\nlabel = \"g-{n}\"\ncount = 1\nactive = [\"eastus\"]\n";
     if far > 0 {
         let asynchronous = if chance.chance(0.3) { "async = [\"eastus2\"]\n" } else { "" };
         text += &format!("standby = [\"eastus2\"]\n{asynchronous}");

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_client::{Client, Output, Room};
+use hsmsim_client::{Client, Output, Room, record::CallRecord};
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{Clock, JoinHandle, SimRng, Time, VirtualExecutor, stream};
 use hsmsim_partition::api::{AttributeResult, OperationKind};
@@ -284,9 +284,16 @@ impl Stage {
         let rv = result.as_ref().map_or_else(Error::rv, |_| CKR_OK);
         let code =
             ReturnValue(rv).name().map_or_else(|| Cow::Owned(format!("0x{rv:X}")), Cow::Borrowed);
-        let took_ns = took.as_nanos() as u64;
-        let member = || app.client.answered_by(session);
-        self.trace.call(app.pid, session, function, at_ns, took_ns, code, member);
+        let call = CallRecord {
+            at_ns,
+            took_ns: took.as_nanos() as u64,
+            function: Cow::Borrowed(function),
+            session,
+            code,
+            pid: app.pid,
+            member: Cow::Borrowed(""),
+        };
+        self.trace.call(call, || app.client.answered_by(session));
         result
     }
 

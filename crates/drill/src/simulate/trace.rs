@@ -67,31 +67,21 @@ impl Trace {
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// A call has ended.
-    pub(crate) fn call(
-        &self,
-        pid: u32,
-        session: u64,
-        function: &'static str,
-        at_ns: u64,
-        took_ns: u64,
-        code: Cow<'static, str>,
-        member: impl FnOnce() -> String,
-    ) {
+    /// A call has ended; `member` is asked which device answered it, if calls are kept.
+    pub(crate) fn call(&self, mut call: CallRecord, member: impl FnOnce() -> String) {
         let mut inner = self.inner.lock();
         inner.pending.push(b'c');
-        inner.number(u64::from(pid));
-        inner.number(session);
-        inner.number(at_ns);
-        inner.number(took_ns);
-        inner.text(function);
-        inner.text(&code);
+        inner.number(u64::from(call.pid));
+        inner.number(call.session);
+        inner.number(call.at_ns);
+        inner.number(call.took_ns);
+        inner.text(&call.function);
+        inner.text(&call.code);
         inner.flush(PIECE);
         inner.call_count += 1;
         if inner.keep_calls {
-            let function = Cow::Borrowed(function);
-            let member = Cow::Owned(member());
-            inner.calls.push(CallRecord { at_ns, took_ns, function, session, code, pid, member });
+            call.member = Cow::Owned(member());
+            inner.calls.push(call);
         }
     }
 
