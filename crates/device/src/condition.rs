@@ -1,8 +1,11 @@
 //! What an appliance is doing, and in which power epoch: one atomic word, read at every arrival.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// How an appliance meets what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +46,12 @@ impl State {
     }
 }
 
-/// The word, and the channel that wakes those who wait for it to change.
+/// The word, and what wakes those who wait for it to change, in the order in which they began to wait.
+/// Not tokio's `watch`: it spreads its waiters by chance where tokio is built with a runtime, and a run in
+/// virtual time must not depend on that.
 pub(crate) struct Switch {
     word: AtomicU64,
-    changes: watch::Sender<()>,
+    changed: Notify,
 }
 
 /// The session's power epoch is over, or the appliance refuses.
@@ -56,7 +61,7 @@ pub(crate) struct NotAdmitted;
 impl Switch {
     pub(crate) fn new() -> Self {
         let on = State { condition: Condition::On, epoch: 0 };
-        Self { word: AtomicU64::new(on.to_word()), changes: watch::Sender::new(()) }
+        Self { word: AtomicU64::new(on.to_word()), changed: Notify::new() }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -67,7 +72,7 @@ impl Switch {
     pub(crate) fn set(&self, state: State) -> State {
         let before = self.word.swap(state.to_word(), Ordering::AcqRel);
         if before != state.to_word() {
-            self.changes.send_replace(());
+            self.changed.notify_waiters();
         }
         State::from_word(before)
     }
@@ -80,15 +85,14 @@ impl Switch {
     /// Completes when something that belongs to `epoch` may take effect; pends while there is
     /// silence. `None` as epoch asks for whatever epoch there is: a new connection.
     pub(crate) async fn admit(&self, epoch: Option<u64>) -> Result<u64, NotAdmitted> {
-        let mut changes = self.changes.subscribe();
         loop {
-            changes.mark_unchanged();
+            let mut changed = pin!(self.changed.notified());
+            // Before the look: a change in between then wakes this.
+            changed.as_mut().enable();
             if let Some(decision) = decide(self.state(), epoch) {
                 return decision;
             }
-            if changes.changed().await.is_err() {
-                return Err(NotAdmitted);
-            }
+            changed.await;
         }
     }
 }

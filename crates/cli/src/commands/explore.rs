@@ -35,9 +35,9 @@ pub(crate) struct Args {
     /// One seed only, told in full
     #[arg(long)]
     seed: Option<u64>,
-    /// Of the steps that the seed draws only these, from 0
-    #[arg(long, value_delimiter = ',', requires = "seed", num_args = 0.., value_name = "N,N")]
-    keep: Option<Vec<usize>>,
+    /// Of the steps that the seed draws only these, from 0; nothing after the = leaves out all
+    #[arg(long, requires = "seed", require_equals = true, value_name = "N,N")]
+    keep: Option<String>,
     /// Habits of the clients: default, luna, luna-basic, no-retry; drawn if not given
     #[arg(long)]
     preset: Option<String>,
@@ -151,9 +151,18 @@ fn client(pid: u32) -> String {
     }
 }
 
+/// The numbers of a list that may be empty.
+fn numbers(list: &str) -> Result<Vec<usize>, Failure> {
+    let words = list.split(',').filter(|word| !word.is_empty());
+    let number = |word: &str| {
+        word.parse().map_err(|_| Failure::new(format!("--keep: \"{word}\" is no number")))
+    };
+    words.map(number).collect()
+}
+
 fn one(options: &ExploreOptions, seed: u64, args: &Args) -> Outcome {
-    // `--keep=` without a number leaves out every step.
-    let outcome = replay(options, seed, args.keep.as_deref())?;
+    let keep = args.keep.as_deref().map(numbers).transpose()?;
+    let outcome = replay(options, seed, keep.as_deref())?;
     let mut out = stdout().lock();
     let mut lines: Vec<(f64, String)> =
         outcome.moments.iter().map(|moment| (moment.at_ms / 1000.0, moment.what.clone())).collect();
