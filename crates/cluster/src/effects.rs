@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hsmsim_device::{Condition as DeviceCondition, State as DeviceState, Trouble};
 use hsmsim_network::{Condition as LinkCondition, LinkState};
-use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
+use hsmsim_sim_config::{Device, Endpoint, Fault, Strikes, Topology};
 use hsmsim_types::{ck::CKR_DEVICE_ERROR, names::return_value_number};
 
 /// A row of the fault table, read.
@@ -86,58 +86,77 @@ pub(crate) fn effects(
     scaled: &dyn Fn(Duration) -> Duration,
 ) -> Effects {
     let mut next = Next { now_ns, at: None };
+    let history = History { topology, faults, scaled };
     let client = Endpoint { device: None, place: topology.client };
     let mut devices = Vec::with_capacity(topology.devices.len());
     let mut troubles = Vec::with_capacity(topology.devices.len());
     let mut links = Vec::with_capacity(topology.devices.len());
     for device in &topology.devices {
-        let mut state = DeviceState { condition: DeviceCondition::On, epoch: 0 };
+        let (state, trouble) = history.device(device, &mut next);
         let end = Endpoint { device: Some(device.id.clone()), place: device.place };
-        let healthy = LinkState::HEALTHY;
-        let mut trouble = Trouble::default();
-        let mut link = LinkEffect { there: healthy, back: healthy, since_ns: 0 };
-        for fault in faults.iter().filter(|fault| fault.set_at_ns <= now_ns) {
-            if fault.strikes.devices.contains(&device.id)
-                && let Some(kind) = strike(fault.fault.spec.id)
-            {
-                let boot = fault.fault.duration_param("boot_time").unwrap_or(topology.ha.boot_time);
-                strike_device(&mut state, &kind, fault, nanos(scaled(boot)), &mut next);
-            }
-            if fault.strikes.devices.contains(&device.id)
-                && fault.fault.spec.lasts
-                && next.is_before(fault.end_ns)
-            {
-                add_trouble(&mut trouble, &fault.fault);
-            }
-            let there = fault.strikes.covers_link(&client, &end);
-            let back = fault.strikes.covers_link(&end, &client);
-            if !there && !back {
-                continue;
-            }
-            if next.is_before(fault.end_ns) {
-                let (state, since_ns) = link_state(fault, scaled, &mut next);
-                link.since_ns = link.since_ns.max(since_ns);
-                if there {
-                    link.there = link.there.and(state);
-                }
-                if back {
-                    link.back = link.back.and(state);
-                }
-            } else {
-                link.since_ns = link.since_ns.max(fault.end_ns.unwrap_or_default());
-            }
-        }
+        let (there, since_there) = history.link(&client, &end, &mut next);
+        let (back, since_back) = history.link(&end, &client, &mut next);
         devices.push(state);
         troubles.push(trouble);
-        links.push(link);
+        links.push(LinkEffect { there, back, since_ns: since_there.max(since_back) });
     }
     Effects { devices, troubles, links, next_change_ns: next.at }
 }
 
+/// The fault table as a history, to be asked about one device or one way of a link at a time.
+pub(crate) struct History<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) faults: &'a [ActiveFault],
+    /// Divides a duration of drill time by the time scale.
+    pub(crate) scaled: &'a dyn Fn(Duration) -> Duration,
+}
+
+impl History<'_> {
+    /// What had been set by then.
+    fn past(&self, now_ns: u64) -> impl Iterator<Item = &ActiveFault> {
+        self.faults.iter().filter(move |fault| fault.set_at_ns <= now_ns)
+    }
+
+    /// What a device is doing, and what is wrong with it.
+    pub(crate) fn device(&self, device: &Device, next: &mut Next) -> (DeviceState, Trouble) {
+        let mut state = DeviceState { condition: DeviceCondition::On, epoch: 0 };
+        let mut trouble = Trouble::default();
+        for fault in
+            self.past(next.now_ns).filter(|fault| fault.strikes.devices.contains(&device.id))
+        {
+            if let Some(kind) = strike(fault.fault.spec.id) {
+                let boot = fault.fault.duration_param("boot_time");
+                let boot = boot.unwrap_or(self.topology.ha.boot_time);
+                strike_device(&mut state, &kind, fault, nanos((self.scaled)(boot)), next);
+            }
+            if fault.fault.spec.lasts && next.is_before(fault.end_ns) {
+                add_trouble(&mut trouble, &fault.fault);
+            }
+        }
+        (state, trouble)
+    }
+
+    /// What happens to messages from one end to the other, and since when it is so; 0 if nothing
+    /// ever happened.
+    pub(crate) fn link(&self, from: &Endpoint, to: &Endpoint, next: &mut Next) -> (LinkState, u64) {
+        let (mut state, mut since_ns) = (LinkState::HEALTHY, 0);
+        for fault in self.past(next.now_ns).filter(|fault| fault.strikes.covers_link(from, to)) {
+            if next.is_before(fault.end_ns) {
+                let (struck, since) = link_state(fault, self.scaled, next);
+                since_ns = since_ns.max(since);
+                state = state.and(struck);
+            } else {
+                since_ns = since_ns.max(fault.end_ns.unwrap_or_default());
+            }
+        }
+        (state, since_ns)
+    }
+}
+
 /// Collects the earliest time after now that was asked about.
-struct Next {
-    now_ns: u64,
-    at: Option<u64>,
+pub(crate) struct Next {
+    pub(crate) now_ns: u64,
+    pub(crate) at: Option<u64>,
 }
 
 impl Next {
