@@ -33,16 +33,22 @@ impl Client {
     /// is recovered.
     pub(crate) async fn feed(&self) {
         self.recovery.behind.store(false, Ordering::Release);
-        let members = self.groups.iter().flat_map(|group| {
-            let indices = 0..group.members.len();
-            indices.map(move |index| (group, index, &group.members[index]))
-        });
-        let behind = members.filter(|(group, _, member)| {
-            let owed = || self.debts.owed_to(&group.label, &member.device);
-            member.asynchronous && !member.is_down() && !owed().is_ok_and(|rows| rows.is_empty())
+        let members = self
+            .groups
+            .iter()
+            .flat_map(|group| (0..group.members.len()).map(move |index| (group, index)));
+        let behind = members.filter(|&(group, index)| {
+            group.members[index].asynchronous && self.serves_with_debts(group, index)
         });
         // All at the same time: one that does not answer must not hold up the others.
-        join_all(behind.map(|(group, index, _)| self.pay_in_place(group, index))).await;
+        join_all(behind.map(|(group, index)| self.pay_in_place(group, index))).await;
+    }
+
+    /// Whether a member serves and is owed something, as far as can be read.
+    pub(crate) fn serves_with_debts(&self, group: &Group, index: usize) -> bool {
+        let member = &group.members[index];
+        let owed = || self.debts.owed_to(&group.label, &member.device);
+        !member.is_down() && !owed().is_ok_and(|rows| rows.is_empty())
     }
 
     /// Pays what a member is owed, in the order in which it fell due. `false`: there was nothing, or
@@ -105,12 +111,10 @@ impl Client {
         session: &mut MemberSession,
         mut wanted: BTreeSet<ObjectId>,
     ) -> Result<BTreeSet<ObjectId>> {
-        let others = || (0..group.members.len()).filter(|&source| source != index);
-        let serving = others().filter(|&source| !group.members[source].is_down());
-        let away = others().filter(|&source| group.members[source].is_down());
         // Those that serve first, of them the primary first.
         let primary = group.primary();
-        let mut sources: Vec<usize> = serving.chain(away).collect();
+        let mut sources: Vec<usize> =
+            (0..group.members.len()).filter(|&source| source != index).collect();
         sources.sort_by_key(|&source| (group.members[source].is_down(), Some(source) != primary));
         let mut all_asked = true;
         for source in sources {

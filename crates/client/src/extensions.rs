@@ -1,12 +1,10 @@
-//! What Luna's own functions ask beside the HA state: identities of objects, storage, firmware, the
-//! server behind a slot, a fresh start.
+//! What Luna's own functions ask beside the HA state: identities of objects, firmware, the server
+//! behind a slot, a fresh start.
 
 use hsmsim_partition::api::{Reply, Request};
-use hsmsim_types::{Error, ObjectHandle, ObjectId, Result, SlotId, Template, ck::*, error::fail};
+use hsmsim_types::{ObjectHandle, ObjectId, Result, SlotId, Template, ck::*, error::fail};
 
-use crate::{
-    Client, call::Failure, group::Group, operations::unexpected, replicate::LIBRARY_SESSION,
-};
+use crate::{Client, operations::unexpected};
 
 /// Bytes of an OUID in Luna's functions: the first of an object's identity here, which has more.
 pub const UID_BYTES: usize = 12;
@@ -22,11 +20,9 @@ impl Client {
     /// CKR_TOKEN_NOT_PRESENT if no member is left.
     pub async fn object_uid(&self, slot: SlotId, handle: ObjectHandle) -> Result<Uid> {
         let group = self.group(slot)?;
-        let object = self.handles.object(group.index, handle).ok_or_else(|| {
-            Error::new(CKR_OBJECT_HANDLE_INVALID, format!("no object has handle {}", handle.0))
-        })?;
+        let object = self.object(&group, handle)?;
         // Another process may have destroyed it.
-        self.ask_as_user(&group, Request::Size { object }).await?;
+        self.ask_primary(&group, true, Request::Size { object }).await?;
         Ok(uid(object))
     }
 
@@ -37,7 +33,7 @@ impl Client {
     pub async fn object_of_uid(&self, slot: SlotId, wanted: Uid) -> Result<ObjectHandle> {
         let group = self.group(slot)?;
         let all = Request::Find { template: Template::default() };
-        let objects = match self.ask_as_user(&group, all).await? {
+        let objects = match self.ask_primary(&group, true, all).await? {
             Reply::Found(objects) => objects,
             other => return Err(unexpected(&other)),
         };
@@ -67,29 +63,6 @@ impl Client {
         match group.members.as_slice() {
             [member] => Ok(member.address.device),
             _ => fail(CKR_FUNCTION_NOT_SUPPORTED, "the slot is a group of several appliances"),
-        }
-    }
-
-    /// What the primary says to the application as it is logged in, outside of any session.
-    async fn ask_as_user(&self, group: &Group, request: Request) -> Result<Reply> {
-        self.before_call(group).await;
-        loop {
-            let Some(primary) = group.primary() else {
-                return fail(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
-            };
-            let answer = async {
-                let mut sub = self.open_on_member(group, primary, LIBRARY_SESSION, true).await?;
-                self.logged_in(group, primary, &mut sub.session).await?;
-                self.ask(group, primary, &mut sub.session, request.clone()).await
-            };
-            match answer.await {
-                Ok(reply) => return Ok(reply),
-                Err(Failure::Member(error)) => return Err(error),
-                Err(Failure::Lost) if group.primary().is_some() => {
-                    self.moved_on(group, primary)?;
-                }
-                Err(Failure::Lost) => {}
-            }
         }
     }
 }

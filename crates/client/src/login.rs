@@ -245,10 +245,12 @@ impl Client {
         Ok(())
     }
 
-    /// What a fresh session on the primary says; for functions that need no session.
+    /// What a fresh session on the primary says; for functions that need no session. `as_user`: the
+    /// session is read-write, and logged in there if the slot is.
     pub(crate) async fn ask_primary(
         &self,
         group: &Group,
+        as_user: bool,
         request: Request,
     ) -> Result<hsmsim_partition::api::Reply> {
         self.before_call(group).await;
@@ -257,7 +259,10 @@ impl Client {
                 return fail(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
             };
             let answer = async {
-                let mut sub = self.open_on_member(group, primary, LIBRARY_SESSION, false).await?;
+                let mut sub = self.open_on_member(group, primary, LIBRARY_SESSION, as_user).await?;
+                if as_user {
+                    self.logged_in(group, primary, &mut sub.session).await?;
+                }
                 self.ask(group, primary, &mut sub.session, request.clone()).await
             };
             match answer.await {

@@ -19,7 +19,7 @@ use crate::{
 
 impl Client {
     /// The object behind a handle.
-    fn object(&self, group: &Group, handle: ObjectHandle) -> Result<ObjectId> {
+    pub(crate) fn object(&self, group: &Group, handle: ObjectHandle) -> Result<ObjectId> {
         self.handles.object(group.index, handle).ok_or_else(|| {
             Error::new(CKR_OBJECT_HANDLE_INVALID, format!("no object has handle {}", handle.0))
         })

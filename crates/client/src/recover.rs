@@ -236,12 +236,10 @@ impl Client {
 
     /// What a returning member alone has others may be owed since they returned before it.
     async fn pay_others(&self, group: &Group, returned: usize) {
-        for (index, member) in group.members.iter().enumerate() {
-            let owed = || self.debts.owed_to(&group.label, &member.device);
-            if index == returned || member.is_down() || owed().is_ok_and(|rows| rows.is_empty()) {
-                continue;
+        for index in (0..group.members.len()).filter(|&index| index != returned) {
+            if self.serves_with_debts(group, index) {
+                self.pay_in_place(group, index).await;
             }
-            self.pay_in_place(group, index).await;
         }
     }
 

@@ -170,7 +170,7 @@ impl Client {
     /// CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT if every member is lost.
     pub async fn token_info(&self, slot: SlotId) -> Result<TokenInfo> {
         let group = self.group(slot)?;
-        let token = match self.ask_primary(&group, Request::TokenInfo).await? {
+        let token = match self.ask_primary(&group, false, Request::TokenInfo).await? {
             Reply::Token(token) => token,
             other => return Err(unexpected(&other)),
         };

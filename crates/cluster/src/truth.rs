@@ -114,11 +114,20 @@ impl Cluster {
             Condition::Hung => "hangs",
             Condition::Refusing => "is starting up",
         };
-        let mut cause = String::new();
-        for fault in self.faults_on(index) {
-            cause += &format!("; fault {}: {}, hsmsim fault heal {0}", fault.id, fault.fault);
-        }
-        Err(ClusterError::State(format!("{} {what}{cause}", member.device)))
+        let mut words = vec![format!("{} {what}", member.device)];
+        words.extend(self.causes(index));
+        Err(ClusterError::State(words.join("; ")))
+    }
+
+    /// The faults on a device in words, each with what ends it.
+    ///
+    /// # Panics
+    /// If there is no device of that index.
+    pub fn causes(&self, index: usize) -> Vec<String> {
+        let words = |fault: ActiveFault| {
+            format!("fault {}: {}, hsmsim fault heal {0}", fault.id, fault.fault)
+        };
+        self.faults_on(index).into_iter().map(words).collect()
     }
 
     /// Token objects of a member, with their versions.

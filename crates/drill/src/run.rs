@@ -435,14 +435,7 @@ impl Operator {
     ) -> Result<(), DrillError> {
         let mut said = false;
         for report in reports {
-            let line = match &report.problem {
-                Some(problem) => format!("{} stays away: {problem}", report.device),
-                None if report.copied + report.deleted > 0 => {
-                    let (copied, deleted) = (report.copied, report.deleted);
-                    format!("{}: {copied} objects copied, {deleted} deleted", report.device)
-                }
-                None => continue,
-            };
+            let Some(line) = repair(report) else { continue };
             timeline.mark(at_ns, format!("operator: {what}, {line}"))?;
             said = true;
             if report.copied > 0 {
@@ -493,8 +486,20 @@ impl Operator {
     }
 }
 
+/// What a repair did to a member; `None` if there was nothing to do.
+pub(crate) fn repair(report: &MemberRecovery) -> Option<String> {
+    let MemberRecovery { device, copied, deleted, .. } = report;
+    match &report.problem {
+        Some(problem) => Some(format!("{device} stays away: {problem}")),
+        None if copied + deleted > 0 => {
+            Some(format!("{device}: {copied} objects copied, {deleted} deleted"))
+        }
+        None => None,
+    }
+}
+
 /// The device that has answered most requests since the run began.
-fn busiest(cluster: &Cluster, candidates: &[DeviceId], served_before: &[u64]) -> usize {
+pub(crate) fn busiest(cluster: &Cluster, candidates: &[DeviceId], served_before: &[u64]) -> usize {
     let answered = |id: &DeviceId| {
         let index = cluster.topology().device_index(id).unwrap_or_default();
         cluster.served(index).saturating_sub(served_before[index])
@@ -517,7 +522,7 @@ pub(crate) fn labels(cluster: &Cluster, group: Option<&str>) -> Vec<String> {
     }
 }
 
-fn served(cluster: &Cluster) -> Vec<u64> {
+pub(crate) fn served(cluster: &Cluster) -> Vec<u64> {
     (0..cluster.devices().len()).map(|index| cluster.served(index)).collect()
 }
 

@@ -66,14 +66,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
 /// The faults that keep a member away, and what ends them.
 fn causes(cluster: &Cluster, device: &str) -> String {
     let device = cluster.topology().device_index(&DeviceId::new(device));
-    let faults = device.map(|index| cluster.faults_on(index)).unwrap_or_default();
-    if faults.is_empty() {
+    let causes = device.map(|index| cluster.causes(index)).unwrap_or_default();
+    if causes.is_empty() {
         return "; no fault strikes it now: try again".to_owned();
     }
-    let lines = faults.iter().map(|fault| {
-        format!("\n{:17}fault {}: {}, hsmsim fault heal {1}", "", fault.id, fault.fault)
-    });
-    lines.collect()
+    causes.iter().map(|cause| format!("\n{:17}{cause}", "")).collect()
 }
 
 fn print(cluster: &Cluster, label: &str, reports: &[MemberRecovery]) -> std::io::Result<bool> {

@@ -22,7 +22,7 @@ const CALLS_PER_OPERATION: u64 = 2;
 /// A plan and what can be left out of it.
 #[derive(Clone, Debug)]
 pub struct Drawn {
-    /// The plan, with every step.
+    /// The plan, still without its steps.
     pub plan: Plan,
     /// Its steps and kills, in the order in which they were drawn.
     pub steps: Vec<DrawnStep>,
@@ -63,9 +63,7 @@ pub fn draw(options: &ExploreOptions, seed: u64) -> Result<Drawn, DrillError> {
         planted: options.planted,
         keep_calls: options.keep_calls,
     };
-    let mut drawn = Drawn { plan, steps };
-    drawn.plan = super::shrink::with_steps(&drawn, None);
-    Ok(drawn)
+    Ok(Drawn { plan, steps })
 }
 
 /// A small cluster: one or two regions, with or without a far pair, fed at once or later.

@@ -124,7 +124,7 @@ pub fn explore(
             found.0.seeds += 1;
             if let Ok(outcome) = &run {
                 found.0.calls += outcome.call_count;
-                found.0.faults += outcome.faults_at_ns.len() as u64;
+                found.0.faults += outcome.history.strike_times().len() as u64;
             }
             progress(found.0.seeds, options.seeds);
             let good = run.as_ref().is_ok_and(|outcome| outcome.broken.is_empty());

@@ -12,8 +12,6 @@ use crate::{
 /// The plan with the steps of `keep` only (numbers as drawn), or with all.
 pub(super) fn with_steps(drawn: &Drawn, keep: Option<&[usize]>) -> Plan {
     let mut plan = drawn.plan.clone();
-    plan.steps.clear();
-    plan.kills.clear();
     for (index, step) in drawn.steps.iter().enumerate() {
         if keep.is_some_and(|keep| !keep.contains(&index)) {
             continue;

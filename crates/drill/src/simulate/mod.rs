@@ -105,8 +105,6 @@ pub struct Outcome {
     pub history: History,
     /// How many calls there were.
     pub call_count: u64,
-    /// When faults were set, Unix time in ns.
-    pub faults_at_ns: Vec<u64>,
     /// The timeline.
     pub moments: Vec<Moment>,
     /// Signatures that verified outside the library.
@@ -169,7 +167,6 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
             inventory_after,
             inventory_equal_ns: operated.equal_ns,
         },
-        faults_at_ns: operated.faults_at_ns,
         moments: operated.moments,
         verified,
         invalid,

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{Plan, app::Stage, trace::Trace};
 use crate::{
     report::Moment,
-    run::{DrillError, labels},
+    run::{DrillError, busiest, labels, repair, served},
 };
 
 /// The operator's number in the trace; applications count from 1.
@@ -22,7 +22,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What the operator did.
 pub(crate) struct Operated {
-    pub(crate) faults_at_ns: Vec<u64>,
     /// Name of the step and number of the fault.
     pub(crate) set: Vec<(String, u64)>,
     pub(crate) moments: Vec<Moment>,
@@ -41,7 +40,8 @@ pub(crate) struct Operator {
     settle: Duration,
     /// Name of the step and number of the fault.
     set: Vec<(String, u64)>,
-    faults_at_ns: Vec<u64>,
+    /// What each device had answered when the run began.
+    served_before: Vec<u64>,
     moments: Vec<Moment>,
     /// Tells the ticker that the fault table has changed.
     changed: Rc<Notify>,
@@ -50,6 +50,7 @@ pub(crate) struct Operator {
 impl Operator {
     pub(crate) fn new(plan: &Plan, cluster: Arc<Cluster>, trace: &Trace, stage: Rc<Stage>) -> Self {
         let client = Client::simulated(Arc::clone(&cluster), PID, trace.sink(), plan.planted);
+        let served_before = served(&cluster);
         Self {
             client,
             cluster,
@@ -59,7 +60,7 @@ impl Operator {
             duration: plan.duration,
             settle: plan.settle,
             set: Vec::new(),
-            faults_at_ns: Vec::new(),
+            served_before,
             moments: Vec::new(),
             changed: Rc::new(Notify::new()),
             stage,
@@ -92,8 +93,8 @@ impl Operator {
         self.stage.ended(clock.now() + patience).await;
         let equal_ns = self.settle().await?;
         ticker.abort();
-        let Self { faults_at_ns, set, moments, .. } = self;
-        Ok(Operated { faults_at_ns, set, moments, equal_ns })
+        let Self { set, moments, .. } = self;
+        Ok(Operated { set, moments, equal_ns })
     }
 
     async fn kill(&mut self, at: Duration, pid: u32) {
@@ -124,13 +125,13 @@ impl Operator {
         match &step.action {
             Action::Fault(fault) => {
                 let cluster = Arc::clone(&self.cluster);
-                let busiest = |candidates: &[DeviceId]| busiest(&cluster, candidates);
+                let busiest =
+                    |candidates: &[DeviceId]| busiest(&cluster, candidates, &self.served_before);
                 for fault in fault.resolved(cluster.topology(), busiest)? {
                     let ids = cluster.add_fault(&fault, |_| 0, None)?;
                     self.set.extend(ids.into_iter().map(|id| (step.name.clone(), id)));
                     self.mark(format!("fault: {fault}"));
                 }
-                self.faults_at_ns.push(cluster.clock().unix_now());
                 self.changed.notify_one();
             }
             Action::Heal { step } => {
@@ -163,14 +164,7 @@ impl Operator {
 
     fn repaired(&mut self, what: &str, reports: &[MemberRecovery]) {
         for report in reports {
-            let line = match &report.problem {
-                Some(problem) => format!("{} stays away: {problem}", report.device),
-                None if report.copied + report.deleted > 0 => format!(
-                    "{}: {} objects copied, {} deleted",
-                    report.device, report.copied, report.deleted
-                ),
-                None => continue,
-            };
+            let Some(line) = repair(report) else { continue };
             self.mark(format!("operator: {what}, {line}"));
         }
     }
@@ -228,12 +222,4 @@ async fn tick(cluster: Arc<Cluster>, changed: Rc<Notify>) {
         }
         cluster.refresh();
     }
-}
-
-/// The device that has answered most requests; of equals the first.
-fn busiest(cluster: &Cluster, candidates: &[DeviceId]) -> usize {
-    let served = |id: &DeviceId| {
-        cluster.topology().device_index(id).map_or(0, |index| cluster.served(index))
-    };
-    (0..candidates.len()).rev().max_by_key(|&index| served(&candidates[index])).unwrap_or(0)
 }
