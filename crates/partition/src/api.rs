@@ -336,7 +336,7 @@ pub enum AttributeResult {
 pub struct SealedObject {
     /// Its identity.
     pub id: ObjectId,
-    /// Counts the changes of this object; the higher version wins.
+    /// Orders the states of this object, the greatest stands; see [`version`](crate::version).
     pub version: u64,
     /// Which cloning domain sealed it; another domain cannot take it.
     pub domain: [u8; 16],

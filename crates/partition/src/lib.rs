@@ -11,6 +11,8 @@
 //! - `attributes`: the one table of attributes, and what obeys it.
 //! - `roles`: PINs, logins, what wrong PINs cost.
 //! - `object`: encoding, sealing, the cache of opened objects, keys as the primitives want them.
+//! - [`version`]: which of two states of one object stands.
+//! - `travel`: token objects on their way to another partition and from there.
 //! - `operation`: encrypting, decrypting, digesting, signing, verifying.
 
 #![forbid(unsafe_code)]
@@ -28,6 +30,8 @@ mod personality;
 pub mod port;
 mod roles;
 mod session;
+mod travel;
+pub mod version;
 
 pub use mechanisms::{MechanismInfo, Mechanisms, mechanism_info, mechanism_list};
 pub use partition::{Connection, Identities, Partition};

@@ -206,6 +206,11 @@ impl Partition {
         if private { application.domain_key() } else { Ok(Arc::clone(&self.device_key)) }
     }
 
+    /// Seals public objects.
+    pub(crate) fn device_key(&self) -> &Arc<SealingKey> {
+        &self.device_key
+    }
+
     /// Opens a stored object.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub struct Tags {
 pub struct StoredObject {
     /// Its identity.
     pub id: ObjectId,
-    /// Counts its changes, from 1.
+    /// Orders its states; see [`version`](crate::version).
     pub version: u64,
     /// CKA_PRIVATE: sealed under the domain's key, else under the device's.
     pub private: bool,
@@ -65,10 +65,15 @@ pub struct TagFilter {
 pub enum Change {
     /// Adds an object, or replaces it if its version is older.
     Put(StoredObject),
-    /// Replaces an object that is there in exactly the version before this one. If it is not (it was
+    /// Replaces an object that is there in exactly the version `before`. If it is not (it was
     /// removed or changed meanwhile), `apply` changes nothing and gives CKR_OBJECT_HANDLE_INVALID:
     /// a change of an attribute must never bring a destroyed object back.
-    Update(StoredObject),
+    Update {
+        /// The object as it is from now on, in a greater version.
+        object: StoredObject,
+        /// The version that it replaces.
+        before: u64,
+    },
     /// Removes an object; no error if it is not there.
     Remove(ObjectId),
 }

@@ -6,24 +6,27 @@
 
 use std::sync::Arc;
 
-use hsmsim_types::{ObjectId, Result, SecretBytes, ck::*, error::fail};
+use hsmsim_types::{ObjectId, Result, SecretBytes};
 
 use super::Session;
 use crate::{
     api::{InventoryEntry, Reply, SealedObject},
     object::{Object, codec, sealing},
-    port::{Change, StoredObject},
-    roles::record::TokenRecord,
+    port::Change,
+    travel,
 };
 
 impl Session {
     pub(super) fn clone_as_source(&self, objects: &[ObjectId]) -> Result<Reply> {
-        let domain = self.domain_record()?.domain;
+        let domain = self.partition.domain()?;
         let mut sealed = Vec::new();
         for id in objects {
             sealed.extend(match self.application.transient(id) {
                 Some(object) => Some(self.sealed_transient(&object, domain)?),
-                None => self.sealed_token_object(id, domain)?,
+                None => match self.partition.store().load(id)? {
+                    Some(stored) => Some(self.partition.outgoing(stored, domain)?),
+                    None => None,
+                },
             });
         }
         Ok(Reply::Sealed(sealed))
@@ -47,38 +50,19 @@ impl Session {
         })
     }
 
-    fn sealed_token_object(&self, id: &ObjectId, domain: [u8; 16]) -> Result<Option<SealedObject>> {
-        let Some(stored) = self.partition.store().load(id)? else { return Ok(None) };
-        let body = if stored.private {
-            stored.body
-        } else {
-            let object = self.partition.open(&self.application, &stored)?;
-            SecretBytes::from(codec::encode(&object.attributes))
-        };
-        Ok(Some(SealedObject {
-            id: stored.id,
-            version: stored.version,
-            domain,
-            token: true,
-            private: stored.private,
-            tags: stored.tags,
-            body,
-        }))
-    }
-
     pub(super) fn clone_as_target(&self, objects: Vec<SealedObject>) -> Result<Reply> {
-        let domain = self.domain_record()?.domain;
+        let domain = self.partition.domain()?;
         let mut changes = Vec::new();
         let mut transients = Vec::new();
         for sealed in objects {
-            if sealed.domain != domain {
-                return fail(
-                    CKR_FAILED_TO_CLONE_AN_OBJECT,
-                    "the object was sealed under another cloning domain",
-                );
-            }
+            travel::check_domain(&sealed, domain)?;
             if sealed.token {
-                changes.push(Change::Put(self.received(sealed)?));
+                // Without a login nobody can look inside; what is no object of this domain does not
+                // open later, and does no harm until then.
+                if sealed.private && self.application.sees_private() {
+                    self.opened(&sealed)?;
+                }
+                changes.push(Change::Put(self.partition.incoming(sealed)?));
             } else {
                 transients.push(Arc::new(self.opened(&sealed)?));
             }
@@ -95,44 +79,14 @@ impl Session {
         Ok(Reply::Done)
     }
 
-    /// A token object as this member will store it.
-    fn received(&self, sealed: SealedObject) -> Result<StoredObject> {
-        if !sealed.private {
-            let object = self.opened(&sealed)?;
-            let key = self.partition.sealing_key(&self.application, false)?;
-            return sealing::stored(&object, &key);
-        }
-        // Without a login nobody can look inside; what is no object of this domain does not open
-        // later, and does no harm until then.
-        if self.application.sees_private() {
-            self.opened(&sealed)?;
-        }
-        let SealedObject { id, version, private, tags, body, .. } = sealed;
-        Ok(StoredObject { id, version, private, tags, body })
-    }
-
     fn opened(&self, sealed: &SealedObject) -> Result<Object> {
-        let kind = (sealed.token, sealed.private);
-        let object = if sealed.private {
-            let key = self.application.domain_key()?;
-            sealing::open(&sealed.id, sealed.version, kind, &sealed.body, &key)
-        } else {
-            sealing::from_plain(&sealed.id, sealed.version, kind, &sealed.body)
-        };
-        match object {
-            Ok(object) => Ok(object),
-            Err(_) => fail(
-                CKR_FAILED_TO_CLONE_AN_OBJECT,
-                format!("object {} does not open under this cloning domain", sealed.id),
-            ),
+        if !sealed.private {
+            return travel::opened_public(sealed);
         }
-    }
-
-    fn domain_record(&self) -> Result<Arc<TokenRecord>> {
-        match self.partition.token_record()? {
-            Some(record) => Ok(record),
-            None => fail(CKR_CLONING_PARAMETER_MISSING, "a blank partition has no cloning domain"),
-        }
+        let key = self.application.domain_key()?;
+        let kind = (sealed.token, true);
+        sealing::open(&sealed.id, sealed.version, kind, &sealed.body, &key)
+            .map_err(|_| travel::does_not_open(sealed))
     }
 
     pub(super) fn inventory(&self) -> Result<Reply> {

@@ -21,6 +21,7 @@ use crate::{
     mechanisms::Scheme,
     object::{Attributes, Object, key::KeyMaterial, parts},
     operation::{KEY_CODES, check_key},
+    version,
 };
 
 impl Session {
@@ -59,7 +60,7 @@ impl Session {
             base.attributes.flag(CKA_NEVER_EXTRACTABLE),
         ));
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
+        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
     }
 }
 

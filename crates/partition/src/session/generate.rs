@@ -22,6 +22,7 @@ use crate::{
         key::{check_edwards, check_montgomery, curve_of},
         parts,
     },
+    version,
 };
 
 /// The public exponent that is used when nobody asks for another.
@@ -42,7 +43,7 @@ impl Session {
         random::fill(&mut value).map_err(during(During::Generate))?;
         origin.known = parts::secret(key_type, &value);
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
+        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
     }
 
     pub(super) fn generate_key_pair(
@@ -73,8 +74,8 @@ impl Session {
         of_private.known = parts::private(&made, params)?;
         let (public_id, private_id) = (self.partition.new_id()?, self.partition.new_id()?);
         self.add(vec![
-            Object::new(public_id, 1, build(&of_public, &public, &public_id)?),
-            Object::new(private_id, 1, build(&of_private, &private, &private_id)?),
+            Object::new(public_id, version::FIRST, build(&of_public, &public, &public_id)?),
+            Object::new(private_id, version::FIRST, build(&of_private, &private, &private_id)?),
         ])
     }
 

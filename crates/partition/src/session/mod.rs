@@ -122,7 +122,9 @@ impl Session {
             Request::Destroy { object } => self.destroy(&object),
             Request::Size { object } => self.size(&object),
             Request::GetAttributes { object, kinds } => self.get_attributes(&object, &kinds),
-            Request::SetAttributes { object, template } => self.set_attributes(&object, &template),
+            Request::SetAttributes { object, template } => {
+                self.set_attributes(&object, &template, now)
+            }
             Request::Find { template } => self.find(&template),
             Request::GenerateKey { mechanism, template } => {
                 self.generate_key(&mechanism, &template)

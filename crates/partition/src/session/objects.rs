@@ -1,6 +1,6 @@
 //! Objects as a session makes, shows, changes and destroys them (PKCS#11 3.1, 5.7).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hsmsim_types::{ObjectId, Result, Template, ck::*, error::fail};
 
@@ -15,6 +15,7 @@ use crate::{
     },
     object::{Attributes, Object, codec, sealing},
     port::Change,
+    version,
 };
 
 /// Largest encoded object.
@@ -33,7 +34,7 @@ impl Session {
         let given = checked(template)?;
         let id = self.partition.new_id()?;
         let all = build(&Origin::created(self.is_officer()), &given, &id)?;
-        self.add(vec![Object::new(id, 1, all)])
+        self.add(vec![Object::new(id, version::FIRST, all)])
     }
 
     pub(super) fn copy(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
@@ -41,7 +42,7 @@ impl Session {
         let given = checked(template)?;
         let new = self.partition.new_id()?;
         let all = change::copy(&object, &given, &new, self.is_officer())?;
-        self.add(vec![Object::new(new, 1, all)])
+        self.add(vec![Object::new(new, version::FIRST, all)])
     }
 
     /// Takes new objects over: all or none.
@@ -124,13 +125,18 @@ impl Session {
         Ok(Reply::Attributes(results.collect()))
     }
 
-    pub(super) fn set_attributes(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
+    pub(super) fn set_attributes(
+        &self,
+        id: &ObjectId,
+        template: &Template,
+        now: Duration,
+    ) -> Result<Reply> {
         let given = checked(template)?;
         for _ in 0..CHANGE_TRIES {
             let object = self.object(id)?;
             self.check_write(object.token, object.private)?;
             let all = change::set(&object, &given, self.is_officer())?;
-            match self.replace(&object, all) {
+            match self.replace(&object, all, now) {
                 // Another process changed it between: what it now is decides anew.
                 Err(error) if error.rv() == CKR_OBJECT_HANDLE_INVALID => {
                     self.partition.cache.remove(id);
@@ -141,16 +147,18 @@ impl Session {
         fail(CKR_DEVICE_ERROR, "the object changes faster than it can be read")
     }
 
-    fn replace(&self, old: &Object, all: Attributes) -> Result<Reply> {
-        let new = Object::new(old.id, old.version + 1, all);
-        if !new.token {
+    fn replace(&self, old: &Object, all: Attributes, now: Duration) -> Result<Reply> {
+        if !old.token {
+            let new = Object::new(old.id, old.version + 1, all);
             self.application.replace_transient(Arc::new(new))?;
             return Ok(Reply::Done);
         }
+        let version = version::next(old.version, now, &self.partition.store().serial());
+        let new = Object::new(old.id, version, all);
         let key = self.partition.sealing_key(&self.application, new.private)?;
         let stored = sealing::stored(&new, &key)?;
         check_size(stored.body.len())?;
-        self.partition.store().apply(&[Change::Update(stored)])?;
+        self.partition.store().apply(&[Change::Update { object: stored, before: old.version }])?;
         self.partition.cache.remove(&old.id);
         Ok(Reply::Done)
     }

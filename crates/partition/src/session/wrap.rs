@@ -25,6 +25,7 @@ use crate::{
         cipher::{decrypt, encrypt},
         params::Work,
     },
+    version,
 };
 
 const WRAPPING: KeyCodes = KeyCodes {
@@ -119,7 +120,7 @@ impl Session {
         };
         let origin = Origin::of(Way::Unwrap, known, self.is_officer());
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, 1, build(&origin, &given, &id)?)])
+        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
     }
 }
 

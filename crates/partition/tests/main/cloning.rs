@@ -150,7 +150,7 @@ fn the_higher_version_wins() {
         let old = sealed(&mut here, vec![key]);
         assert_eq!(here.set(key, Attribute::bytes(CKA_LABEL, "newer")), CKR_OK);
         let new = sealed(&mut here, vec![key]);
-        assert_eq!((old[0].version, new[0].version), (1, 2));
+        assert!(old[0].version < new[0].version);
         for objects in [old.clone(), new, old] {
             there.ask(Request::CloneAsTarget { objects }).unwrap();
         }

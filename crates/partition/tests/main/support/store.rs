@@ -144,20 +144,22 @@ impl PartitionStore for MemoryStore {
         self.changing(|state| {
             let at = |state: &State, id| state.objects.iter().position(|known| known.id == id);
             for change in changes {
-                if let Change::Update(new) = change {
-                    let known = at(state, new.id).map(|at| state.objects[at].version);
-                    if known != Some(new.version - 1) {
+                if let Change::Update { object, before } = change {
+                    let known = at(state, object.id).map(|at| state.objects[at].version);
+                    if known != Some(*before) {
                         return fail(CKR_OBJECT_HANDLE_INVALID, "not there in the version before");
                     }
                 }
             }
             for change in changes {
                 match change {
-                    Change::Put(new) | Change::Update(new) => match at(state, new.id) {
-                        Some(at) if state.objects[at].version >= new.version => {}
-                        Some(at) => state.objects[at] = new.clone(),
-                        None => state.objects.push(new.clone()),
-                    },
+                    Change::Put(new) | Change::Update { object: new, .. } => {
+                        match at(state, new.id) {
+                            Some(at) if state.objects[at].version >= new.version => {}
+                            Some(at) => state.objects[at] = new.clone(),
+                            None => state.objects.push(new.clone()),
+                        }
+                    }
                     Change::Remove(id) => state.objects.retain(|object| object.id != *id),
                 }
             }
