@@ -47,10 +47,16 @@ const APPLICATION_ID: i32 = 0x6873_6D73;
 /// The tables of a kind of file.
 #[derive(Clone, Copy)]
 pub(crate) struct Schema {
+    /// The statements that make them; then those of each later change. A file that has seen fewer
+    /// sees the rest when it is next opened.
+    pub(crate) sql: &'static [&'static str],
+}
+
+impl Schema {
     /// Counts the changes of the tables, from 1.
-    pub(crate) version: i64,
-    /// The statements that make them.
-    pub(crate) sql: &'static str,
+    fn version(self) -> i64 {
+        self.sql.len() as i64
+    }
 }
 
 /// What a write came to.
@@ -150,7 +156,14 @@ impl Database {
             if !self.path.exists() {
                 return Ok(None);
             }
-            let connection = open(&self.path, self.schema)?;
+            let mut connection = open(&self.path, self.schema)?;
+            if version(&connection)? < self.schema.version() {
+                connection.close().map_err(|(_, error)| error)?;
+                let mut turn = self.writer.wait()?;
+                self.connection(&mut turn)?;
+                drop(turn);
+                connection = open(&self.path, self.schema)?;
+            }
             connection.pragma_update(None, "query_only", true)?;
             reader.connection = Some(connection);
         }
@@ -228,7 +241,9 @@ impl Database {
                     if !self.path.exists() {
                         make_file(&self.path, mode, self.schema)?;
                     }
-                    open(&self.path, self.schema)?
+                    let mut connection = open(&self.path, self.schema)?;
+                    upgrade(&mut connection, self.schema)?;
+                    connection
                 }
             };
             *slot = Some(connection);
@@ -338,7 +353,7 @@ fn open(path: &Path, schema: Schema) -> Result<Connection, Failure> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = version(&connection)?;
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != APPLICATION_ID || found < 1 {
         let code = ffi::Error::new(ffi::SQLITE_NOTADB);
@@ -346,14 +361,33 @@ fn open(path: &Path, schema: Schema) -> Result<Connection, Failure> {
             rusqlite::Error::SqliteFailure(code, Some("not a store of hsmsim".into())).into()
         );
     }
-    if found > schema.version { Err(Failure::Newer(found)) } else { Ok(connection) }
+    if found > schema.version() { Err(Failure::Newer(found)) } else { Ok(connection) }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn make_tables(connection: &Connection, schema: Schema) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "BEGIN; {} PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION_ID}; COMMIT;",
-        schema.sql, schema.version
+        schema.sql.concat(),
+        schema.version()
     ))
+}
+
+/// Brings the tables of an earlier version up to date. The write lock must be held.
+fn upgrade(connection: &mut Connection, schema: Schema) -> rusqlite::Result<()> {
+    let found = version(connection)?;
+    if found >= schema.version() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for change in schema.sql.iter().skip(usize::try_from(found).unwrap_or_default()) {
+        transaction.execute_batch(change)?;
+    }
+    transaction.pragma_update(None, "user_version", schema.version())?;
+    transaction.commit()
 }
 
 /// Makes a file with its tables and lets it appear whole. The write lock must be held.
@@ -405,4 +439,43 @@ fn close_quickly(connection: Connection) {
     // could wait for a lock that another thread holds across the fork.
     let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     let _ = connection.close();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: Schema = Schema { sql: &["CREATE TABLE old (x INTEGER);"] };
+    const NEW: Schema =
+        Schema { sql: &["CREATE TABLE old (x INTEGER);", "CREATE TABLE new (x INTEGER);"] };
+
+    fn database(place: &Path, schema: Schema) -> Arc<Database> {
+        let locks = LockFile::open(&place.join("locks"), 0o600).unwrap();
+        Database::file(place.join("file.db"), 0o600, schema, Arc::new(locks), Turnstile(10))
+    }
+
+    fn count(database: &Database, table: &str) -> Result<Option<i64>, Error> {
+        database.read(|db| db.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)))
+    }
+
+    #[test]
+    fn file_of_an_earlier_version_gets_the_newer_tables_and_keeps_its_content() {
+        for reads_first in [true, false] {
+            let place = tempfile::tempdir().unwrap();
+            let insert = |db: &Transaction<'_>, table| {
+                db.execute(&format!("INSERT INTO {table} VALUES (1)"), [])?;
+                Ok(Outcome::Changed(()))
+            };
+            database(place.path(), OLD).write(&[], |db| insert(db, "old")).unwrap();
+            let new = database(place.path(), NEW);
+            if reads_first {
+                assert_eq!(count(&new, "new").unwrap(), Some(0));
+            }
+            new.write(&[], |db| insert(db, "new")).unwrap();
+            assert_eq!(count(&new, "old").unwrap(), Some(1));
+            assert_eq!(count(&new, "new").unwrap(), Some(1));
+            // The earlier version leaves a newer file alone.
+            count(&database(place.path(), OLD), "old").unwrap_err();
+        }
+    }
 }

@@ -4,14 +4,19 @@ use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, Tags, Toke
 use hsmsim_types::{Error, ObjectId, SecretBytes, ck::CKR_OBJECT_HANDLE_INVALID};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
-use crate::{database::Schema, failure::Failure};
+use crate::{
+    database::Schema,
+    failure::Failure,
+    outbox::{Feed, Merged, News, outcome},
+    outbox_files as outbox,
+};
 
 /// `seq` counts creations: it orders searches and survives a replacement. The index by identity
 /// holds the version too, so that an inventory reads no object; that an identity occurs once is
 /// `apply`'s care, under the write lock.
-pub(crate) const SCHEMA: Schema = Schema {
-    version: 1,
-    sql: "
+pub(crate) const SCHEMA: Schema = Schema { sql: &[OBJECTS, outbox::SQL] };
+
+const OBJECTS: &str = "
 CREATE TABLE objects (
     seq       INTEGER PRIMARY KEY,
     partition INTEGER NOT NULL,
@@ -32,8 +37,7 @@ CREATE TABLE partitions (
     objects   INTEGER NOT NULL,
     token     BLOB
 ) STRICT;
-",
-};
+";
 
 const COLUMNS: &str = "seq, id, version, private, class, label_tag, id_tag, body";
 
@@ -69,6 +73,7 @@ pub(crate) fn put_token(
     if erase {
         db.execute("DELETE FROM objects WHERE partition = ?1", [partition])?;
         db.execute("UPDATE partitions SET objects = 0 WHERE partition = ?1", [partition])?;
+        outbox::forget(db, partition)?;
     }
     db.prepare_cached(
         "INSERT INTO partitions (partition, objects, token) VALUES (?1, 0, ?2)
@@ -166,36 +171,94 @@ pub(crate) fn inventory(db: &Connection, partition: u16) -> rusqlite::Result<Vec
 }
 
 /// Makes changes; `false` if all of them had been made already. An error leaves some made: the
-/// caller must roll back.
-pub(crate) fn apply(db: &Connection, partition: u16, changes: &[Change]) -> Result<bool, Failure> {
+/// caller must roll back. Peers that the partition feeds are told.
+pub(crate) fn apply(
+    db: &Connection,
+    partition: u16,
+    changes: &[Change],
+    feed: Option<&Feed>,
+) -> Result<bool, Failure> {
     let (mut changed, mut more) = (false, 0_i64);
     for change in changes {
-        match change {
+        let news = match change {
             Change::Put(object) => match stored(db, partition, &object.id)? {
                 Some((_, version)) if version >= object.version => continue,
-                Some((seq, _)) => write(db, partition, Some(seq), object)?,
+                Some((seq, _)) => {
+                    write(db, partition, Some(seq), object)?;
+                    News::Put(object.clone())
+                }
                 None => {
                     write(db, partition, None, object)?;
                     more += 1;
+                    if feed.is_some() {
+                        outbox::unbury(db, partition, &object.id)?;
+                    }
+                    News::Put(object.clone())
                 }
             },
-            Change::Update(object) => match stored(db, partition, &object.id)? {
-                Some((seq, version)) if Some(version) == object.version.checked_sub(1) => {
+            Change::Update { object, before } => match stored(db, partition, &object.id)? {
+                Some((seq, version)) if version == *before => {
                     write(db, partition, Some(seq), object)?;
+                    News::Put(object.clone())
                 }
                 _ => return Err(update_came_late(&object.id).into()),
             },
             Change::Remove(id) => {
-                let mut delete =
-                    db.prepare_cached("DELETE FROM objects WHERE partition = ?1 AND id = ?2")?;
-                if delete.execute(params![partition, id.0])? == 0 {
-                    continue;
-                }
+                let Some((seq, version)) = stored(db, partition, id)? else { continue };
+                delete(db, seq)?;
                 more -= 1;
+                if let Some(feed) = feed {
+                    outbox::bury(db, partition, id, version, (feed.now)())?;
+                }
+                News::Removed { id: *id, version }
             }
+        };
+        if let Some(feed) = feed {
+            outbox::send(db, partition, feed, &news)?;
         }
         changed = true;
     }
+    add_to_count(db, partition, more)?;
+    Ok(changed)
+}
+
+/// Takes news from another device in; says what became of each.
+pub(crate) fn merge(
+    db: &Connection,
+    partition: u16,
+    news: &[News],
+    now_ns: u64,
+) -> rusqlite::Result<Vec<Merged>> {
+    let (mut merged, mut more) = (Vec::with_capacity(news.len()), 0);
+    for news in news {
+        let id = news.object();
+        let held = stored(db, partition, &id)?;
+        let version = held.map(|(_, version)| version);
+        let outcome = outcome(news, version, outbox::buried(db, partition, &id)?);
+        if outcome.arrival_stands() {
+            match (news, held) {
+                (News::Put(object), Some((seq, _))) => write(db, partition, Some(seq), object)?,
+                (News::Put(object), None) => {
+                    write(db, partition, None, object)?;
+                    more += 1;
+                }
+                (News::Removed { version: removed, .. }, held) => {
+                    if let Some((seq, _)) = held {
+                        delete(db, seq)?;
+                        more -= 1;
+                    }
+                    let last = version.map_or(*removed, |held| held.max(*removed));
+                    outbox::bury(db, partition, &id, last, now_ns)?;
+                }
+            }
+        }
+        merged.push(outcome);
+    }
+    add_to_count(db, partition, more)?;
+    Ok(merged)
+}
+
+fn add_to_count(db: &Connection, partition: u16, more: i64) -> rusqlite::Result<()> {
     if more != 0 {
         db.prepare_cached(
             "INSERT INTO partitions (partition, objects) VALUES (?1, ?2)
@@ -203,7 +266,12 @@ pub(crate) fn apply(db: &Connection, partition: u16, changes: &[Change]) -> Resu
         )?
         .execute(params![partition, more])?;
     }
-    Ok(changed)
+    Ok(())
+}
+
+fn delete(db: &Connection, seq: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM objects WHERE seq = ?1")?.execute([seq])?;
+    Ok(())
 }
 
 /// What a [`Change::Update`] gets that finds another version of its object, or none.
@@ -252,7 +320,10 @@ fn write(
 /// Removes everything of every partition.
 pub(crate) fn zeroize(db: &Connection) -> rusqlite::Result<()> {
     // Freed pages are overwritten, not only forgotten.
-    db.execute_batch("PRAGMA secure_delete = ON; DELETE FROM objects; DELETE FROM partitions;")
+    db.execute_batch(
+        "PRAGMA secure_delete = ON; DELETE FROM objects; DELETE FROM partitions;
+         DELETE FROM outbox; DELETE FROM buried;",
+    )
 }
 
 fn object(row: &Row<'_>) -> rusqlite::Result<StoredObject> {
@@ -275,7 +346,7 @@ mod tests {
 
     fn plan(filter: &TagFilter, class: Option<i64>) -> String {
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(SCHEMA.sql).unwrap();
+        db.execute_batch(OBJECTS).unwrap();
         let (sql, values) = select(&0, true, class.as_ref(), filter);
         let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let rows = statement

@@ -1,14 +1,18 @@
 //! One device's objects in memory: what the files do, for one process and without durability.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    mem,
     sync::Arc,
 };
 
 use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, TokenUpdate};
 use hsmsim_types::{ObjectId, Result};
 
-use crate::device_files::update_came_late;
+use crate::{
+    device_files::update_came_late,
+    outbox::{self, Carried, Departure, Feed, Merged, News},
+};
 
 /// One partition.
 #[derive(Default)]
@@ -21,6 +25,12 @@ pub(crate) struct MemoryPartition {
     by_class: HashMap<u64, BTreeSet<u64>>,
     by_label: HashMap<[u8; 16], BTreeSet<u64>>,
     by_id_tag: HashMap<[u8; 16], BTreeSet<u64>>,
+    /// Rows for peers, in the order of their numbers.
+    outbox: VecDeque<Departure>,
+    last_row: u64,
+    carried: BTreeMap<String, Carried>,
+    /// In which version an object was destroyed.
+    buried: BTreeMap<ObjectId, u64>,
 }
 
 impl MemoryPartition {
@@ -33,7 +43,13 @@ impl MemoryPartition {
             TokenUpdate::Keep => {}
             TokenUpdate::Record(record) => self.token = Some(Arc::new(record)),
             TokenUpdate::Erase(record) => {
-                *self = Self { token: record.map(Arc::new), next: self.next, ..Self::default() };
+                *self = Self {
+                    token: record.map(Arc::new),
+                    next: self.next,
+                    last_row: self.last_row,
+                    carried: mem::take(&mut self.carried),
+                    ..Self::default()
+                };
             }
         }
     }
@@ -79,23 +95,94 @@ impl MemoryPartition {
         self.by_id.len() as u64
     }
 
-    /// All changes, or none and the reason.
-    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<()> {
+    /// All changes, or none and the reason. Peers that the partition feeds are told.
+    pub(crate) fn apply(&mut self, changes: &[Change], feed: Option<&Feed>) -> Result<()> {
         self.check(changes)?;
         for change in changes {
-            match change {
-                Change::Put(object) => {
-                    if self.version(&object.id).is_none_or(|stored| stored < object.version) {
-                        self.put(object);
+            let news = match change {
+                Change::Put(object) | Change::Update { object, .. } => {
+                    if self.version(&object.id).is_some_and(|stored| stored >= object.version) {
+                        continue;
                     }
+                    self.put(object);
+                    self.buried.remove(&object.id);
+                    News::Put(object.clone())
                 }
-                Change::Update(object) => self.put(object),
                 Change::Remove(id) => {
+                    let Some(version) = self.version(id) else { continue };
                     self.remove(id);
+                    if feed.is_some() {
+                        self.buried.insert(*id, version);
+                    }
+                    News::Removed { id: *id, version }
                 }
+            };
+            let Some(feed) = feed else { continue };
+            let at_ns = (feed.now)();
+            for peer in &feed.peers {
+                self.last_row += 1;
+                let (seq, peer, news) = (self.last_row, peer.clone(), news.clone());
+                self.outbox.push_back(Departure { seq, peer, at_ns, news });
             }
         }
         Ok(())
+    }
+
+    /// Takes news from another device in; says what became of them.
+    pub(crate) fn merge(&mut self, news: &News) -> Merged {
+        let id = news.object();
+        let held = self.version(&id);
+        let merged = outbox::outcome(news, held, self.buried.get(&id).copied());
+        if merged.arrival_stands() {
+            match news {
+                News::Put(object) => self.put(object),
+                News::Removed { version, .. } => {
+                    self.remove(&id);
+                    let last = held.map_or(*version, |held| held.max(*version));
+                    self.buried.insert(id, last);
+                }
+            }
+        }
+        merged
+    }
+
+    /// The peers that rows wait for.
+    pub(crate) fn waiting(&self) -> BTreeSet<String> {
+        self.outbox.iter().map(|row| row.peer.clone()).collect()
+    }
+
+    fn rows<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a Departure> {
+        self.outbox.iter().filter(move |row| row.peer == peer)
+    }
+
+    /// Rows for a peer, oldest first.
+    pub(crate) fn departures(&self, peer: &str, limit: usize) -> Vec<Departure> {
+        self.rows(peer).take(limit).cloned().collect()
+    }
+
+    /// How many rows wait for a peer, and the time of the oldest.
+    pub(crate) fn backlog(&self, peer: &str) -> (u64, Option<u64>) {
+        (self.rows(peer).count() as u64, self.rows(peer).next().map(|row| row.at_ns))
+    }
+
+    /// How far rows have been carried.
+    pub(crate) fn carried(&self, peer: &str) -> Carried {
+        self.carried.get(peer).copied().unwrap_or_default()
+    }
+
+    /// Removes rows that have been carried so far; gives those that were there.
+    pub(crate) fn strike_out(&mut self, peer: &str, rows: &[u64], carried: Carried) -> Vec<u64> {
+        self.carried.insert(peer.to_owned(), carried);
+        let gone: BTreeSet<u64> = rows.iter().copied().collect();
+        let mut struck = Vec::with_capacity(rows.len());
+        self.outbox.retain(|row| {
+            let stays = !gone.contains(&row.seq);
+            if !stays {
+                struck.push(row.seq);
+            }
+            stays
+        });
+        struck
     }
 
     /// Whether every update will find the version it needs when its turn comes.
@@ -103,7 +190,7 @@ impl MemoryPartition {
         let mut versions: HashMap<ObjectId, Option<u64>> = HashMap::new();
         for change in changes {
             let id = match change {
-                Change::Put(object) | Change::Update(object) => object.id,
+                Change::Put(object) | Change::Update { object, .. } => object.id,
                 Change::Remove(id) => *id,
             };
             let version = versions.entry(id).or_insert_with(|| self.version(&id));
@@ -111,8 +198,8 @@ impl MemoryPartition {
                 Change::Put(object) => {
                     Some(version.map_or(object.version, |v| v.max(object.version)))
                 }
-                Change::Update(object) => {
-                    if version.is_none() || *version != object.version.checked_sub(1) {
+                Change::Update { object, before } => {
+                    if *version != Some(*before) {
                         return Err(update_came_late(&id));
                     }
                     Some(object.version)

@@ -15,6 +15,7 @@ use crate::{
     device_memory::MemoryPartition,
     gate,
     generation::{Bump, is_odd},
+    outbox::Feed,
     turn::WriteLock,
 };
 
@@ -25,27 +26,29 @@ pub struct DeviceStore {
     id: String,
     serial: u64,
     index: DeviceIndex,
-    page: Arc<SharedPage>,
+    pub(crate) page: Arc<SharedPage>,
     key: Arc<SealingKey>,
-    medium: Medium,
+    pub(crate) medium: Medium,
     /// Token records as last read, each with the generation it belongs to.
     tokens: Vec<TokenCache>,
+    /// Whom each partition feeds. Held to copy a pointer, never across `.await`.
+    pub(crate) feeds: Vec<RwLock<Option<Arc<Feed>>>>,
 }
 
 type Token = Option<Arc<Vec<u8>>>;
 // parking_lot as everywhere; held to copy a pointer, never across `.await`.
 type TokenCache = Mutex<Option<(u64, Token)>>;
 
-enum Medium {
+pub(crate) enum Medium {
     File(Arc<Database>),
     Memory(Memory),
 }
 
-struct Memory {
+pub(crate) struct Memory {
     /// Keeps changes apart, as the write lock of a file does, while readers go on.
     turn: WriteLock<()>,
     // parking_lot as everywhere; held while objects are copied out or in, never across `.await`.
-    partitions: Vec<RwLock<MemoryPartition>>,
+    pub(crate) partitions: Vec<RwLock<MemoryPartition>>,
 }
 
 impl std::fmt::Debug for DeviceStore {
@@ -91,9 +94,10 @@ impl DeviceStore {
             },
             Medium::File,
         );
-        let tokens = partitions.map(|_| Mutex::new(None)).collect();
+        let tokens = partitions.clone().map(|_| Mutex::new(None)).collect();
+        let feeds = partitions.map(|_| RwLock::default()).collect();
         let (id, serial, key) = (spec.id.clone(), spec.serial, Arc::new(key));
-        Self { id, serial, index, page, key, medium, tokens }
+        Self { id, serial, index, page, key, medium, tokens, feeds }
     }
 
     /// The device's name.
@@ -146,13 +150,13 @@ impl DeviceStore {
         }
     }
 
-    fn word(&self, partition: u16) -> &AtomicU64 {
+    pub(crate) fn word(&self, partition: u16) -> &AtomicU64 {
         self.page.partition_word(self.index, partition)
     }
 }
 
 impl Memory {
-    fn turn(&self) -> Result<crate::turn::Turn<'_, ()>> {
+    pub(crate) fn turn(&self) -> Result<crate::turn::Turn<'_, ()>> {
         self.turn
             .wait()
             .map_err(|error| crate::failure::Failure::Io(error).report("memory".as_ref()))
@@ -270,19 +274,24 @@ impl PartitionStore for StoredPartition {
     }
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
+        let feed = self.device.feed_of(self.index);
         match &self.device.medium {
             Medium::File(file) => file.write(&[self.word()], |db| {
-                let changed = sql::apply(db, self.index, changes)?;
+                let changed = sql::apply(db, self.index, changes, feed.as_deref())?;
                 Ok(if changed { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
-            }),
+            })?,
             Medium::Memory(memory) => {
                 let _turn = memory.turn()?;
                 let words = [self.word()];
                 let mut partition = memory.partitions[self.place()].write();
                 let _bump = Bump::begin(&words);
-                partition.apply(changes)
+                partition.apply(changes, feed.as_deref())?;
             }
         }
+        if let Some(feed) = &feed {
+            self.device.rows_were_added(feed);
+        }
+        Ok(())
     }
 
     fn device_key(&self) -> Arc<SealingKey> {

@@ -6,16 +6,16 @@ use std::sync::{Arc, atomic::Ordering::SeqCst};
 use hsmsim_types::Result;
 
 use crate::{
-    SharedPage, StateDir,
+    SharedPage, StateDir, conflicts,
     database::{Database, Outcome, Schema},
     generation::is_odd,
 };
 
 /// Rows of faults and owed work are never given the number of an earlier one: whoever settles a row
 /// late must not hit another.
-pub(crate) const SCHEMA: Schema = Schema {
-    version: 1,
-    sql: "
+pub(crate) const SCHEMA: Schema = Schema { sql: &[RECORDS, conflicts::SQL] };
+
+const RECORDS: &str = "
 CREATE TABLE faults (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
     kind      TEXT NOT NULL,
@@ -44,8 +44,7 @@ CREATE TABLE tombstones (
     at     INTEGER NOT NULL,
     PRIMARY KEY (grp, object)
 ) STRICT, WITHOUT ROWID;
-",
-};
+";
 
 /// The durable records of a cluster. Times are nanoseconds of the Unix epoch, given by the caller;
 /// the ledger asks no clock.
@@ -102,7 +101,10 @@ impl Ledger {
             return Ok(());
         }
         self.database.write(&[self.page.faults_word(), self.page.ledger_word()], |db| {
-            db.execute_batch("DELETE FROM faults; DELETE FROM owed; DELETE FROM tombstones;")?;
+            db.execute_batch(
+                "DELETE FROM faults; DELETE FROM owed; DELETE FROM tombstones;
+                 DELETE FROM conflicts;",
+            )?;
             Ok(Outcome::Changed(()))
         })
     }

@@ -3,8 +3,8 @@
 //! | what | where | type |
 //! |---|---|---|
 //! | which devices this state belongs to, small blobs | `state`, `meta/` | [`StateDir`] |
-//! | token objects and token records of a device | `devices/<id>.db` | [`DeviceStore`] |
-//! | faults, owed copies, tombstones | `ledger.db` | [`Ledger`] |
+//! | token objects and token records of a device, and what it has to tell its peers | `devices/<id>.db` | [`DeviceStore`] |
+//! | faults, owed copies, tombstones, conflicts | `ledger.db` | [`Ledger`] |
 //! | generations, power epochs, engines, process slots | `page` (memory-mapped) | [`SharedPage`] |
 //! | who writes, who lives | `locks` (locked bytes, no content) | internal |
 //! | what a client says of itself | `clients/<slot>.json` | [`ProcessSlot`] |
@@ -24,18 +24,22 @@
 #![deny(unsafe_code)]
 
 pub mod at_fork;
+mod conflicts;
 mod database;
 mod device_files;
 mod device_memory;
 mod device_store;
 mod failure;
 mod faults;
+mod feeding;
 mod files;
 mod gate;
 mod generation;
 mod ledger;
 mod lock_file;
 mod manifest;
+pub mod outbox;
+mod outbox_files;
 mod owed;
 mod processes;
 mod shared_page;
@@ -43,6 +47,7 @@ mod state_dir;
 mod state_error;
 mod turn;
 
+pub use conflicts::Conflict;
 pub use device_store::DeviceStore;
 pub use faults::{FaultRow, NewFault};
 pub use ledger::Ledger;

@@ -9,7 +9,8 @@
 //! | 0 | 8 | header: magic, version, devices, partitions of a device, process slots, words in all |
 //! | 8 | 8 | generation of the fault table |
 //! | 16 | 8 | generation of the ledger |
-//! | 24 | 40 | spare words of the cluster |
+//! | 24 | 39 | spare words of the cluster |
+//! | 63 | 1 | counts additions to outboxes |
 //! | 64 | 32 × devices | power epoch, 15 spare words, 16 engines |
 //! | then | 8 × partitions | generation, 7 spare words |
 //! | then | 32 × slots | process slots |
@@ -29,7 +30,7 @@ use crate::{DeviceIndex, files, state_error::StateError};
 /// Words for the finishing times of a device's engines.
 pub const ENGINES: usize = 16;
 /// Spare words of the cluster.
-pub const SPARE_CLUSTER: usize = 40;
+pub const SPARE_CLUSTER: usize = 39;
 /// Spare words of each device.
 pub const SPARE_DEVICE: usize = 15;
 /// Spare words of each partition.
@@ -45,6 +46,7 @@ const HEADER_WORDS: usize = 8;
 const FAULTS: usize = 8;
 const LEDGER: usize = 16;
 const CLUSTER: usize = 24;
+const OUTBOX: usize = 63;
 const DEVICES: usize = 64;
 const DEVICE_WORDS: usize = 32;
 const DEVICE_SPARE: usize = 1;
@@ -153,6 +155,11 @@ impl SharedPage {
         self.ledger_word().load(SeqCst)
     }
 
+    /// Counts the times that a device had something new to tell its peers.
+    pub fn outbox_generation(&self) -> u64 {
+        self.outbox_word().load(SeqCst)
+    }
+
     /// A partition's generation as it stands; [`PartitionStore::generation`] also repairs what a
     /// killed process left odd.
     ///
@@ -177,7 +184,7 @@ impl SharedPage {
     /// # Panics
     /// Beyond that.
     pub fn cluster_spare(&self, index: usize) -> &AtomicU64 {
-        &self.words()[CLUSTER..DEVICES][index]
+        &self.words()[CLUSTER..OUTBOX][index]
     }
 
     /// A spare word of a device, below [`SPARE_DEVICE`].
@@ -207,6 +214,10 @@ impl SharedPage {
 
     pub(crate) fn faults_word(&self) -> &AtomicU64 {
         &self.words()[FAULTS]
+    }
+
+    pub(crate) fn outbox_word(&self) -> &AtomicU64 {
+        &self.words()[OUTBOX]
     }
 
     pub(crate) fn ledger_word(&self) -> &AtomicU64 {

@@ -14,7 +14,7 @@ use hsmsim_types::{
     ck::{CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT},
 };
 
-use crate::support::{device, id, object, on_both, partition, put};
+use crate::support::{device, id, object, on_both, partition, put, update};
 
 fn ids(store: &dyn PartitionStore, filter: &Filter) -> Vec<ObjectId> {
     store.find(filter).unwrap().into_iter().map(|object| object.id).collect()
@@ -63,17 +63,17 @@ fn update_of_a_removed_or_changed_object_changes_nothing() {
     on_both(|state| {
         let store = partition(state);
         store.apply(&[put(id(1, 0, 0))]).unwrap();
-        store.apply(&[Change::Update(object(id(1, 0, 0), 2))]).unwrap();
-        for update in [object(id(1, 0, 0), 2), object(id(1, 0, 0), 4), object(id(2, 0, 0), 2)] {
-            let changes = [put(id(3, 0, 0)), Change::Update(update)];
+        store.apply(&[update(object(id(1, 0, 0), 2))]).unwrap();
+        for late in [object(id(1, 0, 0), 2), object(id(1, 0, 0), 4), object(id(2, 0, 0), 2)] {
+            let changes = [put(id(3, 0, 0)), update(late)];
             assert_eq!(store.apply(&changes).unwrap_err().rv(), CKR_OBJECT_HANDLE_INVALID);
         }
-        let gone = [Change::Remove(id(1, 0, 0)), Change::Update(object(id(1, 0, 0), 3))];
+        let gone = [Change::Remove(id(1, 0, 0)), update(object(id(1, 0, 0), 3))];
         assert_eq!(store.apply(&gone).unwrap_err().rv(), CKR_OBJECT_HANDLE_INVALID);
         assert_eq!(store.inventory().unwrap(), [(id(1, 0, 0), 2)]);
         assert_eq!(store.count().unwrap(), 1);
         // Within one list the changes follow each other.
-        let chain = [put(id(4, 0, 0)), Change::Update(object(id(4, 0, 0), 2))];
+        let chain = [put(id(4, 0, 0)), update(object(id(4, 0, 0), 2))];
         store.apply(&chain).unwrap();
         assert_eq!(store.inventory().unwrap(), [(id(1, 0, 0), 2), (id(4, 0, 0), 2)]);
     });

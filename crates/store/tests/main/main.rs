@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod directory;
+mod feeding;
 mod fork;
 mod full;
 mod helper;

@@ -50,3 +50,9 @@ pub(crate) fn object(id: ObjectId, version: u64) -> StoredObject {
 pub(crate) fn put(id: ObjectId) -> Change {
     Change::Put(object(id, 1))
 }
+
+/// A change of an object that is there in the version before.
+pub(crate) fn update(object: StoredObject) -> Change {
+    let before = object.version - 1;
+    Change::Update { object, before }
+}
