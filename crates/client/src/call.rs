@@ -280,6 +280,10 @@ impl Client {
         request: Request,
     ) -> std::result::Result<Reply, Failure> {
         let slot = Arc::clone(&session.slot);
+        if slot.group.members[index].asynchronous {
+            // It answers as what it was told by now makes it answer.
+            self.deliver();
+        }
         self.prepare(&slot, index, &mut session.subs[index]).await?;
         let Some(sub) = &mut session.subs[index] else { return Err(Failure::Lost) };
         let answer = self.ask(&slot.group, index, &mut sub.session, request).await;

@@ -5,10 +5,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
-use futures_util::future::join_all;
 use hsmsim_partition::api::{InventoryEntry, Reply, Request};
 use hsmsim_store::OwedKind;
 use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
@@ -29,19 +28,12 @@ use crate::{
 const BATCH: usize = 256;
 
 impl Client {
-    /// Delivers to asynchronous members what they are owed. A member that is lost catches up when it
-    /// is recovered.
-    pub(crate) async fn feed(&self) {
-        self.recovery.behind.store(false, Ordering::Release);
-        let members = self
-            .groups
-            .iter()
-            .flat_map(|group| (0..group.members.len()).map(move |index| (group, index)));
-        let behind = members.filter(|&(group, index)| {
-            group.members[index].asynchronous && self.serves_with_debts(group, index)
-        });
-        // All at the same time: one that does not answer must not hold up the others.
-        join_all(behind.map(|(group, index)| self.pay_in_place(group, index))).await;
+    /// Has what the devices told each other arrive, as far as it has by now. That a store cannot be
+    /// read or written is logged; the next look tries again.
+    pub(crate) fn deliver(&self) {
+        if let Err(error) = self.cluster.deliver() {
+            tracing::warn!(%error, "replication between devices waits");
+        }
     }
 
     /// Whether a member serves and is owed something, as far as can be read.

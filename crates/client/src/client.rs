@@ -67,7 +67,7 @@ pub struct Client {
     last_session: AtomicU64,
     pub(crate) debts: Debts,
     pub(crate) process: Process,
-    pub(crate) recorder: Option<Recorder>,
+    pub(crate) recorder: Option<Arc<Recorder>>,
     /// A bug that a test has planted.
     pub(crate) planted: Option<Planted>,
     pub(crate) ha_log: Option<HaLog>,
@@ -138,6 +138,13 @@ impl Client {
         let app = AppId(process.app_id());
         let debts = Debts::new(Arc::clone(&cluster), ha.owed_copies == OwedCopies::Durable);
         let groups = slots::build(&cluster);
+        let recorder = recorder.map(Arc::new);
+        if let Some(recorder) = &recorder {
+            recorder.watch(&cluster);
+        }
+        if planted == Some(Planted::RowDropped) {
+            cluster.lose_rows();
+        }
         Arc::new(Self {
             transport: Arc::new(InProcess::new(Arc::clone(&cluster), app)),
             app,

@@ -8,6 +8,8 @@ pub enum Planted {
     CopyNotOwed,
     /// One debt in two is struck off without being paid.
     DebtDropped,
+    /// One row in two that a device has for its peers is struck out without having arrived.
+    RowDropped,
     /// A returning member is not told what was destroyed meanwhile.
     DeletionNotReplayed,
     /// A part of an operation whose member was lost is sent to another member.
@@ -18,9 +20,10 @@ pub enum Planted {
 
 impl Planted {
     /// Every bug under its word.
-    pub const ALL: [(&'static str, Planted); 5] = [
+    pub const ALL: [(&'static str, Planted); 6] = [
         ("copy-not-owed", Planted::CopyNotOwed),
         ("debt-dropped", Planted::DebtDropped),
+        ("row-dropped", Planted::RowDropped),
         ("deletion-not-replayed", Planted::DeletionNotReplayed),
         ("multi-part-retried", Planted::MultiPartRetried),
         ("stale-member-serves", Planted::StaleMemberServes),

@@ -10,9 +10,11 @@ use std::{
     fs::{File, OpenOptions},
     io::Write,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
+use hsmsim_cluster::{Cluster, Delivery, Effect};
 use hsmsim_types::{Error, Result, ReturnValue, SessionHandle, ck::CKR_GENERAL_ERROR};
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +51,9 @@ pub struct EventRecord {
     /// What: `member_lost`, `group_lost`, `failover`, `member_recovered`, `recovery_failed`,
     /// `standby_served` (once), `multi_part_lost`, `copy_owed` and `deletion_owed` (with the number of
     /// objects, a colon and their identities as detail), `copy_delivered` (all that was owed),
-    /// `not_replicated`; and of token objects that the application was told about, with their
+    /// `not_replicated`; of what devices tell asynchronous members by themselves, with the object as
+    /// the first word of the detail, `replication_applied`, `replication_removed`,
+    /// `replication_conflict` and `replication_dropped`; and of token objects that the application was told about, with their
     /// identity as detail, `object_created` and `object_destroyed`.
     pub event: String,
     /// The group's label.
@@ -101,6 +105,30 @@ impl Recorder {
         Ok(Some(Self::Files { calls: open("calls")?, events: open("events")? }))
     }
 
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Files { .. } => std::process::id(),
+            Self::Memory { pid, .. } => *pid,
+        }
+    }
+
+    fn event(&self, record: EventRecord) {
+        match self {
+            Self::Files { events, .. } => Self::write(events, &record),
+            Self::Memory { sink, .. } => sink(record),
+        }
+    }
+
+    /// Writes down what devices tell each other when this process notices it.
+    pub(crate) fn watch(self: &Arc<Self>, cluster: &Cluster) {
+        let recorder = Arc::clone(self);
+        cluster.watch_deliveries(Box::new(move |delivery| {
+            if let Some(record) = delivered(delivery, recorder.pid()) {
+                recorder.event(record);
+            }
+        }));
+    }
+
     fn write(mut file: &File, record: &impl Serialize) {
         let Ok(mut line) = serde_json::to_vec(record) else { return };
         line.push(b'\n');
@@ -119,7 +147,8 @@ impl Client {
     /// Counts a call and, if it is recorded, writes it down. `took`: only if recorded.
     pub fn record_call(&self, function: &str, session: u64, rv: u64, took: Option<Duration>) {
         self.process.count_call(rv == 0);
-        let (Some(Recorder::Files { calls, .. }), Some(took)) = (&self.recorder, took) else {
+        let (Some(Recorder::Files { calls, .. }), Some(took)) = (self.recorder.as_deref(), took)
+        else {
             return;
         };
         let took_ns = nanos(took);
@@ -146,23 +175,32 @@ impl Client {
     pub(crate) fn event(&self, event: &str, group: &Group, member: Option<&Member>, detail: &str) {
         self.log_for_ha(event, group, member, detail);
         let Some(recorder) = &self.recorder else { return };
-        let pid = match recorder {
-            Recorder::Files { .. } => std::process::id(),
-            Recorder::Memory { pid, .. } => *pid,
-        };
-        let record = EventRecord {
+        recorder.event(EventRecord {
             at_ns: self.clock().unix_now(),
             event: event.to_owned(),
             group: group.label.clone(),
             member: member.map_or_else(String::new, |member| member.device.clone()),
             detail: detail.to_owned(),
-            pid,
-        };
-        match recorder {
-            Recorder::Files { events, .. } => Recorder::write(events, &record),
-            Recorder::Memory { sink, .. } => sink(record),
-        }
+            pid: recorder.pid(),
+        });
     }
+}
+
+/// What one device told another, as an event; what the other knew is none.
+fn delivered(delivery: &Delivery, pid: u32) -> Option<EventRecord> {
+    let Delivery { at_ns, group, source, target, object, effect } = delivery;
+    let (event, detail) = match effect {
+        Effect::Put => ("replication_applied", format!("{object} from {source}")),
+        Effect::Removed => ("replication_removed", format!("{object} from {source}")),
+        Effect::Known => return None,
+        Effect::Conflict { stands } => (
+            "replication_conflict",
+            format!("{object} changed on {source} and on {target}: that of {stands} stands"),
+        ),
+        Effect::Dropped(why) => ("replication_dropped", format!("{object} from {source}: {why}")),
+    };
+    let (event, group, member) = (event.to_owned(), group.clone(), target.clone());
+    Some(EventRecord { at_ns: *at_ns, event, group, member, detail, pid })
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -15,7 +15,7 @@ use std::{
 use futures_util::future::join_all;
 use hsmsim_cluster::Cluster;
 use hsmsim_network::race;
-use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode, Replication};
+use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode};
 use hsmsim_types::{Error, Result, SlotId, ck::*};
 use tokio::sync::Notify;
 
@@ -35,8 +35,6 @@ pub(crate) struct Recovery {
     /// Whether threads may be made.
     threads: AtomicBool,
     running: AtomicBool,
-    /// Whether an asynchronous member may be behind.
-    pub(crate) behind: AtomicBool,
     /// The client itself, for its thread.
     client: parking_lot::Mutex<Weak<Client>>,
 }
@@ -48,10 +46,6 @@ impl Recovery {
             wake: Notify::new(),
             threads: AtomicBool::new(false),
             running: AtomicBool::new(false),
-            // Another process may have died behind with its copies.
-            behind: AtomicBool::new(cluster.topology().groups.iter().any(|group| {
-                group.members.iter().any(|member| member.replication == Replication::Async)
-            })),
             client: parking_lot::Mutex::default(),
         }
     }
@@ -102,24 +96,29 @@ impl Client {
         while !self.is_shut_down() {
             self.background_round().await;
             if self.has_background_work() {
-                let pause = self.timers.recovery_interval.min(LONGEST_PAUSE);
-                race(self.recovery.wake.notified(), self.clock().sleep(pause)).await;
+                race(self.recovery.wake.notified(), self.clock().sleep(self.pause())).await;
             } else {
                 self.recovery.wake.notified().await;
             }
         }
     }
 
-    /// Attempts that are due, and what asynchronous members are owed.
+    /// How long the background rests: until something is due, as far as that is known.
+    fn pause(&self) -> Duration {
+        let pause = self.timers.recovery_interval.min(LONGEST_PAUSE);
+        let now_ns = self.clock().unix_now();
+        let arrival = self.cluster.next_arrival_ns().map(|at| at.saturating_sub(now_ns));
+        arrival.map_or(pause, |wait| pause.min(Duration::from_nanos(wait)))
+    }
+
+    /// Attempts that are due, and what the devices told each other.
     async fn background_round(&self) {
         if self.recovers_by_itself() && self.timers.recovery_mode != RecoveryMode::Passive {
             for group in &self.groups {
                 self.attempt_due(group).await;
             }
         }
-        if self.recovery.behind.load(Ordering::Acquire) {
-            self.feed().await;
-        }
+        self.deliver();
     }
 
     fn recovers_by_itself(&self) -> bool {
@@ -141,11 +140,11 @@ impl Client {
             }
         }
         let threads = self.recovery.threads.load(Ordering::Acquire);
-        if self.recovery.behind.load(Ordering::Acquire) {
+        if self.cluster.arrivals_are_due() {
             if threads {
                 self.wake_recovery();
             } else {
-                self.feed().await;
+                self.deliver();
             }
         }
         let inside = self.timers.recovery_mode == RecoveryMode::Passive || !threads;
@@ -168,17 +167,12 @@ impl Client {
         join_all(due.map(|index| self.attempt(group, index))).await;
     }
 
-    /// Notes that asynchronous members are owed copies, and has them delivered.
-    pub(crate) fn fall_behind(&self) {
-        self.recovery.behind.store(true, Ordering::Release);
-        self.wake_recovery();
-    }
-
     /// Whether the background thread has something to do or to wait for.
     fn has_background_work(&self) -> bool {
         let recovers =
             self.recovers_by_itself() && self.timers.recovery_mode != RecoveryMode::Passive;
-        self.recovery.behind.load(Ordering::Acquire)
+        self.cluster.is_behind()
+            || self.cluster.arrivals_are_due()
             || (recovers
                 && self.groups.iter().any(|group| group.members.iter().any(Member::is_down)))
     }
@@ -247,6 +241,7 @@ impl Client {
     async fn rejoin(&self, group: &Group, index: usize, report: &mut MemberRecovery) -> Result<()> {
         let member = &group.members[index];
         let (connection, mut session) = self.reach(member).await?;
+        self.deliver();
         if self.planted == Some(Planted::StaleMemberServes) {
             member.joined(Arc::clone(&connection));
             self.clock().sleep(Duration::from_secs(1)).await;
@@ -304,7 +299,7 @@ impl Client {
     }
 }
 
-/// The background thread: makes attempts that are due and feeds asynchronous members, and ends when
+/// The background thread: makes attempts that are due and has replication arrive, and ends when
 /// there is nothing left to do.
 fn recover_in_background(client: &Weak<Client>) {
     while let Some(client) = client.upgrade() {
@@ -312,8 +307,7 @@ fn recover_in_background(client: &Weak<Client>) {
         let ran = client.run(async {
             client.background_round().await;
             if client.has_background_work() {
-                let pause = client.timers.recovery_interval.min(LONGEST_PAUSE);
-                race(client.recovery.wake.notified(), client.clock().sleep(pause)).await;
+                race(client.recovery.wake.notified(), client.clock().sleep(client.pause())).await;
             }
             Ok(())
         });

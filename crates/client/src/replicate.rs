@@ -56,16 +56,12 @@ impl Client {
             let targets: Vec<usize> = (0..group.members.len())
                 .filter(|&index| index != source && !group.members[index].asynchronous)
                 .collect();
+            // The devices themselves tell asynchronous members.
             let missed = self.send_clones(session, &targets, &token).await;
             let ids: Vec<_> = token.iter().map(|object| object.id).collect();
-            let queued = (0..group.members.len())
-                .filter(|&index| index != source && group.members[index].asynchronous);
-            let behind: Vec<usize> = missed.into_iter().chain(queued).collect();
-            self.owe(&group, &behind, OwedKind::Copy, &ids)?;
-            self.pay_returned(&group, &behind).await;
-            if behind.iter().any(|&index| group.members[index].asynchronous) {
-                self.fall_behind();
-            }
+            self.owe(&group, &missed, OwedKind::Copy, &ids)?;
+            self.pay_returned(&group, &missed).await;
+            self.told_by_devices();
         }
         if !own.is_empty() && self.clones_session_objects {
             let targets: Vec<usize> = (0..group.members.len())
@@ -165,9 +161,9 @@ impl Client {
         if group.members.len() == 1 {
             return Ok(());
         }
-        let (queued, targets): (Vec<usize>, Vec<usize>) = (0..group.members.len())
-            .filter(|&index| index != source)
-            .partition(|&index| group.members[index].asynchronous);
+        let targets: Vec<usize> = (0..group.members.len())
+            .filter(|&index| index != source && !group.members[index].asynchronous)
+            .collect();
         let own = session.objects.iter().any(|&(_, id)| id == object);
         if !own && self.replays_deletions {
             // Before the others are told: a copy that was read before the deletion and is written
@@ -175,26 +171,29 @@ impl Client {
             self.cluster.ledger().tombstone(&group.label, object, self.clock().unix_now())?;
         }
         let request = Request::ReplayDeletion { objects: vec![object] };
-        let mut missed = self.spread(session, &targets, &request).await;
+        let missed = self.spread(session, &targets, &request).await;
         if own {
             session.objects.retain(|&(_, id)| id != object);
             return Ok(());
         }
-        missed.extend(&queued);
         self.owe(&group, &missed, OwedKind::Delete, &[object])?;
         self.pay_returned(&group, &missed).await;
-        if !queued.is_empty() {
-            self.fall_behind();
-        }
+        self.told_by_devices();
         Ok(())
+    }
+
+    /// A change was made: devices may have something to tell each other.
+    fn told_by_devices(&self) {
+        if self.cluster.replicates() {
+            self.wake_recovery();
+        }
     }
 
     /// A member may have been brought back, and been paid what it was owed by then, while a call that
     /// had found it lost was about to write down one debt more.
     async fn pay_returned(&self, group: &Group, behind: &[usize]) {
         for &index in behind {
-            let member = &group.members[index];
-            if !member.asynchronous && !member.is_down() {
+            if !group.members[index].is_down() {
                 self.pay_in_place(group, index).await;
             }
         }
@@ -208,13 +207,8 @@ impl Client {
         kind: OwedKind,
         objects: &[ObjectId],
     ) -> Result<()> {
-        // `deletes = ignore` forgets what a lost member missed; an asynchronous one missed nothing,
-        // it is only late.
-        let remembered = |index: &&usize| {
-            kind == OwedKind::Copy || self.replays_deletions || group.members[**index].asynchronous
-        };
-        let members: Vec<usize> = members.iter().filter(remembered).copied().collect();
-        if members.is_empty() {
+        // `deletes = ignore` forgets what a lost member missed.
+        if members.is_empty() || (kind == OwedKind::Delete && !self.replays_deletions) {
             return Ok(());
         }
         if kind == OwedKind::Copy && self.planted == Some(Planted::CopyNotOwed) {
@@ -233,7 +227,7 @@ impl Client {
                 pid: std::process::id(),
             })
             .collect();
-        for &index in &members {
+        for &index in members {
             let event = match kind {
                 OwedKind::Copy => "copy_owed",
                 OwedKind::Delete => "deletion_owed",

@@ -25,6 +25,7 @@ use crate::{
     effects::{ActiveFault, effects},
     locate::{Environment, STATE_TOPOLOGY, locate},
     provision,
+    replication::Replicator,
 };
 
 /// What to open.
@@ -71,6 +72,7 @@ pub struct Cluster {
     /// The faults as last read.
     faults: Mutex<Arc<Vec<ActiveFault>>>,
     indices: Vec<DeviceIndex>,
+    pub(crate) replicator: Replicator,
 }
 
 /// A generation that no table has: the first look always reads.
@@ -159,7 +161,8 @@ impl Cluster {
             devices.push(Device::new(device.id.to_string(), partitions, store, served, chance));
             wires.push(Wire { clock: clock.clone(), links: Arc::new(links(&topology, index)) });
         }
-        Ok(Arc::new(Self {
+        let replicator = Replicator::of(&topology);
+        let cluster = Self {
             topology: Arc::new(topology),
             profile,
             personality,
@@ -174,7 +177,10 @@ impl Cluster {
             reading: Mutex::new(()),
             faults: Mutex::default(),
             indices,
-        }))
+            replicator,
+        };
+        cluster.begin_feeding();
+        Ok(Arc::new(cluster))
     }
 
     /// The topology.
@@ -207,7 +213,7 @@ impl Cluster {
         &self.ledger
     }
 
-    fn page(&self) -> &SharedPage {
+    pub(crate) fn page(&self) -> &SharedPage {
         self.state.page()
     }
 
@@ -405,7 +411,7 @@ fn links(topology: &Topology, index: usize) -> Duplex {
     }
 }
 
-fn jitter(spec: JitterSpec) -> Jitter {
+pub(crate) fn jitter(spec: JitterSpec) -> Jitter {
     match spec {
         JitterSpec::None => Jitter::None,
         JitterSpec::Uniform { spread } => Jitter::Uniform { max: spread },

@@ -161,7 +161,7 @@ pub(crate) struct Next {
 
 impl Next {
     /// Whether it is not yet `time`; `None` never comes.
-    fn is_before(&mut self, time: Option<u64>) -> bool {
+    pub(crate) fn is_before(&mut self, time: Option<u64>) -> bool {
         match time {
             None => true,
             Some(time) if time > self.now_ns => {

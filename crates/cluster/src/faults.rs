@@ -80,6 +80,8 @@ impl Cluster {
     }
 
     fn zeroize(&self, fault: &Fault) -> Result<(), ClusterError> {
+        // What had arrived elsewhere by now has; the rest is lost with the device.
+        self.deliver()?;
         for id in fault.strikes(self.topology(), |_| 0)?.devices {
             if let Some(index) = self.topology().device_index(&id) {
                 self.device(index).store().zeroize()?;

@@ -13,6 +13,7 @@ mod faults;
 mod hsm_so;
 mod locate;
 mod provision;
+mod replication;
 mod truth;
 
 pub use cluster::{Cluster, OpenOptions, Progress};
@@ -22,4 +23,5 @@ pub use locate::{
     CONFIG_VARIABLE, STATE_TOPOLOGY, STATE_VARIABLE, TIME_SCALE_VARIABLE, find_topology,
 };
 pub use provision::new_domain;
+pub use replication::{Delivery, Effect};
 pub use truth::{DeviceTruth, PartitionTruth};

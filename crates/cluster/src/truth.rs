@@ -52,6 +52,7 @@ impl Cluster {
     /// A store that cannot be read.
     pub fn truth(&self) -> Result<Vec<DeviceTruth>> {
         self.refresh();
+        self.deliver()?;
         let mut devices = Vec::with_capacity(self.devices().len());
         for (place, device) in self.devices().iter().enumerate() {
             let spec = &self.topology().devices[place];
@@ -135,6 +136,7 @@ impl Cluster {
     /// # Errors
     /// A store that cannot be read.
     pub fn inventory(&self, member: &Member) -> Result<BTreeMap<ObjectId, u64>> {
+        self.deliver()?;
         Ok(self.partition_of(member).store().inventory()?.into_iter().collect())
     }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hsmsim_client::record::EventRecord;
-use hsmsim_sim_config::{Appearance, fault_spec};
+use hsmsim_sim_config::{Appearance, Replication, fault_spec};
 
 use crate::{
     history::{FaultSpan, History},
@@ -75,6 +75,31 @@ pub fn findings(history: &History) -> KeyFindings {
     findings
 }
 
+/// From this on, in drill time, an asynchronous member counts as behind.
+const BEHIND_MS: f64 = 1_000.0;
+
+/// Whether an acknowledged key reached an asynchronous member late.
+pub fn fell_behind(history: &History) -> bool {
+    let mut made = BTreeMap::new();
+    for event in &history.events {
+        let id = event.detail.split_whitespace().next().unwrap_or_default();
+        let key = (event.group.as_str(), id);
+        match event.event.as_str() {
+            "object_created" => {
+                made.insert(key, event.at_ns);
+            }
+            "replication_applied" => {
+                let age_ns = made.get(&key).map_or(0, |at_ns| event.at_ns.saturating_sub(*at_ns));
+                if history.length_ms(age_ns) > BEHIND_MS {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
 fn ids_of<'a>(events: &'a [EventRecord], name: &str) -> BTreeSet<&'a String> {
     events.iter().filter(|event| event.event == name).map(|event| &event.detail).collect()
 }
@@ -103,7 +128,7 @@ fn recovery_point(history: &History) -> Option<RecoveryPoint> {
                 (now || other.step == fault.step) && other.concerns(device)
             })
         };
-        let (made, owed) = state_at(&history.events, at_ns);
+        let (made, owed) = state_at(history, at_ns);
         for group in &history.topology.groups {
             let members = group.members.iter().map(|member| member.device.as_str());
             let (gone, left): (Vec<&str>, Vec<&str>) = members.partition(|&device| struck(device));
@@ -130,9 +155,9 @@ type Made<'a> = BTreeMap<(&'a str, &'a str), u64>;
 /// Copies that are owed: group, device, identity.
 type Owed<'a> = BTreeSet<(&'a str, &'a str, &'a str)>;
 
-fn state_at(events: &[EventRecord], at_ns: u64) -> (Made<'_>, Owed<'_>) {
-    let (mut made, mut owed) = (Made::new(), Owed::new());
-    for event in events.iter().filter(|event| event.at_ns <= at_ns) {
+fn state_at(history: &History, at_ns: u64) -> (Made<'_>, Owed<'_>) {
+    let (mut made, mut owed, mut told) = (Made::new(), Owed::new(), Owed::new());
+    for event in history.events.iter().filter(|event| event.at_ns <= at_ns) {
         let (group, member) = (event.group.as_str(), event.member.as_str());
         match event.event.as_str() {
             "object_created" => {
@@ -142,8 +167,21 @@ fn state_at(events: &[EventRecord], at_ns: u64) -> (Made<'_>, Owed<'_>) {
                 made.remove(&(group, event.detail.as_str()));
             }
             "copy_owed" => owed.extend(owed_ids(event).map(|id| (group, member, id))),
+            "replication_applied" => {
+                let id = event.detail.split_whitespace().next().unwrap_or_default();
+                told.insert((group, member, id));
+            }
             "copy_delivered" => owed.retain(|row| (row.0, row.1) != (group, member)),
             _ => {}
+        }
+    }
+    // Asynchronous members lack every key that no device has told them of.
+    for group in &history.topology.groups {
+        let fed = group.members.iter().filter(|member| member.replication == Replication::Async);
+        for member in fed.map(|member| member.device.as_str()) {
+            let of_group = made.keys().filter(|(label, _)| *label == group.label);
+            let lacking = of_group.map(|&(label, id)| (label, member, id));
+            owed.extend(lacking.filter(|row| !told.contains(row)));
         }
     }
     (made, owed)
@@ -200,6 +238,30 @@ mod tests {
         history.strike("device.hang hsm-eus-2", 41, 60);
         history.faults[1].step = history.faults[0].step.clone();
         assert_eq!(findings(&history).recovery_point, None);
+    }
+
+    #[test]
+    fn an_asynchronous_member_lacks_what_no_device_has_told_it_yet() {
+        let events = "10 replication_applied hsm-eus2-1 a_from_hsm-eus-1
+                      11 object_created - a
+                      20 object_created - b
+                      45 replication_applied hsm-eus2-1 b_from_hsm-eus-1";
+        let mut history = history("ha-dr-async", "", events);
+        history.strike("region.loss eastus", 40, 60);
+        let expected = RecoveryPoint { keys: 1, age_ns: 20_000_000 };
+        assert_eq!(findings(&history).recovery_point, Some(expected));
+    }
+
+    #[test]
+    fn a_key_that_arrives_after_more_than_a_second_shows_that_its_peer_was_behind() {
+        let events = |late: u32| {
+            format!(
+                "1 object_created - a
+                      {late} replication_applied hsm-eus2-1 a_from_hsm-eus-1"
+            )
+        };
+        assert!(!fell_behind(&history("ha-dr-async", "", &events(900))));
+        assert!(fell_behind(&history("ha-dr-async", "", &events(1_002))));
     }
 
     #[test]

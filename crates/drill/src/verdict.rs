@@ -118,6 +118,8 @@ pub struct Findings {
     pub faults: usize,
     /// Whether a standby member answered calls.
     pub standby_served: bool,
+    /// Whether an asynchronous member fell behind: an acknowledged key reached it late.
+    pub fell_behind: bool,
 }
 
 /// Short times in milliseconds, since tenths of a second would hide them.
@@ -192,7 +194,8 @@ pub fn judge(
     let noticed = metrics.members_lost > 0
         || metrics.failovers > 0
         || metrics.calls.failed > 0
-        || metrics.rto_max_ms > 0.0;
+        || metrics.rto_max_ms > 0.0
+        || findings.fell_behind;
     let proves_nothing = metrics.calls.ok == 0 || !bitten || (findings.faults > 0 && !noticed);
     let broken = all.iter().any(|expectation| !expectation.met && expectation.name != "sometimes");
     let calls = metrics.calls;
@@ -214,11 +217,15 @@ fn limit_ms(limit: Duration) -> f64 {
 fn happened(name: &str, events: &[EventRecord], findings: &Findings) -> bool {
     let event = match name {
         "ha.standby_served" => return findings.standby_served,
+        "repl.behind" => return findings.fell_behind,
         "ha.failover" => "failover",
         "ha.member_recovered" => "member_recovered",
         "ha.copy_owed" => "copy_owed",
         "ha.copy_delivered" => "copy_delivered",
         "ha.multi_part_lost" => "multi_part_lost",
+        "repl.applied" => "replication_applied",
+        "repl.dropped" => "replication_dropped",
+        "repl.conflict" => "replication_conflict",
         _ => return false,
     };
     events.iter().any(|record| record.event == event)

@@ -172,13 +172,17 @@ impl fmt::Display for CountRange {
 /// Events that a drill may ask to have happened at least once, with what they mean.
 ///
 /// A drill whose fault never bit proves nothing; these say what has to be seen.
-pub const SOMETIMES: [(&str, &str); 6] = [
+pub const SOMETIMES: [(&str, &str); 10] = [
     ("ha.failover", "a client went from one member to another"),
     ("ha.standby_served", "a standby member answered a call"),
     ("ha.member_recovered", "a lost member took part again"),
     ("ha.copy_owed", "a key could not be copied to a member that was away"),
     ("ha.copy_delivered", "an owed key reached the member it was owed to"),
     ("ha.multi_part_lost", "a multi-part operation ended with its member"),
+    ("repl.applied", "a device told an asynchronous member of a change"),
+    ("repl.behind", "an acknowledged key reached an asynchronous member more than a second later"),
+    ("repl.dropped", "what a device told an asynchronous member was lost"),
+    ("repl.conflict", "an object had been changed or destroyed in two places"),
 ];
 
 /// What the application may notice. Durations in drill time; what is absent is not judged.

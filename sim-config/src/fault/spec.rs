@@ -183,6 +183,23 @@ const SPREAD: ParamSpec = ParamSpec {
     help: "a part drawn evenly from 0 to this that is added to `extra`; none",
 };
 
+const LAG: ParamSpec =
+    ParamSpec { name: "extra", kind: ParamKind::Duration, required: true, help: "how much later" };
+
+const ROWS: ParamSpec = ParamSpec {
+    name: "rows",
+    kind: ParamKind::Count,
+    required: true,
+    help: "changes of objects a second, for each pair of devices",
+};
+
+const DROPPED: ParamSpec = ParamSpec {
+    name: "probability",
+    kind: ParamKind::Probability,
+    required: true,
+    help: "how likely a change is lost, from 0 to 1",
+};
+
 const SERVICE: ParamSpec = ParamSpec {
     name: "extra",
     kind: ParamKind::Duration,
@@ -490,6 +507,50 @@ pub const FAULTS: &[FaultSpec] = &[
         params: &[EXTRA, SPREAD],
         effect: "every message into, out of or inside the region takes longer",
         ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "repl.pause",
+        target: TargetKind::Link,
+        params: &[DIRECTION],
+        effect: "the devices at its ends tell each other nothing new; clients notice nothing",
+        ends: "heal; what waited is then delivered in order",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "repl.lag",
+        target: TargetKind::Link,
+        params: &[LAG, DIRECTION],
+        effect: "what the devices at its ends tell each other arrives later",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "repl.rate",
+        target: TargetKind::Link,
+        params: &[ROWS, DIRECTION],
+        effect: "the devices at its ends tell each other no more than so much a second",
+        ends: "heal; a backlog is then delivered at once",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "repl.drop",
+        target: TargetKind::Link,
+        params: &[DROPPED, DIRECTION],
+        effect: "some of what the devices at its ends tell each other is lost for good",
+        ends: "heal; what was lost is found by comparing members, and brought by a synchronisation",
         appearance: Appearance::None,
         permitted_codes: &[],
         lasts: true,

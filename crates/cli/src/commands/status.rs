@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 
 use hsmsim_client::view::ClientView;
 use hsmsim_cluster::{Cluster, DeviceTruth};
-use hsmsim_sim_config::RecoveryAttempts;
+use hsmsim_sim_config::{Group, Member, RecoveryAttempts, Replication};
 use serde::Serialize;
 
 use crate::{
@@ -36,6 +36,7 @@ struct GroupStatus {
     initialized: bool,
     needs_sync: bool,
     owed: usize,
+    conflicts: Vec<ConflictStatus>,
     members: Vec<MemberStatus>,
 }
 
@@ -45,6 +46,26 @@ struct MemberStatus {
     partition: u8,
     role: String,
     status: &'static str,
+    /// Of an asynchronous member: how far it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<Behind>,
+}
+
+/// What the other devices have yet to tell an asynchronous member.
+#[derive(Serialize)]
+struct Behind {
+    changes: u64,
+    /// The age of the oldest, in drill milliseconds.
+    oldest_ms: f64,
+}
+
+/// An object that was changed in two places.
+#[derive(Serialize)]
+struct ConflictStatus {
+    object: String,
+    group: String,
+    stands: String,
+    yields: String,
 }
 
 #[derive(Serialize)]
@@ -58,20 +79,33 @@ fn collect(cluster: &Cluster) -> Result<Status, Failure> {
     let topology = cluster.topology();
     let devices = cluster.truth()?;
     let power = |id: &str| devices.iter().find(|device| device.id == id).map_or("", |d| d.power);
+    let conflicts = cluster.ledger().conflicts()?;
     let mut groups = Vec::new();
     for group in &topology.groups {
-        let members = group.members.iter().map(|member| MemberStatus {
-            device: member.device.to_string(),
-            partition: member.partition,
-            role: member.role.to_string(),
-            status: if power(member.device.as_str()) == "on" { "alive" } else { "down" },
+        let mut members = Vec::with_capacity(group.members.len());
+        for member in &group.members {
+            members.push(MemberStatus {
+                device: member.device.to_string(),
+                partition: member.partition,
+                role: member.role.to_string(),
+                status: if power(member.device.as_str()) == "on" { "alive" } else { "down" },
+                behind: behind(cluster, group, member)?,
+            });
+        }
+        let of_group = conflicts.iter().filter(|conflict| conflict.group == group.label);
+        let conflicts = of_group.map(|conflict| ConflictStatus {
+            object: conflict.object.to_string(),
+            group: conflict.group.clone(),
+            stands: conflict.stands.clone(),
+            yields: conflict.yields.clone(),
         });
         groups.push(GroupStatus {
             label: group.label.clone(),
             initialized: is_initialised(cluster, group)?,
             needs_sync: cluster.needs_sync(group)?,
             owed: cluster.ledger().owed(&group.label)?.len(),
-            members: members.collect(),
+            conflicts: conflicts.collect(),
+            members,
         });
     }
     let now_ns = cluster.clock().unix_now();
@@ -93,6 +127,17 @@ fn collect(cluster: &Cluster) -> Result<Status, Failure> {
     })
 }
 
+fn behind(cluster: &Cluster, group: &Group, member: &Member) -> Result<Option<Behind>, Failure> {
+    if member.replication == Replication::Sync {
+        return Ok(None);
+    }
+    let (changes, oldest_ns) = cluster.backlog(group, member)?;
+    let now_ns = cluster.clock().unix_now();
+    let age_ns = oldest_ns.map_or(0, |oldest| now_ns.saturating_sub(oldest));
+    let oldest_ms = age_ns as f64 * cluster.topology().time_scale / 1e6;
+    Ok(Some(Behind { changes, oldest_ms }))
+}
+
 /// Partitions with tokens one by one, the others as a number.
 fn partitions(device: &DeviceTruth) -> String {
     let (tokens, blank): (Vec<_>, Vec<_>) =
@@ -105,6 +150,10 @@ fn partitions(device: &DeviceTruth) -> String {
         words.push(format!("{} blank", blank.len()));
     }
     words.join(", ")
+}
+
+fn is_behind(member: &MemberStatus) -> bool {
+    member.behind.as_ref().is_some_and(|behind| behind.changes > 0)
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
@@ -131,15 +180,32 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         let members: Vec<String> = group
             .members
             .iter()
-            .map(|member| format!("{} {} {}", member.device, member.role, member.status))
+            .map(|member| {
+                let behind = match &member.behind {
+                    Some(Behind { changes, oldest_ms }) if *changes > 0 => {
+                        format!(" ({changes} changes behind, {:.0} s)", oldest_ms / 1000.0)
+                    }
+                    _ => String::new(),
+                };
+                format!("{} {} {}{behind}", member.device, member.role, member.status)
+            })
             .collect();
         let sync = match (group.needs_sync, group.owed) {
             (false, _) => "in sync".to_owned(),
+            (true, 0) if group.members.iter().any(is_behind) => {
+                "asynchronous members are behind".to_owned()
+            }
             (true, 0) => "needs sync: hsmsim ha synchronize".to_owned(),
             (true, owed) => format!("needs sync: {owed} copies are owed, hsmsim ha recover"),
         };
         writeln!(out, "  {}: {sync}", group.label)?;
         writeln!(out, "{}", wrap("    ", &members.join(", ")))?;
+        for conflict in &group.conflicts {
+            let ConflictStatus { object, stands, yields, .. } = conflict;
+            let line =
+                format!("{object} was changed on {stands} and on {yields}; the former stands");
+            writeln!(out, "{}", wrap("    ", &line))?;
+        }
     }
     let blank = status.groups.iter().filter(|group| !group.initialized).count();
     if blank > 0 {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod after_failover;
+mod asynchronous;
 mod attempts;
 mod choice;
 mod chrystoki;

@@ -167,22 +167,6 @@ fn enhanced_recovery_restores_sessions_and_logins() {
 }
 
 #[test]
-fn an_asynchronous_peer_gets_copies_and_deletions_after_the_call() {
-    let world = World::new("ha-dr-async");
-    let session = world.officer();
-    let (public, _) = world.pair(session, "k");
-    assert_eq!(world.holdings(1), world.holdings(0), "the home pair is fed within the call");
-    assert!(world.holdings(2).is_empty(), "the far pair is not");
-    world.find(session, "k");
-    assert_eq!(world.holdings(2), world.holdings(0));
-    assert_eq!(world.holdings(3), world.holdings(0));
-    world.client.run(world.client.destroy_object(session, public)).unwrap();
-    assert_eq!(world.holdings(2).len(), 2);
-    world.find(session, "k");
-    assert_eq!(world.holdings(2), world.holdings(0));
-}
-
-#[test]
 fn whoever_waits_for_copies_is_told_how_many_have_arrived() {
     let world = World::new("ha-pair");
     let session = world.officer();

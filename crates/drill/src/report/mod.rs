@@ -147,6 +147,7 @@ impl Report {
             invalid_signatures: facts.invalid_signatures,
             faults: history.faults.len(),
             standby_served: history.events.iter().any(served),
+            fell_behind: keys::fell_behind(history),
         };
         let (verdict, expectations) = judge(&drill.expect, &metrics, &history.events, &findings);
         let length_ms = |ns: u64| history.length_ms(ns);

@@ -1,0 +1,214 @@
+//! When a row of an outbox arrives: a pure function of its time and number and of the fault history.
+
+use std::time::Duration;
+
+use hsmsim_device::Condition as DeviceCondition;
+use hsmsim_network::{Condition as LinkCondition, LatencyModel, stream};
+use hsmsim_sim_config::{Device, Endpoint, Topology};
+use hsmsim_store::outbox::Carried;
+
+use crate::{
+    cluster::jitter,
+    effects::{ActiveFault, History, Next, nanos},
+};
+
+/// What became of a row by now. Times are Unix times in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It arrived.
+    Arrived(u64),
+    /// It left, and was lost on its way: nobody will send it again.
+    Lost(u64),
+    /// It will arrive then if nothing comes between; `None` while something holds it up whose end is
+    /// not known.
+    UnderWay(Option<u64>),
+}
+
+/// The way from a device to a peer. Its rows are to be asked about in their order.
+pub(super) struct Passage<'a> {
+    history: History<'a>,
+    source: &'a Device,
+    target: &'a Device,
+    ends: (Endpoint, Endpoint),
+    latency: LatencyModel,
+    round_trip_ns: u64,
+    seed: u64,
+    /// The way as it was when it was last looked at.
+    stretch: Stretch,
+    carried: Carried,
+}
+
+/// The state of the way for a time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
+    from_ns: u64,
+    /// When it changes; `u64::MAX`: not as far as is known.
+    until_ns: u64,
+    open: bool,
+    extra: Duration,
+    spread: Duration,
+    /// The least time between two rows.
+    pause_ns: u64,
+    /// How likely a row is lost.
+    loss: f64,
+}
+
+impl<'a> Passage<'a> {
+    /// The way between two devices of a topology, by their numbers.
+    pub(super) fn new(
+        topology: &'a Topology,
+        faults: &'a [ActiveFault],
+        scaled: &'a dyn Fn(Duration) -> Duration,
+        (source, target): (usize, usize),
+        carried: Carried,
+    ) -> Self {
+        let (source, target) = (&topology.devices[source], &topology.devices[target]);
+        let end =
+            |device: &Device| Endpoint { device: Some(device.id.clone()), place: device.place };
+        let round_trip = topology.round_trip(source.place, target.place);
+        let latency =
+            LatencyModel { base: round_trip.one_way[0], jitter: jitter(round_trip.jitter[0]) };
+        Self {
+            history: History { topology, faults, scaled },
+            source,
+            target,
+            ends: (end(source), end(target)),
+            latency,
+            round_trip_ns: nanos(round_trip.one_way[0] + round_trip.one_way[1]),
+            seed: topology.seed,
+            stretch: Stretch::default(),
+            carried,
+        }
+    }
+
+    /// How far the rows that arrived have come.
+    pub(super) fn carried(&self) -> Carried {
+        self.carried
+    }
+
+    /// The fate, as it is known at `now_ns`, of the row number `seq` of a change made at `at_ns`.
+    pub(super) fn fate(&mut self, at_ns: u64, seq: u64, now_ns: u64) -> Fate {
+        let mut leaves_ns = at_ns.max(self.carried.ready_ns);
+        let name = format!("replication {} > {} row {seq}", self.source.id, self.target.id);
+        let mut chance = stream(self.seed, &name);
+        let (delay, unit, lot) = (self.latency.sample(&mut chance), chance.unit(), chance.unit());
+        loop {
+            let way = self.at(leaves_ns);
+            if !way.open {
+                if way.until_ns > now_ns {
+                    let reopens = self.reopens(way);
+                    return Fate::UnderWay(reopens.map(|at| at + nanos(delay)));
+                }
+                // The connection is made anew.
+                leaves_ns = way.until_ns;
+                if self.at(leaves_ns).open {
+                    leaves_ns += self.round_trip_ns;
+                }
+                continue;
+            }
+            let delay = delay + way.extra + way.spread.mul_f64(unit);
+            let arrives_ns = (leaves_ns + nanos(delay)).max(self.carried.last_ns);
+            if let Some(broken_ns) = self.broken_within(leaves_ns, arrives_ns.min(now_ns)) {
+                leaves_ns = broken_ns;
+                continue;
+            }
+            if arrives_ns > now_ns {
+                return Fate::UnderWay(Some(arrives_ns));
+            }
+            self.carried = Carried { ready_ns: leaves_ns + way.pause_ns, last_ns: arrives_ns };
+            if lot < way.loss {
+                return Fate::Lost(arrives_ns);
+            }
+            return Fate::Arrived(arrives_ns);
+        }
+    }
+
+    /// When the way closes while a row is on it.
+    fn broken_within(&mut self, from_ns: u64, to_ns: u64) -> Option<u64> {
+        let mut at_ns = from_ns;
+        loop {
+            let way = self.at(at_ns);
+            if !way.open {
+                return Some(at_ns);
+            }
+            if way.until_ns > to_ns {
+                return None;
+            }
+            at_ns = way.until_ns;
+        }
+    }
+
+    /// When a closed way opens, as far as the history says.
+    fn reopens(&mut self, mut way: Stretch) -> Option<u64> {
+        // Enough for a flapping link; a later look goes on from there.
+        for _ in 0..8 {
+            if way.open {
+                return Some(way.from_ns);
+            }
+            if way.until_ns == u64::MAX {
+                return None;
+            }
+            way = self.at(way.until_ns);
+        }
+        Some(way.from_ns)
+    }
+
+    fn at(&mut self, at_ns: u64) -> Stretch {
+        if !(self.stretch.from_ns..self.stretch.until_ns).contains(&at_ns) {
+            self.stretch = self.look(at_ns);
+        }
+        self.stretch
+    }
+
+    fn look(&self, at_ns: u64) -> Stretch {
+        let mut next = Next { now_ns: at_ns, at: None };
+        let (from, from_trouble) = self.history.device(self.source, &mut next);
+        let (to, to_trouble) = self.history.device(self.target, &mut next);
+        let (link, _) = self.history.link(&self.ends.0, &self.ends.1, &mut next);
+        let mut way = Stretch {
+            from_ns: at_ns,
+            until_ns: u64::MAX,
+            open: from.condition == DeviceCondition::On
+                && to.condition == DeviceCondition::On
+                && link.condition == LinkCondition::Open
+                && !(from_trouble.self_test_failed || to_trouble.self_test_failed)
+                && !to_trouble.memory_full,
+            extra: link.extra_delay + from_trouble.extra_service + to_trouble.extra_service,
+            spread: link.extra_spread,
+            ..Stretch::default()
+        };
+        for active in self.history.faults {
+            if active.set_at_ns > at_ns {
+                way.until_ns = way.until_ns.min(active.set_at_ns);
+            } else if active.strikes.covers_link(&self.ends.0, &self.ends.1)
+                && next.is_before(active.end_ns)
+            {
+                self.strike(&mut way, active);
+            }
+        }
+        way.until_ns = way.until_ns.min(next.at.unwrap_or(u64::MAX));
+        way
+    }
+
+    /// The faults of replication alone.
+    fn strike(&self, way: &mut Stretch, active: &ActiveFault) {
+        let fault = &active.fault;
+        match fault.spec.id {
+            "repl.pause" => way.open = false,
+            "repl.lag" => {
+                let extra = fault.duration_param("extra").unwrap_or_default();
+                way.extra += (self.history.scaled)(extra);
+            }
+            "repl.rate" => {
+                let second = (self.history.scaled)(Duration::from_secs(1));
+                let rows = fault.count_param("rows").unwrap_or(1).max(1);
+                way.pause_ns = way.pause_ns.max(nanos(second) / rows);
+            }
+            "repl.drop" => {
+                let probability = fault.probability_param("probability").unwrap_or_default();
+                way.loss = 1.0 - (1.0 - way.loss) * (1.0 - probability);
+            }
+            _ => {}
+        }
+    }
+}
