@@ -4,6 +4,7 @@
 //! - [`Profile`]: what a device looks like to an application: strings, limits, mechanisms.
 //! - [`Drill`]: a workload, faults on a schedule, and what the application may notice.
 //! - [`fault`]: the one table of faults that the drill parser and the command line share.
+//! - [`call_fault`]: faults of single PKCS#11 calls, scripted for an application's own tests.
 //! - [`region`]: the catalogue of regions and the published round-trip times between them.
 //!
 //! The data itself (regions, shipped topologies, profiles and drills) lies as TOML beside `src/` and
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod call_fault;
 mod check;
 mod chrystoki;
 mod cost;
@@ -32,6 +34,10 @@ mod source;
 mod stable_hash;
 pub mod topology;
 
+pub use call_fault::{
+    CALL_FUNCTIONS, CALL_KEYS, CallFault, CallFunction, CallKey, CallKeyUse, CallOutcome,
+    CallProcess, CalledOn, Named,
+};
 pub use check::{Finding, Severity, check};
 pub use chrystoki::ChrystokiSource;
 pub use cost::CallCost;

@@ -1,5 +1,6 @@
 //! What this crate promises, checked through its public interface.
 
+mod call_faults;
 mod check;
 mod chrystoki;
 mod docs;

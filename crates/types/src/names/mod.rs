@@ -43,6 +43,16 @@ lookups! {
     object_class, object_class_number, OBJECT_CLASSES;
 }
 
+/// Every return value's name, in the order of the table.
+pub fn return_values() -> impl Iterator<Item = &'static str> + Clone {
+    tables::RETURN_VALUES.iter().map(|&(_, name)| name)
+}
+
+/// Every mechanism's name, in the order of the table.
+pub fn mechanisms() -> impl Iterator<Item = &'static str> + Clone {
+    tables::MECHANISMS.iter().map(|&(_, name)| name)
+}
+
 /// The name of `number` as `lookup` knows it, else the number in hexadecimal.
 pub fn or_hex(lookup: fn(u64) -> Option<&'static str>, number: u64) -> String {
     lookup(number).map_or_else(|| format!("0x{number:08X}"), str::to_owned)
