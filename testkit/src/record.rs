@@ -34,6 +34,8 @@ pub struct Call {
     pub pid: u32,
     /// The device that answered; empty if none was asked or none answered.
     pub member: String,
+    /// The number of the call fault that struck it; empty if none did.
+    pub call_fault: String,
 }
 
 /// Something that the library noticed or did about the members of a group.
@@ -55,7 +57,7 @@ pub struct Event {
 
 impl From<CallRecord> for Call {
     fn from(call: CallRecord) -> Self {
-        let CallRecord { at_ns, took_ns, function, session, code, pid, member } = call;
+        let CallRecord { at_ns, took_ns, function, session, code, pid, member, call_fault } = call;
         let (at, took) = (time(at_ns), Duration::from_nanos(took_ns));
         Self {
             at,
@@ -65,6 +67,7 @@ impl From<CallRecord> for Call {
             code: code.into_owned(),
             pid,
             member: member.into_owned(),
+            call_fault: call_fault.into_owned(),
         }
     }
 }
@@ -233,6 +236,7 @@ mod tests {
             code: code.into(),
             pid: 1,
             member: String::new(),
+            call_fault: String::new(),
         }
     }
 

@@ -45,6 +45,9 @@ enum Command {
     /// Set, list and heal faults
     #[command(subcommand)]
     Fault(commands::fault::Args),
+    /// Script what becomes of single PKCS#11 calls
+    #[command(subcommand)]
+    CallFault(commands::call_fault::Args),
     /// Recover and synchronise the members of groups
     #[command(subcommand)]
     Ha(commands::ha::Args),
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::status::run(&context, &args),
         Command::Topology(args) => commands::topology::run(&context, &args),
         Command::Fault(args) => commands::fault::run(&context, &args),
+        Command::CallFault(args) => commands::call_fault::run(&context, &args),
         Command::Ha(args) => commands::ha::run(&context, &args),
         Command::Drill(args) => commands::drill::run(&context, &args),
         Command::Partition(args) => commands::partition::run(&context, &args),

@@ -15,7 +15,9 @@ use std::{
 use hsmsim_cluster::{Cluster, ClusterError, OpenOptions, Progress};
 use hsmsim_network::{Clock, drive};
 use hsmsim_partition::{Personality, api::AppId};
-use hsmsim_sim_config::{DeletePolicy, OwedCopies, Profile, RecoveryAttempts, RecoveryMode};
+use hsmsim_sim_config::{
+    CallFault, DeletePolicy, OwedCopies, Profile, RecoveryAttempts, RecoveryMode,
+};
 use hsmsim_types::{Error, Result, SessionHandle, SlotId, ck::*, error::fail};
 use parking_lot::{Mutex, RwLock};
 
@@ -30,6 +32,7 @@ use crate::{
     process::Process,
     record::{EventSink, Recorder},
     recover::Recovery,
+    script::Script,
     session::{Checkout, SessionSlot},
     slots,
     transport::Transport,
@@ -68,6 +71,7 @@ pub struct Client {
     pub(crate) debts: Debts,
     pub(crate) process: Process,
     pub(crate) recorder: Option<Arc<Recorder>>,
+    pub(crate) script: Script,
     /// A bug that a test has planted.
     pub(crate) planted: Option<Planted>,
     pub(crate) ha_log: Option<HaLog>,
@@ -103,10 +107,12 @@ impl Client {
     /// A client of an open cluster. It makes no thread of its own accord.
     ///
     /// # Errors
-    /// CKR_GENERAL_ERROR if the environment asks for a record that cannot be written.
+    /// CKR_GENERAL_ERROR if the environment asks for a record that cannot be written, or names call
+    /// faults that cannot be read.
     pub fn over(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
         let recorder = Recorder::from_environment()?;
-        Ok(Self::build(cluster, recorder, None))
+        let own = Script::from_environment()?;
+        Ok(Self::build(cluster, recorder, own, None))
     }
 
     /// A client whose events `sink` is given, under the number `pid`; for runs of many clients in one
@@ -117,12 +123,13 @@ impl Client {
         sink: EventSink,
         planted: Option<Planted>,
     ) -> Arc<Self> {
-        Self::build(cluster, Some(Recorder::Memory { pid, sink }), planted)
+        Self::build(cluster, Some(Recorder::Memory { pid, sink }), Vec::new(), planted)
     }
 
     fn build(
         cluster: Arc<Cluster>,
         recorder: Option<Recorder>,
+        call_faults: Vec<CallFault>,
         planted: Option<Planted>,
     ) -> Arc<Self> {
         let topology = cluster.topology();
@@ -138,6 +145,8 @@ impl Client {
         let app = AppId(process.app_id());
         let debts = Debts::new(Arc::clone(&cluster), ha.owed_copies == OwedCopies::Durable);
         let groups = slots::build(&cluster);
+        let pid = recorder.as_ref().map_or_else(std::process::id, Recorder::pid);
+        let script = Script::new(pid, topology.seed, call_faults);
         let recorder = recorder.map(Arc::new);
         if let Some(recorder) = &recorder {
             recorder.watch(&cluster);
@@ -162,6 +171,7 @@ impl Client {
             debts,
             process,
             recorder,
+            script,
             ha_log: HaLog::of(ha),
             recovery: Recovery::new(&cluster),
             progress: OnceLock::new(),

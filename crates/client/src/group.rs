@@ -35,6 +35,8 @@ pub(crate) struct Group {
     login: Mutex<Option<Login>>,
     /// Counts logins and logouts; odd while somebody is logged in.
     login_generation: AtomicU64,
+    /// The generation at which a call fault took the login away; 0 if none has.
+    pub(crate) login_taken_at: AtomicU64,
     /// Counts losses of all members at once.
     pub(crate) total_losses: AtomicU64,
     /// Counts calls that moved to another member.
@@ -103,6 +105,7 @@ impl Group {
             members,
             login: Mutex::new(None),
             login_generation: AtomicU64::new(0),
+            login_taken_at: AtomicU64::new(0),
             total_losses: AtomicU64::new(0),
             failovers: AtomicU64::new(0),
             standby_served: AtomicBool::new(false),

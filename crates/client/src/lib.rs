@@ -30,6 +30,7 @@ mod process;
 pub mod record;
 mod recover;
 mod replicate;
+pub mod script;
 mod session;
 mod slots;
 pub mod transport;

@@ -29,7 +29,12 @@ impl Client {
     /// CKR_USER_ALREADY_LOGGED_IN, CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
     /// CKR_SESSION_READ_ONLY_EXISTS for the SO, CKR_PIN_INCORRECT, CKR_PIN_LOCKED,
     /// CKR_TOKEN_NOT_PRESENT if no member is left.
-    pub async fn login(&self, session: SessionHandle, user: UserType, pin: Pin) -> Result<()> {
+    pub(crate) async fn login_work(
+        &self,
+        session: SessionHandle,
+        user: UserType,
+        pin: Pin,
+    ) -> Result<()> {
         let mut session = self.checkout(session)?;
         self.before_call(&session.slot.group).await;
         let role = match user {
@@ -114,7 +119,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN.
-    pub async fn logout(&self, session: SessionHandle) -> Result<()> {
+    pub(crate) async fn logout_work(&self, session: SessionHandle) -> Result<()> {
         let mut session = self.checkout(session)?;
         let group = Arc::clone(session.group());
         if group.role().is_none() {
@@ -147,7 +152,12 @@ impl Client {
     /// # Errors
     /// CKR_SESSION_EXISTS; CKR_PIN_INCORRECT on an initialised token; CKR_DEVICE_ERROR if not every
     /// member can be reached; CKR_FUNCTION_NOT_SUPPORTED where the profile forbids it on a group.
-    pub async fn init_token(&self, slot: SlotId, pin: Pin, label: Vec<u8>) -> Result<()> {
+    pub(crate) async fn init_token_work(
+        &self,
+        slot: SlotId,
+        pin: Pin,
+        label: Vec<u8>,
+    ) -> Result<()> {
         let group = self.group(slot)?;
         self.may_administer(&group)?;
         if group.sessions.load(Ordering::Acquire) > 0 {
@@ -179,7 +189,7 @@ impl Client {
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN unless the SO is logged in; CKR_PIN_LEN_RANGE; CKR_DEVICE_ERROR if not
     /// every member can be reached; CKR_FUNCTION_NOT_SUPPORTED where the profile forbids it on a group.
-    pub async fn init_pin(&self, session: SessionHandle, pin: Pin) -> Result<()> {
+    pub(crate) async fn init_pin_work(&self, session: SessionHandle, pin: Pin) -> Result<()> {
         let session = self.checkout(session)?;
         let group = Arc::clone(session.group());
         let login = group.login().filter(|login| login.role == Role::SecurityOfficer);
@@ -195,7 +205,12 @@ impl Client {
     /// # Errors
     /// CKR_SESSION_READ_ONLY; CKR_PIN_INCORRECT; CKR_PIN_LEN_RANGE; CKR_DEVICE_ERROR if not every
     /// member can be reached.
-    pub async fn set_pin(&self, session: SessionHandle, old: Pin, new: Pin) -> Result<()> {
+    pub(crate) async fn set_pin_work(
+        &self,
+        session: SessionHandle,
+        old: Pin,
+        new: Pin,
+    ) -> Result<()> {
         let session = self.checkout(session)?;
         let group = Arc::clone(session.group());
         if !session.slot.read_write {

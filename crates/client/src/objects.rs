@@ -77,7 +77,7 @@ impl Client {
     ///
     /// # Errors
     /// What the primary finds wrong with the template; CKR_DEVICE_ERROR if no member is left.
-    pub async fn create_object(
+    pub(crate) async fn create_object_work(
         &self,
         session: SessionHandle,
         template: Template,
@@ -89,8 +89,8 @@ impl Client {
     /// C_CopyObject.
     ///
     /// # Errors
-    /// As [`Client::create_object`]; CKR_ACTION_PROHIBITED for CKA_COPYABLE false.
-    pub async fn copy_object(
+    /// As [`Client::create_object_work`]; CKR_ACTION_PROHIBITED for CKA_COPYABLE false.
+    pub(crate) async fn copy_object_work(
         &self,
         session: SessionHandle,
         object: ObjectHandle,
@@ -104,8 +104,8 @@ impl Client {
     /// C_GenerateKey.
     ///
     /// # Errors
-    /// As [`Client::create_object`].
-    pub async fn generate_key(
+    /// As [`Client::create_object_work`].
+    pub(crate) async fn generate_key_work(
         &self,
         session: SessionHandle,
         mechanism: Mechanism,
@@ -120,8 +120,8 @@ impl Client {
     /// C_GenerateKeyPair. Gives the public key first.
     ///
     /// # Errors
-    /// As [`Client::create_object`].
-    pub async fn generate_key_pair(
+    /// As [`Client::create_object_work`].
+    pub(crate) async fn generate_key_pair_work(
         &self,
         session: SessionHandle,
         mechanism: Mechanism,
@@ -143,8 +143,8 @@ impl Client {
     /// C_UnwrapKey.
     ///
     /// # Errors
-    /// As [`Client::create_object`]; CKR_UNWRAPPING_KEY_HANDLE_INVALID.
-    pub async fn unwrap_key(
+    /// As [`Client::create_object_work`]; CKR_UNWRAPPING_KEY_HANDLE_INVALID.
+    pub(crate) async fn unwrap_key_work(
         &self,
         session: SessionHandle,
         mechanism: Mechanism,
@@ -168,8 +168,8 @@ impl Client {
     /// C_DeriveKey.
     ///
     /// # Errors
-    /// As [`Client::create_object`]; CKR_KEY_HANDLE_INVALID.
-    pub async fn derive_key(
+    /// As [`Client::create_object_work`]; CKR_KEY_HANDLE_INVALID.
+    pub(crate) async fn derive_key_work(
         &self,
         session: SessionHandle,
         mechanism: Mechanism,
@@ -191,7 +191,7 @@ impl Client {
     /// # Errors
     /// CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_KEY_UNEXTRACTABLE and what else
     /// the primary finds.
-    pub async fn wrap_key(
+    pub(crate) async fn wrap_key_work(
         &self,
         session: SessionHandle,
         mechanism: Mechanism,
@@ -217,7 +217,11 @@ impl Client {
     ///
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED for CKA_DESTROYABLE false.
-    pub async fn destroy_object(&self, session: SessionHandle, object: ObjectHandle) -> Result<()> {
+    pub(crate) async fn destroy_object_work(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+    ) -> Result<()> {
         let mut session = self.checkout(session)?;
         let object = self.object(session.group(), object)?;
         let (primary, _) = self.call_primary(&mut session, || Request::Destroy { object }).await?;
@@ -231,7 +235,11 @@ impl Client {
     ///
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID.
-    pub async fn object_size(&self, session: SessionHandle, object: ObjectHandle) -> Result<u64> {
+    pub(crate) async fn object_size_work(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+    ) -> Result<u64> {
         let mut session = self.checkout(session)?;
         let object = self.object(session.group(), object)?;
         match self.call_primary(&mut session, || Request::Size { object }).await? {
@@ -244,7 +252,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID.
-    pub async fn attributes(
+    pub(crate) async fn attributes_work(
         &self,
         session: SessionHandle,
         object: ObjectHandle,
@@ -263,7 +271,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_ACTION_PROHIBITED.
-    pub async fn set_attributes(
+    pub(crate) async fn set_attributes_work(
         &self,
         session: SessionHandle,
         object: ObjectHandle,
@@ -286,7 +294,11 @@ impl Client {
     ///
     /// # Errors
     /// CKR_OPERATION_ACTIVE if a search is active.
-    pub async fn find_init(&self, session: SessionHandle, template: Template) -> Result<()> {
+    pub(crate) async fn find_init_work(
+        &self,
+        session: SessionHandle,
+        template: Template,
+    ) -> Result<()> {
         let mut session = self.checkout(session)?;
         if session.search.is_some() {
             return fail(CKR_OPERATION_ACTIVE, "a search is active already");
@@ -331,7 +343,11 @@ impl Client {
     ///
     /// # Errors
     /// CKR_DEVICE_ERROR if no member is left.
-    pub async fn seed_random(&self, session: SessionHandle, _seed: &[u8]) -> Result<()> {
+    pub(crate) async fn seed_random_work(
+        &self,
+        session: SessionHandle,
+        _seed: &[u8],
+    ) -> Result<()> {
         let mut session = self.checkout(session)?;
         self.call_primary(&mut session, || Request::SeedRandom).await?;
         Ok(())
@@ -341,7 +357,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_DEVICE_ERROR if no member is left.
-    pub async fn random(&self, session: SessionHandle, len: usize) -> Result<Vec<u8>> {
+    pub(crate) async fn random_work(&self, session: SessionHandle, len: usize) -> Result<Vec<u8>> {
         let mut session = self.checkout(session)?;
         bytes(self.call_chosen(&mut session, Group::one_part, || Request::Random { len }).await?.1)
     }

@@ -19,7 +19,11 @@ impl Client {
     /// # Errors
     /// CKR_SLOT_ID_INVALID, CKR_SESSION_PARALLEL_NOT_SUPPORTED, CKR_TOKEN_NOT_PRESENT if no member is
     /// left, CKR_SESSION_READ_WRITE_SO_EXISTS.
-    pub async fn open_session(&self, slot: SlotId, flags: u64) -> Result<SessionHandle> {
+    pub(crate) async fn open_session_work(
+        &self,
+        slot: SlotId,
+        flags: u64,
+    ) -> Result<SessionHandle> {
         let group = self.group(slot)?;
         if flags & CKF_SERIAL_SESSION == 0 {
             return fail(CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set");
@@ -93,7 +97,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_SESSION_HANDLE_INVALID.
-    pub async fn close_session(&self, session: SessionHandle) -> Result<()> {
+    pub(crate) async fn close_session_work(&self, session: SessionHandle) -> Result<()> {
         let slot = self.session(session)?;
         self.end_session(&slot).await;
         Ok(())
@@ -103,7 +107,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID.
-    pub async fn close_all_sessions(&self, slot: SlotId) -> Result<()> {
+    pub(crate) async fn close_all_sessions_work(&self, slot: SlotId) -> Result<()> {
         let group = self.group(slot)?;
         for session in self.sessions_of(&group) {
             self.end_session(&session).await;
@@ -113,7 +117,7 @@ impl Client {
 
     /// Ends a session on all members. The last one of a slot takes the login with it (PKCS#11 3.1,
     /// 5.6.2).
-    async fn end_session(&self, slot: &Arc<SessionSlot>) {
+    pub(crate) async fn end_session(&self, slot: &Arc<SessionSlot>) {
         let group = &slot.group;
         let last = group.sessions.load(Ordering::Acquire) == 1;
         if last

@@ -76,7 +76,7 @@ impl Client {
     /// # Errors
     /// CKR_OPERATION_ACTIVE, CKR_KEY_HANDLE_INVALID, and what the primary finds wrong with
     /// mechanism, parameters or key.
-    pub async fn operation_init(
+    pub(crate) async fn operation_init_work(
         &self,
         session: SessionHandle,
         kind: OperationKind,
@@ -155,7 +155,7 @@ impl Client {
     /// # Errors
     /// CKR_OPERATION_NOT_INITIALIZED, CKR_OPERATION_ACTIVE after an update, and what the member
     /// finds; the operation then is ended.
-    pub async fn one_part(
+    pub(crate) async fn one_part_work(
         &self,
         session: SessionHandle,
         kind: OperationKind,
@@ -222,7 +222,7 @@ impl Client {
     /// # Errors
     /// CKR_OPERATION_NOT_INITIALIZED; CKR_DEVICE_ERROR if the member was lost: the operation is
     /// ended and has to be begun anew.
-    pub async fn update(
+    pub(crate) async fn update_work(
         &self,
         session: SessionHandle,
         kind: OperationKind,
@@ -279,8 +279,12 @@ impl Client {
     /// C_DigestKey: the key's value goes into the digest.
     ///
     /// # Errors
-    /// As [`Client::update`]; CKR_KEY_INDIGESTIBLE for keys that have no value to digest.
-    pub async fn digest_key(&self, session: SessionHandle, key: ObjectHandle) -> Result<()> {
+    /// As [`Client::update_work`]; CKR_KEY_INDIGESTIBLE for keys that have no value to digest.
+    pub(crate) async fn digest_key_work(
+        &self,
+        session: SessionHandle,
+        key: ObjectHandle,
+    ) -> Result<()> {
         let kind = OperationKind::Digest;
         let mut session = self.checkout(session)?;
         let key = self.key(session.group(), key)?;
@@ -337,8 +341,8 @@ impl Client {
     /// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.
     ///
     /// # Errors
-    /// As [`Client::update`].
-    pub async fn finish(
+    /// As [`Client::update_work`].
+    pub(crate) async fn finish_work(
         &self,
         session: SessionHandle,
         kind: OperationKind,
@@ -395,8 +399,8 @@ impl Client {
     /// C_Verify.
     ///
     /// # Errors
-    /// CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, and as [`Client::one_part`].
-    pub async fn verify(
+    /// CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, and as [`Client::one_part_work`].
+    pub(crate) async fn verify_work(
         &self,
         session: SessionHandle,
         data: &[u8],
@@ -417,8 +421,12 @@ impl Client {
     /// C_VerifyFinal.
     ///
     /// # Errors
-    /// As [`Client::verify`] and [`Client::update`].
-    pub async fn verify_final(&self, session: SessionHandle, signature: &[u8]) -> Result<()> {
+    /// As [`Client::verify_work`] and [`Client::update_work`].
+    pub(crate) async fn verify_final_work(
+        &self,
+        session: SessionHandle,
+        signature: &[u8],
+    ) -> Result<()> {
         let kind = OperationKind::Verify;
         let mut session = self.checkout(session)?;
         let active = session.take_active(kind);

@@ -18,7 +18,7 @@ use hsmsim_cluster::{Cluster, Delivery, Effect};
 use hsmsim_types::{Error, Result, ReturnValue, SessionHandle, ck::CKR_GENERAL_ERROR};
 use serde::{Deserialize, Serialize};
 
-use crate::{Client, group::Group, member::Member};
+use crate::{Client, group::Group, member::Member, script};
 
 /// The environment variable that names the directory.
 pub const RECORD_VARIABLE: &str = "HSMSIM_RECORD";
@@ -41,6 +41,10 @@ pub struct CallRecord {
     /// The device that answered the call; empty if none was asked or none answered.
     #[serde(default)]
     pub member: Cow<'static, str>,
+    /// The number of the call fault that struck it: what it saw is not the cluster's doing. Empty if
+    /// none did.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub call_fault: Cow<'static, str>,
 }
 
 /// Something the library noticed or did.
@@ -51,9 +55,10 @@ pub struct EventRecord {
     /// What: `member_lost`, `group_lost`, `failover`, `member_recovered`, `recovery_failed`,
     /// `standby_served` (once), `multi_part_lost`, `copy_owed` and `deletion_owed` (with the number of
     /// objects, a colon and their identities as detail), `copy_delivered` (all that was owed),
-    /// `not_replicated`; of what devices tell asynchronous members by themselves, with the object as
-    /// the first word of the detail, `replication_applied`, `replication_removed`,
-    /// `replication_conflict` and `replication_dropped`; and of token objects that the application was told about, with their
+    /// `not_replicated`; `call_fault`, with its number, the function and what it says as detail; of
+    /// what devices tell asynchronous members by themselves, with the object as the first word of the
+    /// detail, `replication_applied`, `replication_removed`, `replication_conflict` and
+    /// `replication_dropped`; and of token objects that the application was told about, with their
     /// identity as detail, `object_created` and `object_destroyed`.
     pub event: String,
     /// The group's label.
@@ -105,7 +110,8 @@ impl Recorder {
         Ok(Some(Self::Files { calls: open("calls")?, events: open("events")? }))
     }
 
-    fn pid(&self) -> u32 {
+    /// The process, or what a client in memory is called in its place.
+    pub(crate) fn pid(&self) -> u32 {
         match self {
             Self::Files { .. } => std::process::id(),
             Self::Memory { pid, .. } => *pid,
@@ -160,6 +166,7 @@ impl Client {
             code: Cow::Owned(ReturnValue(rv).to_string()),
             pid: std::process::id(),
             member: Cow::Owned(self.answered_by(session)),
+            call_fault: Cow::Owned(script::struck_by()),
         };
         Recorder::write(calls, &record);
     }

@@ -137,6 +137,21 @@ impl SessionSlot {
         self.group.members.get(index).map(|member| member.device.clone())
     }
 
+    /// Mechanism and key of the active operation of that kind; `None` also while a call has the state.
+    pub(crate) fn mechanism_and_key(&self, kind: OperationKind) -> Option<(u64, Option<ObjectId>)> {
+        let state = self.state.lock();
+        let mut active = &state.as_ref()?.active[kind as usize];
+        loop {
+            match active {
+                Active::None => return None,
+                Active::Ready(ready) | Active::Streaming { ready, .. } => {
+                    return Some((ready.mechanism.kind, ready.key));
+                }
+                Active::Stashed { next, .. } => active = next,
+            }
+        }
+    }
+
     /// Marks the session closed, so that a call that has its state out drops it at its end, and
     /// gives the state if no call has it.
     pub(crate) fn close(&self) -> Option<Box<SessionState>> {

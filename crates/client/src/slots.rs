@@ -168,7 +168,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT if every member is lost.
-    pub async fn token_info(&self, slot: SlotId) -> Result<TokenInfo> {
+    pub(crate) async fn token_info_work(&self, slot: SlotId) -> Result<TokenInfo> {
         let group = self.group(slot)?;
         let token = match self.ask_primary(&group, false, Request::TokenInfo).await? {
             Reply::Token(token) => token,

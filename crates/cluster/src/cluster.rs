@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::{
     ClusterError,
+    call_faults::CallFaults,
     effects::{ActiveFault, effects},
     locate::{Environment, STATE_TOPOLOGY, locate},
     provision,
@@ -71,6 +72,7 @@ pub struct Cluster {
     reading: Mutex<()>,
     /// The faults as last read.
     faults: Mutex<Arc<Vec<ActiveFault>>>,
+    pub(crate) call_faults: CallFaults,
     indices: Vec<DeviceIndex>,
     pub(crate) replicator: Replicator,
 }
@@ -176,6 +178,7 @@ impl Cluster {
             next_change: AtomicU64::new(u64::MAX),
             reading: Mutex::new(()),
             faults: Mutex::default(),
+            call_faults: CallFaults::default(),
             indices,
             replicator,
         };
@@ -266,7 +269,11 @@ impl Cluster {
             return false;
         }
         if !unchanged {
-            match self.load_faults() {
+            let loaded = self.load_faults().and_then(|faults| {
+                self.load_call_faults(generation)?;
+                Ok(faults)
+            });
+            match loaded {
                 Ok(faults) => *self.faults.lock() = Arc::new(faults),
                 Err(error) => {
                     // The next look tries again; until then the last known faults hold.

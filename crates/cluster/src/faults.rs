@@ -5,6 +5,7 @@ use hsmsim_store::NewFault;
 
 use crate::{
     Cluster, ClusterError,
+    call_faults::CALL_FAULT,
     effects::{ActiveFault, nanos},
 };
 
@@ -110,6 +111,9 @@ impl Cluster {
         let mut faults = Vec::new();
         for row in self.ledger().fault_history()? {
             let set = &row.fault;
+            if set.kind == CALL_FAULT {
+                continue;
+            }
             let text = format!("{} {} {}", set.kind, set.target, set.params);
             let read = text.parse::<Fault>().and_then(|fault| {
                 let strikes = fault.strikes(self.topology(), |_| 0)?;

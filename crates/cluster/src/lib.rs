@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod call_faults;
 mod cluster;
 mod effects;
 mod error;
@@ -16,6 +17,7 @@ mod provision;
 mod replication;
 mod truth;
 
+pub use call_faults::SetCallFault;
 pub use cluster::{Cluster, OpenOptions, Progress};
 pub use effects::ActiveFault;
 pub use error::ClusterError;

@@ -182,6 +182,7 @@ pub(crate) mod testing {
             code: words[3].clone().into(),
             pid: 1,
             member: words.get(4).map_or_else(String::new, |word| text(word)).into(),
+            call_fault: "".into(),
         };
         let event = |words: Vec<String>| EventRecord {
             at_ns: ms(&words[0]),

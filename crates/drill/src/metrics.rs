@@ -2,6 +2,7 @@
 //!
 //! Times are drill time: real time multiplied by `time_scale`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hsmsim_client::record::{CallRecord, EventRecord};
@@ -23,6 +24,9 @@ pub struct Calls {
 pub struct Metrics {
     /// Calls by outcome.
     pub calls: Calls,
+    /// Calls that a call fault struck. The cluster has no part in what they saw, so they count nowhere
+    /// else.
+    pub scripted: u64,
     /// How often each code was returned.
     pub codes: BTreeMap<String, u64>,
     /// How often each code failed a call.
@@ -149,6 +153,13 @@ pub fn metrics(
 ) -> Metrics {
     let ms = |ns: u64| ns as f64 * time_scale / 1e6;
     let mut metrics = Metrics::default();
+    let is_scripted = |call: &&CallRecord| !call.call_fault.is_empty();
+    metrics.scripted = calls.iter().filter(is_scripted).count() as u64;
+    let calls = match metrics.scripted {
+        0 => Cow::Borrowed(calls),
+        _ => calls.iter().filter(|call| !is_scripted(call)).cloned().collect(),
+    };
+    let calls = &*calls;
     for call in calls {
         count(&mut metrics.codes, &call.code);
         let outcome = outcome(call);
@@ -288,8 +299,24 @@ mod tests {
                 code: word(&words, 3).into(),
                 pid: 1,
                 member: String::new().into(),
+                call_fault: "".into(),
             })
             .collect()
+    }
+
+    #[test]
+    fn what_a_call_fault_did_is_not_the_cluster_s_doing() {
+        let mut calls =
+            history("0 1 C_Sign CKR_OK\n1 9000 C_Sign CKR_DEVICE_ERROR\n9001 1 C_Sign CKR_OK");
+        assert_eq!(metrics(&calls, &[], &[0], 1.0).calls.failed, 1);
+        calls[1].call_fault = "3".into();
+        let metrics = metrics(&calls, &[], &[0], 1.0);
+        assert_eq!((metrics.scripted, metrics.calls.ok, metrics.calls.failed), (1, 2, 0));
+        assert_eq!(
+            (metrics.stall_max_ms, metrics.error_window_max_ms, metrics.rto_max_ms),
+            (1.0, 0.0, 0.0)
+        );
+        assert!(metrics.failed_codes.is_empty());
     }
 
     #[test]

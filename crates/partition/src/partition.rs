@@ -10,7 +10,7 @@ use std::{
 };
 
 use hsmsim_crypto::seal::SealingKey;
-use hsmsim_types::{Error, ObjectId, Result, ck::*};
+use hsmsim_types::{AttributeValue, Error, ObjectId, Result, ck::*};
 use parking_lot::{Mutex, RwLock};
 use tracing::{debug, info};
 
@@ -257,6 +257,18 @@ impl Partition {
         let object = Arc::new(self.open(application, &stored)?);
         self.cache.put(Arc::clone(&object), generation);
         Ok(object)
+    }
+
+    /// Label and CKA_ID of an object that an application sees, read beside the wire: for whoever has to
+    /// know which key a call is about without asking the device.
+    pub fn label_and_id(&self, app: AppId, id: &ObjectId) -> Option<(Vec<u8>, Vec<u8>)> {
+        let application = self.applications.lock().get(&app).and_then(Weak::upgrade)?;
+        let object = self.object(&application, id, CKR_OBJECT_HANDLE_INVALID).ok()?;
+        let bytes = |kind| {
+            let value = object.attributes.get(kind).and_then(AttributeValue::as_bytes);
+            value.map(<[u8]>::to_vec).unwrap_or_default()
+        };
+        Some((bytes(CKA_LABEL), bytes(CKA_ID)))
     }
 
     fn visible(&self, application: &Application, object: &Arc<Object>) -> Option<Arc<Object>> {

@@ -1,6 +1,6 @@
 //! Object management (PKCS#11 3.1, 5.7).
 
-use hsmsim_client::Client;
+use hsmsim_client::{Client, script::CalledOn};
 use hsmsim_types::{
     ObjectHandle, Result, SessionHandle,
     ck::{CK_OBJECT_HANDLE, CK_ULONG},
@@ -62,7 +62,10 @@ pub(crate) fn attributes(
     template: &TemplateOut,
 ) -> Result<()> {
     let kinds = template.kinds()?;
-    template.write(&client.run(client.attributes(session, object, kinds))?)
+    template.write(&match template.asks_lengths() {
+        true => client.run(client.attribute_lengths(session, object, kinds))?,
+        false => client.run(client.attributes(session, object, kinds))?,
+    })
 }
 
 /// C_SetAttributeValue.
@@ -88,11 +91,14 @@ pub(crate) fn find_init(
 
 /// C_FindObjects.
 pub(crate) fn find(client: &Client, session: SessionHandle, handles: &Handles) -> Result<()> {
-    let found = client.find(session, handles.max()?)?;
+    let (max, on) = (handles.max()?, CalledOn::Session(session));
+    let find = || client.find(session, max);
+    let found = client.run(client.with_call_faults("C_FindObjects", on, find))?;
     handles.write(found.into_iter().map(|ObjectHandle(object)| object))
 }
 
 /// C_FindObjectsFinal.
 pub(crate) fn find_final(client: &Client, session: SessionHandle) -> Result<()> {
-    client.find_final(session)
+    let (last, on) = (|| client.find_final(session), CalledOn::Session(session));
+    client.run(client.with_call_faults("C_FindObjectsFinal", on, last))
 }

@@ -1,6 +1,6 @@
 //! Session management (PKCS#11 3.1, 5.6).
 
-use hsmsim_client::Client;
+use hsmsim_client::{Client, script::CalledOn};
 use hsmsim_partition::api::OperationKind;
 use hsmsim_types::{
     Result, SessionHandle, SlotId,
@@ -45,7 +45,8 @@ pub(crate) fn info(
     place: &Place<CK_SESSION_INFO>,
 ) -> Result<()> {
     let place = place.required()?;
-    let info = client.session_info(session)?;
+    let (info, on) = (|| client.session_info(session), CalledOn::Session(session));
+    let info = client.run(client.with_call_faults("C_GetSessionInfo", on, info))?;
     place.put(CK_SESSION_INFO {
         slotID: info.slot.0,
         state: info.state,

@@ -1,6 +1,6 @@
 //! Slot and token management (PKCS#11 3.1, 5.5).
 
-use hsmsim_client::Client;
+use hsmsim_client::{Client, script::CalledOn};
 use hsmsim_types::{
     Result, SessionHandle, SlotId,
     ck::{
@@ -25,7 +25,8 @@ pub(crate) fn list(client: &Client, present: CK_BBOOL, list: &List<CK_SLOT_ID>) 
 /// C_GetSlotInfo.
 pub(crate) fn info(client: &Client, slot: SlotId, place: &Place<CK_SLOT_INFO>) -> Result<()> {
     let place = place.required()?;
-    let info = client.slot_info(slot)?;
+    let (info, on) = (|| client.slot_info(slot), CalledOn::Slot(slot));
+    let info = client.run(client.with_call_faults("C_GetSlotInfo", on, info))?;
     place.put(CK_SLOT_INFO {
         slotDescription: padded(info.description.as_bytes()),
         manufacturerID: padded(info.manufacturer.as_bytes()),

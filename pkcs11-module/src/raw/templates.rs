@@ -180,6 +180,14 @@ impl TemplateOut {
         Ok((0..count).map(|at| unsafe { self.ptr.add(at).read_unaligned() }.type_).collect())
     }
 
+    /// Whether only lengths are asked for: every place for a value is NULL.
+    pub(crate) fn asks_lengths(&self) -> bool {
+        let count = checked_count(self.ptr, self.count, CKR_ARGUMENTS_BAD).unwrap_or(0);
+        // SAFETY: every index is below the promised count.
+        let value = |at| unsafe { self.ptr.add(at).read_unaligned() }.pValue;
+        count > 0 && (0..count).all(|at| value(at).is_null())
+    }
+
     /// Writes the answers, all that can be written, whatever becomes of the others.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub(crate) mod call_fault;
 pub(crate) mod dev;
 pub(crate) mod drill;
 pub(crate) mod explore;

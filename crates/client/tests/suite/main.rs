@@ -5,6 +5,7 @@
 mod after_failover;
 mod asynchronous;
 mod attempts;
+mod call_faults;
 mod choice;
 mod chrystoki;
 mod detection;

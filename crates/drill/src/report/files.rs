@@ -26,6 +26,9 @@ struct Line<'a> {
     member: Option<&'a str>,
     session: u64,
     pid: u32,
+    /// The number of the call fault that struck it; left out if none did.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    call_fault: &'a str,
 }
 
 impl<'a> Line<'a> {
@@ -39,6 +42,7 @@ impl<'a> Line<'a> {
             member: Some(&*call.member).filter(|member| !member.is_empty()),
             session: call.session,
             pid: call.pid,
+            call_fault: &call.call_fault,
         }
     }
 }

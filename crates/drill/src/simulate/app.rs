@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_client::{Client, Output, Room, record::CallRecord};
+use hsmsim_client::{
+    Client, Output, Room,
+    record::CallRecord,
+    script::{CalledOn, struck_by},
+};
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{Clock, JoinHandle, SimRng, Time, VirtualExecutor, stream};
 use hsmsim_partition::api::{AttributeResult, OperationKind};
@@ -292,6 +296,7 @@ impl Stage {
             code,
             pid: app.pid,
             member: Cow::Borrowed(""),
+            call_fault: Cow::Owned(struck_by()),
         };
         self.trace.call(call, || app.client.answered_by(session));
         result
@@ -483,9 +488,11 @@ impl Stage {
         let template = Template(vec![Attribute::bytes(CKA_LABEL, LABEL)]);
         let init = app.client.find_init(session, template);
         self.call(app, "C_FindObjectsInit", session.0, init).await?;
-        let find = async { app.client.find(session, 16) };
+        let (client, on) = (&app.client, CalledOn::Session(session));
+        let find = client.with_call_faults("C_FindObjects", on, || client.find(session, 16));
         self.call(app, "C_FindObjects", session.0, find).await?;
-        let last = async { app.client.find_final(session) };
+        let last = || client.find_final(session);
+        let last = client.with_call_faults("C_FindObjectsFinal", on, last);
         self.call(app, "C_FindObjectsFinal", session.0, last).await
     }
 }

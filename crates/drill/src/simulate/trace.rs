@@ -77,6 +77,9 @@ impl Trace {
         inner.number(call.took_ns);
         inner.text(&call.function);
         inner.text(&call.code);
+        if !call.call_fault.is_empty() {
+            inner.text(&call.call_fault);
+        }
         inner.flush(PIECE);
         inner.call_count += 1;
         if inner.keep_calls {

@@ -207,7 +207,11 @@ fn calls_table(caption: &str, calls: &[&CallRecord], history: &History) -> Marku
             cell(duration(history.length_ms(call.took_ns))),
             cell(&call.code),
             cell(outcome(call).as_str()),
-            cell(if call.member.is_empty() { "–" } else { &call.member }),
+            cell(match (&*call.call_fault, &*call.member) {
+                ("", "") => "–".to_owned(),
+                ("", member) => member.to_owned(),
+                (call_fault, _) => format!("call fault {call_fault}"),
+            }),
             cell(call.session.to_string()),
             cell(call.pid.to_string()),
         ]

@@ -1,0 +1,288 @@
+//! The calls of an application that reach members: each with its name and with what a call fault may
+//! ask about it, around the function that does the work.
+
+use hsmsim_partition::api::{AttributeResult, OperationKind};
+use hsmsim_types::{
+    Mechanism, ObjectHandle, Pin, Result, SessionHandle, SlotId, Template, role::UserType,
+};
+
+use super::{Call, CalledOn::Session, CalledOn::Slot, Head};
+use crate::{Client, Output, Room, TokenInfo};
+
+/// The functions of a kind of operation: init, in one part, update, final.
+fn names(kind: OperationKind) -> [&'static str; 4] {
+    match kind {
+        OperationKind::Encrypt => {
+            ["C_EncryptInit", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal"]
+        }
+        OperationKind::Decrypt => {
+            ["C_DecryptInit", "C_Decrypt", "C_DecryptUpdate", "C_DecryptFinal"]
+        }
+        OperationKind::Digest => ["C_DigestInit", "C_Digest", "C_DigestUpdate", "C_DigestFinal"],
+        OperationKind::Sign => ["C_SignInit", "C_Sign", "C_SignUpdate", "C_SignFinal"],
+        OperationKind::Verify => ["C_VerifyInit", "C_Verify", "C_VerifyUpdate", "C_VerifyFinal"],
+    }
+}
+
+/// Writes the calls: name and what it is made on (`is`), what else a rule may ask (`about`), when it
+/// only asks for a length and is no call to a rule (`unless`), and the function that does the work
+/// (`=>`), to which the arguments go.
+macro_rules! calls {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $answer:ty;
+        is $function:expr, $on:expr $(, $kind:expr)?;
+        $(about $($about:ident($($value:expr),*)),+;)?
+        $(unless $query:expr;)?
+        => $work:ident
+    )*) => {
+        impl Client {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// What the work gives, or what a call fault says.
+            pub async fn $name(&self, $($arg: $type),*) -> Result<$answer> {
+                let on = $on;
+                if self.is_unscripted() $(|| $query)? {
+                    let result = self.$work($($arg),*).await;
+                    return result.map_err(|error| self.without_login(on, error));
+                }
+                let head = Head { function: $function, on, kind: None $(.or(Some($kind)))? };
+                let call = Call::new(head)$($(.$about($($value),*))+)?;
+                let struck = Box::pin(self.call_begins(call)).await?;
+                let result = self.$work($($arg),*).await;
+                let result = result.map_err(|error| self.without_login(on, error));
+                match struck {
+                    None => result,
+                    Some(struck) => Box::pin(self.call_ends(struck, head, result)).await,
+                }
+            }
+        )*}
+    };
+}
+
+calls! {
+    /// C_GetTokenInfo.
+    fn token_info(slot: SlotId) -> TokenInfo;
+    is "C_GetTokenInfo", Slot(slot);
+    => token_info_work
+
+    /// C_InitToken.
+    fn init_token(slot: SlotId, pin: Pin, label: Vec<u8>) -> ();
+    is "C_InitToken", Slot(slot);
+    => init_token_work
+
+    /// C_InitPIN.
+    fn init_pin(session: SessionHandle, pin: Pin) -> ();
+    is "C_InitPIN", Session(session);
+    => init_pin_work
+
+    /// C_SetPIN.
+    fn set_pin(session: SessionHandle, old: Pin, new: Pin) -> ();
+    is "C_SetPIN", Session(session);
+    => set_pin_work
+
+    /// C_OpenSession. `flags`: CKF_SERIAL_SESSION must be there, CKF_RW_SESSION may.
+    fn open_session(slot: SlotId, flags: u64) -> SessionHandle;
+    is "C_OpenSession", Slot(slot);
+    => open_session_work
+
+    /// C_CloseSession. A call under way on the session ends as it ends.
+    fn close_session(session: SessionHandle) -> ();
+    is "C_CloseSession", Session(session);
+    => close_session_work
+
+    /// C_CloseAllSessions.
+    fn close_all_sessions(slot: SlotId) -> ();
+    is "C_CloseAllSessions", Slot(slot);
+    => close_all_sessions_work
+
+    /// C_Login.
+    fn login(session: SessionHandle, user: UserType, pin: Pin) -> ();
+    is "C_Login", Session(session);
+    => login_work
+
+    /// C_Logout. Private session objects go with the login.
+    fn logout(session: SessionHandle) -> ();
+    is "C_Logout", Session(session);
+    => logout_work
+
+    /// C_CreateObject.
+    fn create_object(session: SessionHandle, template: Template) -> ObjectHandle;
+    is "C_CreateObject", Session(session);
+    about templates(&template, None);
+    => create_object_work
+
+    /// C_CopyObject.
+    fn copy_object(
+        session: SessionHandle,
+        object: ObjectHandle,
+        template: Template,
+    ) -> ObjectHandle;
+    is "C_CopyObject", Session(session);
+    about object(object), templates(&template, None);
+    => copy_object_work
+
+    /// C_DestroyObject.
+    fn destroy_object(session: SessionHandle, object: ObjectHandle) -> ();
+    is "C_DestroyObject", Session(session);
+    about object(object);
+    => destroy_object_work
+
+    /// C_GetObjectSize.
+    fn object_size(session: SessionHandle, object: ObjectHandle) -> u64;
+    is "C_GetObjectSize", Session(session);
+    about object(object);
+    => object_size_work
+
+    /// C_GetAttributeValue: one result for each attribute, in the caller's order.
+    fn attributes(
+        session: SessionHandle,
+        object: ObjectHandle,
+        kinds: Vec<u64>,
+    ) -> Vec<AttributeResult>;
+    is "C_GetAttributeValue", Session(session);
+    about object(object);
+    => attributes_work
+
+    /// C_SetAttributeValue.
+    fn set_attributes(session: SessionHandle, object: ObjectHandle, template: Template) -> ();
+    is "C_SetAttributeValue", Session(session);
+    about object(object);
+    => set_attributes_work
+
+    /// C_FindObjectsInit: one round trip brings all results.
+    fn find_init(session: SessionHandle, template: Template) -> ();
+    is "C_FindObjectsInit", Session(session);
+    about templates(&template, None);
+    => find_init_work
+
+    /// C_SeedRandom: accepted; the members' generators seed themselves.
+    fn seed_random(session: SessionHandle, seed: &[u8]) -> ();
+    is "C_SeedRandom", Session(session);
+    => seed_random_work
+
+    /// C_GenerateRandom.
+    fn random(session: SessionHandle, len: usize) -> Vec<u8>;
+    is "C_GenerateRandom", Session(session);
+    => random_work
+
+    /// C_GenerateKey.
+    fn generate_key(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        template: Template,
+    ) -> ObjectHandle;
+    is "C_GenerateKey", Session(session);
+    about mechanism(mechanism.kind), templates(&template, None);
+    => generate_key_work
+
+    /// C_GenerateKeyPair. Gives the public key first.
+    fn generate_key_pair(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        public: Template,
+        private: Template,
+    ) -> (ObjectHandle, ObjectHandle);
+    is "C_GenerateKeyPair", Session(session);
+    about mechanism(mechanism.kind), templates(&public, Some(&private));
+    => generate_key_pair_work
+
+    /// C_UnwrapKey.
+    fn unwrap_key(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        unwrapping_key: ObjectHandle,
+        wrapped: &[u8],
+        template: Template,
+    ) -> ObjectHandle;
+    is "C_UnwrapKey", Session(session);
+    about mechanism(mechanism.kind), object(unwrapping_key), templates(&template, None);
+    => unwrap_key_work
+
+    /// C_DeriveKey.
+    fn derive_key(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        base_key: ObjectHandle,
+        template: Template,
+    ) -> ObjectHandle;
+    is "C_DeriveKey", Session(session);
+    about mechanism(mechanism.kind), object(base_key), templates(&template, None);
+    => derive_key_work
+
+    /// C_WrapKey.
+    fn wrap_key(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        wrapping_key: ObjectHandle,
+        key: ObjectHandle,
+        room: Room,
+    ) -> Output;
+    is "C_WrapKey", Session(session);
+    about mechanism(mechanism.kind), objects(Some(wrapping_key), Some(key));
+    unless room == Room::Query;
+    => wrap_key_work
+
+    /// C_EncryptInit, C_DecryptInit, C_DigestInit, C_SignInit, C_VerifyInit; `key` is `None` for
+    /// digests.
+    fn operation_init(
+        session: SessionHandle,
+        kind: OperationKind,
+        mechanism: Mechanism,
+        key: Option<ObjectHandle>,
+    ) -> ();
+    is names(kind)[0], Session(session), kind;
+    about mechanism(mechanism.kind), objects(key, None);
+    => operation_init_work
+
+    /// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
+    fn one_part(session: SessionHandle, kind: OperationKind, data: &[u8], room: Room) -> Output;
+    is names(kind)[1], Session(session), kind;
+    unless room == Room::Query;
+    => one_part_work
+
+    /// C_EncryptUpdate, C_DecryptUpdate, C_DigestUpdate, C_SignUpdate, C_VerifyUpdate (the last
+    /// three give no bytes).
+    fn update(session: SessionHandle, kind: OperationKind, data: &[u8], room: Room) -> Output;
+    is names(kind)[2], Session(session), kind;
+    unless room == Room::Query;
+    => update_work
+
+    /// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.
+    fn finish(session: SessionHandle, kind: OperationKind, room: Room) -> Output;
+    is names(kind)[3], Session(session), kind;
+    unless room == Room::Query;
+    => finish_work
+
+    /// C_DigestKey: the key's value goes into the digest.
+    fn digest_key(session: SessionHandle, key: ObjectHandle) -> ();
+    is "C_DigestKey", Session(session), OperationKind::Digest;
+    about object(key);
+    => digest_key_work
+
+    /// C_Verify.
+    fn verify(session: SessionHandle, data: &[u8], signature: &[u8]) -> ();
+    is names(OperationKind::Verify)[1], Session(session), OperationKind::Verify;
+    => verify_work
+
+    /// C_VerifyFinal.
+    fn verify_final(session: SessionHandle, signature: &[u8]) -> ();
+    is names(OperationKind::Verify)[3], Session(session), OperationKind::Verify;
+    => verify_final_work
+}
+
+impl Client {
+    /// C_GetAttributeValue where only lengths are asked for, which is no call to a call fault.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID.
+    pub async fn attribute_lengths(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        kinds: Vec<u64>,
+    ) -> Result<Vec<AttributeResult>> {
+        self.attributes_work(session, object, kinds).await
+    }
+}
