@@ -174,7 +174,7 @@ impl Cluster {
         &self.facts().so_pin
     }
 
-    /// Ends every fault, whoever holds it.
+    /// Ends every fault, whoever holds it. Call faults stay: [`Cluster::clear_call_faults`].
     ///
     /// # Errors
     /// A state that cannot be written.

@@ -18,6 +18,7 @@
 //!
 //! - [`Cluster`]: a cluster on a temporary state directory, removed when it is dropped.
 //! - [`Fault`]: a fault that strikes until it is dropped.
+//! - [`Cluster::calls`]: what becomes of single calls, say of the third C_Sign, until it is dropped.
 //! - [`Record`]: every call of every process that ran with [`Cluster::env`], and assertions on it.
 //! - [`Status`]: what the devices are doing, and whether the members of a group are in step.
 //! - [`in_own_process!`]: a test body that loads the module itself.
@@ -40,6 +41,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod call_fault;
 mod cluster;
 mod error;
 mod fault;
@@ -51,6 +53,7 @@ mod record;
 mod status;
 
 pub use builder::{Builder, DEFAULT_TIME_SCALE};
+pub use call_fault::{CallFault, Calls};
 pub use cluster::{Cluster, Slot};
 pub use error::Error;
 pub use fault::Fault;

@@ -17,7 +17,7 @@ use std::{
 use hsmsim_client::{Client, MemberRecovery};
 use hsmsim_cluster::{Cluster, ClusterError, OpenOptions};
 use hsmsim_device::{Condition, Device};
-use hsmsim_sim_config::{DeviceId, Fault};
+use hsmsim_sim_config::{CallFault, DeviceId, Fault};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Status, cluster::Facts, module};
@@ -33,6 +33,11 @@ pub(crate) enum Request {
     /// End the faults of these numbers.
     Heal(Vec<u64>),
     HealAll,
+    /// Set a call fault, in its text form.
+    Script(String),
+    /// Remove the call fault of this number.
+    Unscript(u64),
+    ClearScript,
     Recover,
     Synchronize,
     Status,
@@ -177,6 +182,19 @@ fn obey(cluster: &Arc<Cluster>, request: &Request) -> Result<Answer, Error> {
             Ok(Answer::Done)
         }
         Request::HealAll => cluster.heal_all().map(|_| Answer::Done).map_err(Error::from),
+        Request::Script(text) => {
+            let fault: CallFault = text.parse()?;
+            Ok(Answer::Set(vec![cluster.add_call_fault(&fault, None)?]))
+        }
+        Request::Unscript(id) => {
+            // `false`: it was removed already.
+            cluster.remove_call_fault(*id)?;
+            Ok(Answer::Done)
+        }
+        Request::ClearScript => {
+            cluster.clear_call_faults()?;
+            Ok(Answer::Done)
+        }
         Request::Recover => repair(cluster, false),
         Request::Synchronize => repair(cluster, true),
         Request::Status => Status::of(cluster).map(Answer::Status),

@@ -139,6 +139,11 @@ impl Record {
         self.calls.iter().filter(|call| call.code != "CKR_OK").collect()
     }
 
+    /// The calls that a call fault struck.
+    pub fn struck(&self) -> Vec<&Call> {
+        self.calls.iter().filter(|call| !call.call_fault.is_empty()).collect()
+    }
+
     /// The call that took longest.
     pub fn longest(&self) -> Option<&Call> {
         self.calls.iter().max_by_key(|call| call.took)
@@ -209,10 +214,13 @@ impl Record {
     fn told(&self, wrong: &[&Call]) -> String {
         let mut text = format!("{} of {} calls differ:", wrong.len(), self.calls.len());
         for call in wrong.iter().take(SHOWN) {
-            let Call { took, function, session, code, pid, .. } = call;
+            let Call { took, function, session, code, pid, call_fault, .. } = call;
+            let by = if call_fault.is_empty() { "" } else { ", struck by call fault " };
             // Writing to a String cannot fail.
-            let _ =
-                write!(text, "\n  {function} {code} after {took:?}, session {session}, pid {pid}");
+            let _ = write!(
+                text,
+                "\n  {function} {code} after {took:?}, session {session}, pid {pid}{by}{call_fault}"
+            );
         }
         if wrong.len() > SHOWN {
             let _ = write!(text, "\n  and {} more", wrong.len() - SHOWN);

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from .command import Command, HsmsimError
 from .record import Record
@@ -64,6 +64,44 @@ class Fault:
 
     def __repr__(self) -> str:
         return f"<Fault {self._text}>"
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class CallFault:
+    """What becomes of single calls of applications, from its making until it is removed.
+
+    As a context manager it removes itself at the end of the block.
+    """
+
+    def __init__(self, cluster: Cluster, id: int, text: str) -> None:
+        #: Its number, which a struck call has in `Call.call_fault`.
+        self.id = id
+        self._cluster = cluster
+        self._text = text
+        self._set = True
+
+    def remove(self) -> None:
+        """Ends it now. Once is enough, twice does no harm."""
+        if self._set:
+            self._set = False
+            # 1: `Cluster.clear_call_faults` has removed it already.
+            self._cluster.hsmsim("call-fault", "remove", str(self.id), codes=(0, 1))
+
+    def __enter__(self) -> CallFault:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        return f"<CallFault {self._text}>"
 
     def __str__(self) -> str:
         return self._text
@@ -192,8 +230,67 @@ class Cluster:
         """Messages into and out of a region vanish."""
         return self.fault("region.isolate", region)
 
+    def call_fault(
+        self,
+        functions: str | Sequence[str],
+        *,
+        slot: int | None = None,
+        token: str | None = None,
+        mechanism: str | int | None = None,
+        label: str | None = None,
+        id: bytes | None = None,
+        session: int | None = None,
+        process: int | str | None = None,
+        nth: int | str | None = None,
+        every: int | None = None,
+        probability: float | None = None,
+        seed: int | None = None,
+        times: int | None = None,
+        delay: str | None = None,
+        delay_after: str | None = None,
+        code: str | None = None,
+        code_after: str | None = None,
+        hang: str | None = None,
+        drop: Literal["session", "login"] | None = None,
+    ) -> CallFault:
+        """Says what becomes of some calls: ``call_fault("C_Sign", label="web", nth=3,
+        code="CKR_DEVICE_ERROR")``.
+
+        `hsmsim call-fault add --help` explains the keys. Raises `HsmsimError`, with the nearest name,
+        for a function, mechanism or code that does not exist.
+        """
+        keys = {
+            "slot": slot,
+            "token": token,
+            "mechanism": mechanism,
+            "label": label,
+            "id": None if id is None else id.hex(),
+            "session": session,
+            "process": process,
+            "nth": nth,
+            "every": every,
+            "probability": probability,
+            "seed": seed,
+            "times": times,
+            "delay": delay,
+            "delay_after": delay_after,
+            "code": code,
+            "code_after": code_after,
+            "hang": hang,
+            "drop": drop,
+        }
+        words = [f"{key}={value}" for key, value in keys.items() if value is not None]
+        function = functions if isinstance(functions, str) else ",".join(functions)
+        told = self.hsmsim("call-fault", "add", function, *words)
+        number, text = told.removeprefix("call fault ").strip().split(": ", 1)
+        return CallFault(self, int(number), text)
+
+    def clear_call_faults(self) -> None:
+        """Removes every call fault."""
+        self.hsmsim("call-fault", "clear")
+
     def heal_all(self) -> None:
-        """Ends every fault."""
+        """Ends every fault. Call faults stay: `clear_call_faults`."""
         self.hsmsim("fault", "heal", "--all")
 
     def recover(self, timeout: float = 60.0) -> None:

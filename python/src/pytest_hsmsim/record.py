@@ -32,6 +32,8 @@ class Call:
     #: ``CKR_OK``.
     code: str
     pid: int
+    #: The number of the call fault that struck it; empty if none did.
+    call_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Record:
                 session=line["session"],
                 code=line["code"],
                 pid=line["pid"],
+                call_fault=line.get("call_fault", ""),
             )
             for line in _lines(directory, "calls-*.ndjson")
         ]
@@ -109,6 +112,11 @@ class Record:
     def failed(self) -> tuple[Call, ...]:
         """The calls that did not return CKR_OK."""
         return tuple(call for call in self.calls if call.code != "CKR_OK")
+
+    @property
+    def struck(self) -> tuple[Call, ...]:
+        """The calls that a call fault struck."""
+        return tuple(call for call in self.calls if call.call_fault)
 
     @property
     def longest(self) -> Call | None:
@@ -163,6 +171,7 @@ class Record:
         lines += [
             f"  {call.function} {call.code} after {call.took:.3f} s, "
             f"session {call.session}, pid {call.pid}"
+            f"{call.call_fault and f', struck by call fault {call.call_fault}'}"
             for call in wrong[:_SHOWN]
         ]
         if len(wrong) > _SHOWN:

@@ -8,6 +8,7 @@
 mod algorithms;
 #[allow(unsafe_code)]
 mod bad_input;
+mod call_faults;
 mod crash;
 mod damage;
 mod demo;
