@@ -3,7 +3,8 @@
 //!
 //! HA lives here and nowhere else: partitions do not know that they are members, and devices do not
 //! talk to each other about it (Luna guide, "High-Availability Groups"). Decisions are pure functions
-//! (`choose`, `member`, the plan of `recover`); the async code carries messages and waits.
+//! (`choose`, `member`, the plan of `recover`); the async code carries messages and waits. Around
+//! each call of the application stands [`script`], which knows what somebody has said becomes of it.
 
 #![forbid(unsafe_code)]
 

@@ -333,9 +333,9 @@ impl Client {
         };
         let active = call.head.kind.zip(slot).and_then(|(kind, slot)| slot.mechanism_and_key(kind));
         let known = Known { client: self, call, group: &group, active };
-        let set = self.cluster.call_faults();
         let mut rules = self.script.rules.lock();
-        rules.follow(set);
+        // Asked under the lock: a thread that was slow must not bring an older state back.
+        rules.follow(self.cluster.call_faults());
         let (origin, fault) = rules.strike(&known)?;
         drop(rules);
         Some((Struck { client: self, origin, fault, ended: false }, group))
