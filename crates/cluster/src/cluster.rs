@@ -130,7 +130,13 @@ impl Cluster {
         identities: Option<Identities>,
     ) -> Result<Arc<Self>, ClusterError> {
         let profile = Arc::new(Profile::resolve(&topology.profile)?);
-        let personality = Arc::new(Personality::from(&*profile));
+        let mut personality = Personality::from(&*profile);
+        if identities.is_some() {
+            // What a PIN protects at rest is not what a simulated run is about, and nothing of it rests:
+            // the rounds would be most of what a run with many logins costs.
+            personality.pin_rounds = 1;
+        }
+        let personality = Arc::new(personality);
         let spec = state_spec(&topology)?;
         let state = match &path {
             Some(path) => StateDir::open_or_create(path, &spec)?,

@@ -1,0 +1,101 @@
+//! What runs in virtual time cost, against the budgets:
+//!
+//! ```sh
+//! cargo run --release -p hsmsim-drill --example budgets
+//! ```
+//!
+//! 1. Ten minutes of four devices, 64 sessions and 1,000 calls a second: 2 s.
+//! 2. A day of 40 devices, 1,000 sessions and 200 calls a second: 60 s.
+//! 3. An explored seed of at most 20,000 calls: 120 ms of one core.
+//!
+//! An argument leaves out all but the budget of that number.
+
+use std::{
+    error::Error,
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use hsmsim_drill::{
+    explore::{ExploreOptions, replay},
+    simulate::{Plan, simulate},
+};
+use hsmsim_sim_config::{Drill, Topology};
+
+/// A drill of one loss and as many workloads as there are groups to work on.
+fn drill(topology: &str, duration: &str, groups: &[&str], sessions: u32, rate: f64) -> String {
+    let mut text = format!(
+        "version = 1\nname = \"budget\"\ntitle = \"A load and one loss\"\nhypothesis = \"-\"\n\
+         topology = \"{topology}\"\nduration = \"{duration}\"\n\
+         [[step]]\nat = \"300s\"\ndo = \"device.power_loss\"\n\
+         target = {{ pick = \"primary\" }}\nfor = \"60s\"\n"
+    );
+    for (number, group) in groups.iter().enumerate() {
+        let _ = write!(
+            text,
+            "[[workload]]\nname = \"w{number}\"\ngroup = \"{group}\"\nthreads = {sessions}\n\
+             rate = \"{rate}/s\"\nmix = {{ sign_ecdsa_p256 = 1 }}\n"
+        );
+    }
+    text
+}
+
+/// Runs a drill and tells what it cost. A signature is two calls.
+fn run(what: &str, text: &str, budget: Duration) -> Result<(), Box<dyn Error>> {
+    let mut plan = Plan::of_drill(&Drill::parse(text, "budget")?, 1)?;
+    plan.keep_calls = false;
+    let begin = Instant::now();
+    let outcome = simulate(&plan)?;
+    tell(what, outcome.call_count, begin.elapsed(), budget);
+    Ok(())
+}
+
+fn tell(what: &str, calls: u64, took: Duration, budget: Duration) {
+    let each = took.as_secs_f64() * 1e6 / calls as f64;
+    println!("{what}: {calls} calls in {took:.2?}, {each:.2} µs each; the budget is {budget:?}");
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let only = std::env::args().nth(1);
+    let wanted = |number: &str| only.as_deref().is_none_or(|only| only == number);
+    if wanted("1") {
+        let text = drill("ha-dr", "10m", &["hsmsim-0"], 64, 500.0);
+        run("ten minutes of 4 devices", &text, Duration::from_secs(2))?;
+    }
+    if wanted("2") {
+        let global = Topology::shipped("global")?;
+        let groups: Vec<&str> = global.groups.iter().map(|group| group.label.as_str()).collect();
+        let text = drill(
+            "global",
+            "24h",
+            &groups,
+            1_000 / groups.len() as u32,
+            100.0 / groups.len() as f64,
+        );
+        run("a day of 40 devices", &text, Duration::from_secs(60))?;
+    }
+    if wanted("3") {
+        explored()?;
+    }
+    Ok(())
+}
+
+/// The mean and the greatest cost of seeds, none of which makes more than the calls it may.
+fn explored() -> Result<(), Box<dyn Error>> {
+    let budget = Duration::from_millis(120);
+    let options = ExploreOptions { calls: 20_000, ..ExploreOptions::default() };
+    let (mut calls, mut all, mut greatest) = (0, Duration::ZERO, (Duration::ZERO, 0, 0));
+    let seeds = 200;
+    for seed in 1..=seeds {
+        let begin = Instant::now();
+        let outcome = replay(&options, seed, None)?;
+        let took = begin.elapsed();
+        calls += outcome.call_count;
+        all += took;
+        greatest = greatest.max((took, seed, outcome.call_count));
+    }
+    tell(&format!("{seeds} explored seeds"), calls, all, budget * seeds as u32);
+    let (took, seed, made) = greatest;
+    tell(&format!("the dearest of them, {seed}"), made, took, budget);
+    Ok(())
+}
