@@ -10,6 +10,8 @@ use hsmsim_client::record::{CallRecord, EventRecord};
 use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Stretch;
+
 /// A finished run.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -25,6 +27,8 @@ pub struct History {
     pub events: Vec<EventRecord>,
     /// What struck, in the order of time.
     pub faults: Vec<FaultSpan>,
+    /// The drill's workload that each process ran.
+    pub workloads: BTreeMap<u32, String>,
     /// The cluster.
     pub topology: Arc<Topology>,
     /// What each member held before the application began.
@@ -59,6 +63,18 @@ impl History {
         times
     }
 
+    /// The workload that a call belongs to: `application` if nothing says which.
+    pub fn workload(&self, pid: u32) -> &str {
+        workload(&self.workloads, pid)
+    }
+
+    /// From the first moment of the first fault to the last of the last; `None` without faults.
+    pub fn struck(&self) -> Option<Stretch> {
+        let from_ns = self.faults.iter().map(|span| span.from_ns).min()?;
+        let to_ns = self.faults.iter().map(|span| span.to_ns).max()?;
+        Some(Stretch { from_ns, to_ns })
+    }
+
     /// Nanoseconds from the moment at which nothing changed the keys any more, after the last call and
     /// the last fault, until all members held the same; `None` if they never did.
     pub fn inventory_equal_after_ns(&self) -> Option<u64> {
@@ -67,6 +83,13 @@ impl History {
         let equal = self.inventory_equal_ns?;
         Some(equal.saturating_sub(quiet.unwrap_or(self.begin_ns)))
     }
+}
+
+/// The workload of a process; one that was started by the application counts as the only workload
+/// there is.
+pub(crate) fn workload(workloads: &BTreeMap<u32, String>, pid: u32) -> &str {
+    let only = workloads.values().next().filter(|_| workloads.len() == 1);
+    workloads.get(&pid).or(only).map_or("application", String::as_str)
 }
 
 /// A fault from its first moment to its last.
@@ -154,6 +177,17 @@ pub struct MemberInventory {
     pub device: String,
     /// The identities of its token objects, sorted; never their values.
     pub keys: Vec<String>,
+    /// The version of each, in the same order: it changes whenever an attribute does.
+    #[serde(default)]
+    pub versions: Vec<u64>,
+}
+
+impl MemberInventory {
+    /// The version of a key that it holds.
+    pub fn version(&self, id: &str) -> Option<u64> {
+        let index = self.keys.iter().position(|key| key == id)?;
+        self.versions.get(index).copied()
+    }
 }
 
 /// Hand-made histories.
@@ -199,6 +233,7 @@ pub(crate) mod testing {
             calls: lines(calls).into_iter().map(call).collect(),
             events: lines(events).into_iter().map(event).collect(),
             faults: Vec::new(),
+            workloads: BTreeMap::from([(1, "signer".to_owned())]),
             topology,
             inventory_before: Vec::new(),
             inventory_after: Vec::new(),
@@ -212,6 +247,7 @@ pub(crate) mod testing {
             group: "hsmsim-0".to_owned(),
             device: (*device).to_owned(),
             keys: keys.split_whitespace().map(str::to_owned).collect(),
+            versions: vec![1; keys.split_whitespace().count()],
         };
         members.iter().map(member).collect()
     }

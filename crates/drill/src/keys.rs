@@ -100,13 +100,35 @@ pub fn fell_behind(history: &History) -> bool {
     false
 }
 
+/// Keys whose versions differ between members of their group that hold them, at the end.
+pub fn differing(history: &History) -> Vec<String> {
+    let mut versions: BTreeMap<(&str, &str), BTreeSet<u64>> = BTreeMap::new();
+    for member in &history.inventory_after {
+        for (id, version) in member.keys.iter().zip(&member.versions) {
+            versions.entry((&member.group, id)).or_default().insert(*version);
+        }
+    }
+    let differ = versions.into_iter().filter(|(_, versions)| versions.len() > 1);
+    differ.map(|((_, id), _)| id.to_owned()).collect()
+}
+
 fn ids_of<'a>(events: &'a [EventRecord], name: &str) -> BTreeSet<&'a String> {
     events.iter().filter(|event| event.event == name).map(|event| &event.detail).collect()
 }
 
-/// The identities in the detail of `copy_owed`: `2 objects: ID ID`.
+/// The identities in the detail of `copy_owed`.
 pub(crate) fn owed_ids(event: &EventRecord) -> impl Iterator<Item = &str> {
-    event.detail.split_once(": ").map_or("", |(_, ids)| ids).split_whitespace()
+    ids(&event.detail)
+}
+
+/// The identities that an event's detail names: `2 objects: ID ID`, or a lone `ID`.
+pub(crate) fn ids(detail: &str) -> impl Iterator<Item = &str> {
+    let named = match detail.split_once(": ") {
+        Some((_, ids)) => ids,
+        None if detail.contains(' ') => "",
+        None => detail,
+    };
+    named.split_whitespace()
 }
 
 /// Whether a fault takes something away, in contrast to one that only delays.
@@ -262,6 +284,15 @@ mod tests {
         };
         assert!(!fell_behind(&history("ha-dr-async", "", &events(900))));
         assert!(fell_behind(&history("ha-dr-async", "", &events(1_002))));
+    }
+
+    #[test]
+    fn a_key_of_which_two_members_hold_two_versions_differs() {
+        let mut history = history("ha-pair", "", "");
+        history.inventory_after = inventory(&[("hsm-eus-1", "a b"), ("hsm-eus-2", "a b c")]);
+        assert!(differing(&history).is_empty());
+        history.inventory_after[1].versions[1] = 2;
+        assert_eq!(differing(&history), ["b"]);
     }
 
     #[test]

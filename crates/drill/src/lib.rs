@@ -6,11 +6,15 @@
 
 #![deny(unsafe_code)]
 
+pub mod control;
 pub mod explore;
 pub mod history;
 pub mod keys;
+pub mod lag;
+pub mod log;
 pub mod metrics;
 mod observe;
+pub mod phases;
 pub mod records;
 pub mod report;
 pub mod run;
@@ -19,6 +23,7 @@ mod timeline;
 pub mod verdict;
 pub mod workload;
 
+pub use control::{Compare, Control};
 pub use history::{FaultSpan, History, MemberInventory};
 pub use hsmsim_client::record::{CallRecord, EventRecord};
 pub use report::Report;

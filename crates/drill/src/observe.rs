@@ -13,12 +13,11 @@ pub(crate) fn inventory(cluster: &Cluster) -> Result<Vec<MemberInventory>, Clust
     for group in &cluster.topology().groups {
         let mut members = Vec::with_capacity(group.members.len());
         for member in &group.members {
-            members.push(MemberInventory {
-                group: group.label.clone(),
-                device: member.device.to_string(),
-                // Sorted, as the map is.
-                keys: cluster.inventory(member)?.into_keys().map(|id| id.to_string()).collect(),
-            });
+            // Sorted, as the map is.
+            let (keys, versions) =
+                cluster.inventory(member)?.into_iter().map(|(id, it)| (id.to_string(), it)).unzip();
+            let (group, device) = (group.label.clone(), member.device.to_string());
+            members.push(MemberInventory { group, device, keys, versions });
         }
         if cluster.topology().is_provisioned(group) || members.iter().any(|m| !m.keys.is_empty()) {
             all.append(&mut members);

@@ -2,6 +2,7 @@
 //! the module's own record of every call.
 
 use std::{
+    collections::BTreeMap,
     fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -20,7 +21,9 @@ use hsmsim_cluster::{
 use hsmsim_sim_config::{Action, DeviceId, Drill, Topology, WorkloadSource};
 
 use crate::{
+    control::{Compare, Control, without_steps},
     history::History,
+    log,
     observe::{fault_spans, inventory},
     records::Tail,
     report::{Facts, Report, Tier, replay_command},
@@ -48,6 +51,8 @@ pub struct RunOptions {
     pub state: Option<String>,
     /// The topology, for a drill with an application; `None` follows the environment.
     pub topology: Option<String>,
+    /// What the run is compared with.
+    pub compare: Compare,
 }
 
 /// Why a drill could not be run; nothing was judged.
@@ -79,6 +84,10 @@ macro_rules! from {
 }
 
 from!(ClusterError, hsmsim_sim_config::ConfigError, io::Error, hsmsim_types::Error);
+
+/// Filter and file of the module's log.
+const LOG_VARIABLE: &str = "HSMSIM_LOG";
+const LOG_FILE_VARIABLE: &str = "HSMSIM_LOG_FILE";
 
 /// How often the records are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -132,6 +141,27 @@ impl Drop for Application {
 /// that cannot be started. A drill that fails is no error: that is the report's verdict.
 pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillError> {
     let drill = Drill::resolve(&options.drill)?;
+    let control = match &options.compare {
+        Compare::Nothing => None,
+        Compare::Baseline(folder) => Some(Control::read(folder)?),
+        Compare::Control => {
+            writeln!(out, "first the same load without faults, to compare with")?;
+            out.flush()?;
+            let quiet = RunOptions { report: None, ..options.clone() };
+            let (report, history) = perform(&quiet, without_steps(&drill), None, &mut io::sink())?;
+            Some(Control::without_faults(history, report.seed, None))
+        }
+    };
+    Ok(perform(options, drill, control, out)?.0)
+}
+
+/// One run from its begin to its report.
+fn perform(
+    options: &RunOptions,
+    drill: Drill,
+    control: Option<Control>,
+    out: &mut dyn Write,
+) -> Result<(Report, History), DrillError> {
     let temporary = tempfile::tempdir()?;
     let own = options.application.is_empty();
     let (state, topology) = if own {
@@ -211,6 +241,7 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
         calls,
         events,
         faults: fault_spans(&cluster, &operator.set),
+        workloads: BTreeMap::from([(application.0.id(), workload_name(&drill, own))]),
         topology: Arc::clone(cluster.topology()),
         inventory_before,
         inventory_after: inventory(&cluster)?,
@@ -223,6 +254,11 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
         trace_hash: None,
         verified_signatures: summary.as_ref().map(|summary| summary.verified),
         invalid_signatures: summary.as_ref().map_or(0, |summary| summary.invalid),
+        control,
+        log: match log_file(options, &record) {
+            Some(path) => Some(log::read(&path)?),
+            None => None,
+        },
         timeline: timeline.into_moments(),
     };
     let mut report = Report::new(&drill, &history, facts);
@@ -235,7 +271,27 @@ pub fn run(options: &RunOptions, out: &mut dyn Write) -> Result<Report, DrillErr
         report.write(directory, &text, &history)?;
     }
     report.print(out)?;
-    Ok(report)
+    Ok((report, history))
+}
+
+/// The workload that the application's process runs.
+fn workload_name(drill: &Drill, own: bool) -> String {
+    let meant = drill
+        .workloads
+        .iter()
+        .find(|workload| matches!(workload.source, WorkloadSource::Threads { .. }) == own);
+    meant.map_or_else(|| "application".to_owned(), |workload| workload.name.clone())
+}
+
+/// Where the module's log goes if there will be a report that can quote it: to the records, unless the
+/// environment names a file.
+fn log_file(options: &RunOptions, record: &Path) -> Option<PathBuf> {
+    options.report.as_ref()?;
+    match std::env::var_os(LOG_FILE_VARIABLE).filter(|name| !name.is_empty()) {
+        Some(name) if name == "stderr" => None,
+        Some(name) => Some(name.into()),
+        None => Some(record.join("hsmsim.log")),
+    }
 }
 
 /// A drill must say so before it may take away the last holder of a key.
@@ -256,7 +312,7 @@ pub(crate) fn guard_data(drill: &Drill) -> Result<(), DrillError> {
 fn forget_old_records(record: &Path) -> io::Result<()> {
     for entry in fs::read_dir(record)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "ndjson") {
+        if path.extension().is_some_and(|it| it == "ndjson" || it == "log") {
             fs::remove_file(path)?;
         }
     }
@@ -332,7 +388,14 @@ fn start(
         (None, false) => {}
     }
     command.env("HSMSIM_MODULE", &options.module);
-    command.env(RECORD_VARIABLE, fs::canonicalize(record)?);
+    let record = fs::canonicalize(record)?;
+    if let Some(path) = log_file(options, &record) {
+        command.env(LOG_FILE_VARIABLE, path);
+        if std::env::var_os(LOG_VARIABLE).is_none_or(|filter| filter.is_empty()) {
+            command.env(LOG_VARIABLE, "info");
+        }
+    }
+    command.env(RECORD_VARIABLE, record);
     command.env(TIME_SCALE_VARIABLE, cluster.topology().time_scale.to_string());
     let program = command.get_program().to_string_lossy().into_owned();
     let child = command.spawn().map_err(|error| DrillError::new(format!("{program}: {error}")))?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hsmsim_drill::{
-    RunOptions,
+    Compare, RunOptions,
     simulate::{VirtualOptions, run_virtual},
     workload as application,
 };
@@ -46,6 +46,15 @@ pub(crate) enum Args {
         /// nanosecond, minutes within a second
         #[arg(long = "virtual", conflicts_with = "application")]
         in_virtual_time: bool,
+        /// Run the same load without the faults first, and compare; the default in virtual time
+        #[arg(long, conflicts_with_all = ["no_control", "baseline"])]
+        control: bool,
+        /// Compare with nothing
+        #[arg(long, conflicts_with = "baseline")]
+        no_control: bool,
+        /// Compare with the report in this folder
+        #[arg(long, value_name = "DIR")]
+        baseline: Option<PathBuf>,
         /// Your application and its arguments: it runs as it is, in the current state
         #[arg(last = true)]
         application: Vec<String>,
@@ -78,13 +87,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
             Ok(0)
         }
         Args::Check { name } => check(name),
-        Args::Run { name, report, seed, in_virtual_time: true, .. } => {
-            let options =
-                VirtualOptions { drill: name.clone(), seed: *seed, report: report.clone() };
+        Args::Run { name, report, seed, in_virtual_time: true, no_control, baseline, .. } => {
+            let options = VirtualOptions {
+                drill: name.clone(),
+                seed: *seed,
+                report: report.clone(),
+                compare: compare(!no_control, baseline.as_ref()),
+            };
             let report = run_virtual(&options, &mut stdout())?;
             Ok(u8::try_from(report.verdict.exit_code()).unwrap_or(1))
         }
-        Args::Run { name, report, seed, application, .. } => {
+        Args::Run { name, report, seed, application, control, baseline, .. } => {
             let options = RunOptions {
                 drill: name.clone(),
                 module: module()?,
@@ -94,11 +107,20 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
                 report: report.clone(),
                 state: context.state.clone(),
                 topology: context.topology.clone(),
+                compare: compare(*control, baseline.as_ref()),
             };
             let report = hsmsim_drill::run(&options, &mut stdout())?;
             Ok(u8::try_from(report.verdict.exit_code()).unwrap_or(1))
         }
         Args::Explore(args) => super::explore::run(args),
+    }
+}
+
+fn compare(control: bool, baseline: Option<&PathBuf>) -> Compare {
+    match baseline {
+        Some(folder) => Compare::Baseline(folder.clone()),
+        None if control => Compare::Control,
+        None => Compare::Nothing,
     }
 }
 

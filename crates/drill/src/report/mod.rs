@@ -13,16 +13,20 @@ use hsmsim_sim_config::Drill;
 use serde::Serialize;
 
 use crate::{
-    history::History,
+    control::{Comparison, Control, Workload},
+    history::{FaultSpan, History},
     keys,
+    lag::{MemberLag, lags},
+    log::LogLine,
     metrics::{Metrics, metrics},
+    phases::{Cut, PhaseStats},
     verdict::{Expectation, Findings, Verdict, judge},
 };
 
 pub use replay::command as replay_command;
 
 /// Version of the form of `result.json`.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// How a drill was run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -59,6 +63,10 @@ pub struct Facts {
     pub verified_signatures: Option<u64>,
     /// Signatures that did not verify there.
     pub invalid_signatures: u64,
+    /// The run that this one is compared with.
+    pub control: Option<Control>,
+    /// The module's log, if there is one.
+    pub log: Option<Vec<LogLine>>,
     /// The timeline in words.
     pub timeline: Vec<Moment>,
 }
@@ -90,8 +98,12 @@ pub struct Report {
     pub trace_hash: Option<String>,
     /// How many times faster than the clock drill time ran.
     pub time_scale: f64,
+    /// When the application was started, in nanoseconds since 1970: the clock of single calls.
+    pub begin_ns: u64,
     /// How long the run took, in drill milliseconds.
     pub duration_ms: f64,
+    /// Which process ran which workload.
+    pub workloads: Vec<Workload>,
     /// Calls, codes, stalls, failovers.
     #[serde(flatten)]
     pub metrics: Metrics,
@@ -120,10 +132,60 @@ pub struct Report {
     /// From the last call or fault until all members held the same keys, in drill milliseconds; `None`
     /// if they never did.
     pub inventory_equal_ms: Option<f64>,
+    /// Keys that differ in their version, and so in an attribute, between members that hold them.
+    pub differing_keys: u64,
+    /// Their identities.
+    pub differing_key_ids: Vec<String>,
+    /// How far each member that held or was owed keys was behind.
+    pub replication: Vec<Replication>,
+    /// What struck.
+    pub faults: Vec<Struck>,
+    /// What each workload saw before, during and after the faults.
+    pub phases: Vec<PhaseStats>,
+    /// The same of the run that this one is compared with.
+    pub control: Option<Comparison>,
     /// What was wanted and what was measured.
     pub expectations: Vec<Expectation>,
     /// The timeline.
     pub timeline: Vec<Moment>,
+    /// The run itself that this one is compared with.
+    #[serde(skip)]
+    pub(crate) control_run: Option<Control>,
+    /// The module's log.
+    #[serde(skip)]
+    pub(crate) log: Option<Vec<LogLine>>,
+}
+
+/// How far a member was behind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Replication {
+    /// The group's label.
+    pub group: String,
+    /// The member's device.
+    pub member: String,
+    /// The most acknowledged keys that it lacked at one moment.
+    pub missing_max: u64,
+    /// The greatest age that one of them reached, in drill milliseconds.
+    pub age_max_ms: f64,
+    /// How many it lacked at the end.
+    pub missing_at_end: u64,
+}
+
+/// A fault from its first moment to its last.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Struck {
+    /// The drill's step.
+    pub step: String,
+    /// The fault as it is written, with its target resolved.
+    pub fault: String,
+    /// Devices struck.
+    pub devices: Vec<String>,
+    /// Links struck.
+    pub links: Vec<String>,
+    /// When it was set, in drill milliseconds.
+    pub from_ms: f64,
+    /// When it had ended, with the boot of devices that it took down.
+    pub to_ms: f64,
 }
 
 /// A line of the timeline.
@@ -151,6 +213,7 @@ impl Report {
         };
         let (verdict, expectations) = judge(&drill.expect, &metrics, &history.events, &findings);
         let length_ms = |ns: u64| history.length_ms(ns);
+        let differing = keys::differing(history);
         Self {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
@@ -164,6 +227,8 @@ impl Report {
             replay: facts.replay,
             trace_hash: facts.trace_hash,
             time_scale: history.time_scale,
+            begin_ns: history.begin_ns,
+            workloads: workloads(history),
             duration_ms: length_ms(history.end_ns.saturating_sub(history.begin_ns)),
             metrics,
             verified_signatures: facts.verified_signatures,
@@ -177,8 +242,16 @@ impl Report {
             rpo_keys: keys.recovery_point.map(|point| point.keys),
             rpo_age_ms: keys.recovery_point.map(|point| length_ms(point.age_ns)),
             inventory_equal_ms: history.inventory_equal_after_ns().map(length_ms),
+            differing_keys: differing.len() as u64,
+            differing_key_ids: differing,
+            replication: replication(history),
+            faults: history.faults.iter().map(|span| Struck::of(span, history)).collect(),
+            phases: Cut::of(history).phases(history.struck()),
+            control: facts.control.as_ref().map(|control| control.compared(history)),
             expectations,
             timeline: facts.timeline,
+            control_run: facts.control,
+            log: facts.log,
         }
     }
 
@@ -200,6 +273,40 @@ impl Report {
     }
 }
 
+impl Struck {
+    fn of(span: &FaultSpan, history: &History) -> Self {
+        Self {
+            step: span.step.clone(),
+            fault: span.fault.clone(),
+            devices: span.devices.clone(),
+            links: span.links.clone(),
+            from_ms: history.drill_ms(span.from_ns),
+            to_ms: history.drill_ms(span.to_ns),
+        }
+    }
+}
+
+fn workloads(history: &History) -> Vec<Workload> {
+    let workload = |(pid, name): (&u32, &String)| Workload { name: name.clone(), pid: *pid };
+    history.workloads.iter().map(workload).collect()
+}
+
+/// The members of groups that hold keys, or were owed some.
+fn replication(history: &History) -> Vec<Replication> {
+    let in_use = |lag: &MemberLag| {
+        let held = || history.inventory_after.iter().any(|member| member.group == lag.group);
+        lag.most_keys() > 0 || held()
+    };
+    let row = |lag: MemberLag| Replication {
+        missing_max: lag.most_keys(),
+        age_max_ms: history.length_ms(lag.greatest_age_ns()),
+        missing_at_end: lag.at(u64::MAX).keys,
+        group: lag.group,
+        member: lag.device,
+    };
+    lags(history).into_iter().filter(in_use).map(row).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::html::testing::{report, run};
@@ -212,7 +319,7 @@ mod tests {
         report.write(&directory, "version = 1\n", &run()).unwrap();
         let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
         let result: serde_json::Value = serde_json::from_str(&read("result.json")).unwrap();
-        assert_eq!((result["schema"].as_u64(), result["tier"].as_str()), (Some(2), Some("real")));
+        assert_eq!((result["schema"].as_u64(), result["tier"].as_str()), (Some(3), Some("real")));
         assert_eq!(result["trace_hash"], "00ff");
         let margin = &result["expectations"][0]["margin"];
         assert_eq!((margin["limit"].as_f64(), margin["value"].as_f64()), (Some(1000.0), Some(3.0)));

@@ -19,7 +19,7 @@ mod report;
 mod trace;
 mod truth;
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use hsmsim_client::planted::Planted;
 use hsmsim_cluster::Cluster;
@@ -162,6 +162,7 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
             calls: record.calls,
             events: record.events,
             faults,
+            workloads: BTreeMap::new(),
             topology: Arc::clone(cluster.topology()),
             inventory_before,
             inventory_after,

@@ -1,11 +1,12 @@
 //! A drill in virtual time from its file to its report.
 
-use std::{fs, io, io::Write, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, fs, io, io::Write, path::PathBuf, time::Instant};
 
-use hsmsim_sim_config::Drill;
+use hsmsim_sim_config::{Drill, WorkloadSource};
 
 use super::{Outcome, Plan, simulate};
 use crate::{
+    control::{Compare, Control, without_steps},
     records::Batch,
     report::{Facts, Moment, Report, Tier, replay_command},
     run::{DrillError, guard_data},
@@ -21,6 +22,8 @@ pub struct VirtualOptions {
     pub seed: Option<u64>,
     /// Where the report goes, if anywhere.
     pub report: Option<PathBuf>,
+    /// What the run is compared with.
+    pub compare: Compare,
 }
 
 /// Runs a drill in virtual time and prints its timeline and summary to `out`.
@@ -46,6 +49,8 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
     let took = begin.elapsed();
     let broken = std::mem::take(&mut outcome.broken);
     outcome.history.calls.sort_by_key(|call| call.at_ns);
+    outcome.history.workloads = workloads(&drill);
+    let control = control(options, &drill, seed)?;
     let timeline = tell(&outcome, out)?;
     let seed_word = seed.to_string();
     let words = ["drill", "run", &options.drill, "--virtual", "--seed", &seed_word];
@@ -56,6 +61,8 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
         trace_hash: Some(outcome.trace_hash.clone()),
         verified_signatures: Some(outcome.verified),
         invalid_signatures: outcome.invalid,
+        control,
+        log: None,
         timeline,
     };
     let report = Report::new(&drill, &outcome.history, facts);
@@ -72,6 +79,31 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
         writeln!(out, "  broken: {rule}")?;
     }
     Ok(report)
+}
+
+/// What the run is compared with.
+fn control(
+    options: &VirtualOptions,
+    drill: &Drill,
+    seed: u64,
+) -> Result<Option<Control>, DrillError> {
+    match &options.compare {
+        Compare::Nothing => Ok(None),
+        Compare::Baseline(folder) => Control::read(folder).map(Some),
+        Compare::Control => {
+            let mut outcome = simulate(&Plan::of_drill(&without_steps(drill), seed)?)?;
+            outcome.history.workloads = workloads(drill);
+            let hash = Some(outcome.trace_hash);
+            Ok(Some(Control::without_faults(outcome.history, seed, hash)))
+        }
+    }
+}
+
+/// Applications are numbered from 1, in the order of the drill file.
+fn workloads(drill: &Drill) -> BTreeMap<u32, String> {
+    let own =
+        drill.workloads.iter().filter(|it| matches!(it.source, WorkloadSource::Threads { .. }));
+    (1..).zip(own.map(|workload| workload.name.clone())).collect()
 }
 
 /// Prints what happened in the order of time, as a drill in real time does while it happens.

@@ -6,6 +6,7 @@
 
 use maud::{Markup, html};
 
+use super::bins::BINS;
 use crate::history::History;
 
 /// The width of a picture.
@@ -43,6 +44,11 @@ impl Axis {
     pub(super) fn x_of_ms(&self, ms: f64) -> f64 {
         let part = ms / 1000.0 / self.seconds();
         LEFT + part.clamp(0.0, 1.0) * (RIGHT - LEFT)
+    }
+
+    /// When a part of the axis begins; the end of the axis for the part after the last.
+    pub(super) fn time(&self, bin: usize) -> u64 {
+        self.begin_ns + (self.length_ns as f64 * bin as f64 / BINS as f64) as u64
     }
 
     /// Its length in drill seconds.

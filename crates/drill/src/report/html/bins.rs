@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hsmsim_client::record::CallRecord;
 use serde::Serialize;
 
-use super::axis::Axis;
+use super::{axis::Axis, curves::Palette};
 use crate::{
     history::History,
     metrics::{end, failed, percentile},
@@ -14,17 +14,26 @@ use crate::{
 /// Parts of the axis.
 pub(super) const BINS: usize = 240;
 /// Devices and codes that get a colour of their own; the rest is one series.
-const SERIES: usize = 7;
+pub(super) const SERIES: usize = 7;
 
 /// A name and a number for each part.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Series {
     /// The device or code.
     pub(super) name: String,
+    /// Its colour.
+    #[serde(skip)]
+    pub(super) colour: usize,
     /// Over the whole run.
     pub(super) total: u64,
     /// For each part.
     pub(super) counts: Vec<u64>,
+}
+
+impl Series {
+    fn of(name: &str, counts: Vec<u64>) -> Self {
+        Self { name: name.to_owned(), colour: 0, total: counts.iter().sum(), counts }
+    }
 }
 
 /// Latency of one part, in drill milliseconds.
@@ -51,24 +60,38 @@ pub(super) struct Bins {
     pub(super) errors: Vec<Series>,
     /// Of the calls that a device answered or that failed; by the end of the call.
     pub(super) latency: Vec<Option<Latency>>,
+    /// The first part after the last call.
+    #[serde(skip)]
+    pub(super) last_call: usize,
 }
 
 impl Bins {
     /// Counts.
-    pub(super) fn of(history: &History, axis: &Axis) -> Self {
+    pub(super) fn of(history: &History, axis: &Axis, palette: &Palette) -> Self {
+        Self::of_calls(history, &history.calls, axis, palette)
+    }
+
+    /// Counts calls of another run that have been moved onto this one's clock.
+    pub(super) fn of_calls(
+        history: &History,
+        calls: &[CallRecord],
+        axis: &Axis,
+        palette: &Palette,
+    ) -> Self {
         let mut devices: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         let mut errors: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         let mut times: Vec<Vec<u64>> = vec![Vec::new(); BINS];
         // Records without devices, from an application that met an older module: then all calls count.
-        let blind = history.calls.iter().all(|call| call.member.is_empty());
-        for call in &history.calls {
+        let blind = calls.iter().all(|call| call.member.is_empty());
+        for call in calls {
             let bin = bin(axis, call);
             let failed = failed(call);
             if failed {
                 errors.entry(&call.code).or_insert_with(|| vec![0; BINS])[bin] += 1;
             }
             if !call.member.is_empty() {
-                devices.entry(&call.member).or_insert_with(|| vec![0; BINS])[bin] += 1;
+                let name = palette.name(&call.member);
+                devices.entry(name).or_insert_with(|| vec![0; BINS])[bin] += 1;
             }
             if failed || blind || !call.member.is_empty() {
                 times[bin].push(call.took_ns);
@@ -86,17 +109,19 @@ impl Bins {
                 })
             })
             .collect();
-        let place = |series: &Series| {
-            history.topology.devices.iter().position(|device| device.id.as_str() == series.name)
+        let series = |(name, counts): (&str, Vec<u64>)| Series {
+            colour: palette.colour(name),
+            ..Series::of(name, counts)
         };
-        let mut devices = most_frequent(devices, "other devices");
-        devices.sort_by_key(|series| place(series).unwrap_or(usize::MAX));
+        let mut devices: Vec<Series> = devices.into_iter().map(series).collect();
+        devices.sort_by_key(|series| palette.place(&series.name));
         Self {
             seconds: axis.seconds(),
             real_seconds: axis.real_seconds() / BINS as f64,
             devices,
             errors: most_frequent(errors, "other codes"),
             latency,
+            last_call: calls.iter().map(|call| bin(axis, call) + 1).max().unwrap_or(0),
         }
     }
 }
@@ -107,12 +132,8 @@ fn bin(axis: &Axis, call: &CallRecord) -> usize {
 
 /// The series in order of their totals; those that are too many are added up under a name.
 fn most_frequent(counts: BTreeMap<&str, Vec<u64>>, rest: &str) -> Vec<Series> {
-    let series = |(name, counts): (&str, Vec<u64>)| Series {
-        name: name.to_owned(),
-        total: counts.iter().sum(),
-        counts,
-    };
-    let mut all: Vec<Series> = counts.into_iter().map(series).collect();
+    let mut all: Vec<Series> =
+        counts.into_iter().map(|(name, counts)| Series::of(name, counts)).collect();
     all.sort_by_key(|series| std::cmp::Reverse(series.total));
     if all.len() > SERIES {
         let others = all.split_off(SERIES - 1);
@@ -120,7 +141,10 @@ fn most_frequent(counts: BTreeMap<&str, Vec<u64>>, rest: &str) -> Vec<Series> {
         for (bin, total) in sum.iter_mut().enumerate() {
             *total = others.iter().map(|series| series.counts[bin]).sum();
         }
-        all.push(series((rest, sum)));
+        all.push(Series::of(rest, sum));
+    }
+    for (index, series) in all.iter_mut().enumerate() {
+        series.colour = index;
     }
     all
 }
@@ -140,7 +164,7 @@ mod tests {
              50 1 C_SignInit CKR_OK",
             "",
         );
-        let bins = Bins::of(&history, &Axis::of(&history));
+        let bins = Bins::of(&history, &Axis::of(&history), &Palette::of(&history));
         let totals: Vec<_> = bins.devices.iter().map(|s| (s.name.as_str(), s.total)).collect();
         assert_eq!(totals, [("hsm-eus-1", 1), ("hsm-eus-2", 1)]);
         assert_eq!(bins.devices[1].counts[BINS - 1], 1);

@@ -3,20 +3,26 @@
 //! Every text goes through maud, which escapes it; only the style sheet, the script and the charts'
 //! numbers are put in as they are.
 
+mod around;
 mod axis;
 mod bins;
 mod charts;
+mod compare;
+mod curves;
 mod failovers;
 mod inventory;
 mod lanes;
+mod levels;
 mod marks;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde::Serialize;
 
-use crate::{history::History, report::Report, verdict::Verdict};
+use crate::{control::Control, history::History, report::Report, verdict::Verdict};
 use axis::{Axis, counted, duration};
 use bins::Bins;
+use curves::{Curves, Palette};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -28,20 +34,24 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// The page.
 pub(super) fn page(report: &Report, history: &History) -> String {
     let axis = Axis::of(history);
-    let bins = Bins::of(history, &axis);
+    let palette = Palette::of(history);
+    let beside = |control: &Control| {
+        Bins::of_calls(history, &control.calls_beside(history), &axis, &palette)
+    };
+    let numbers = Numbers {
+        bins: Bins::of(history, &axis, &palette),
+        curves: Curves::of(history, &axis, &palette),
+        control: report.control_run.as_ref().map(beside),
+    };
     let sections = [
         ("expectations", "Expectations", tables::expectations(report)),
         ("timeline", "Timeline", timeline(report, history, &axis)),
-        ("charts", "What the application saw", charts(history, &axis, &bins)),
+        ("charts", "What the application saw", charts(history, &axis, &numbers)),
+        ("compared", "Before, during, after", compare::draw(report)),
         ("failovers", "Failovers", tables::failover_table(history)),
         ("keys", "Keys", inventory::draw(report, history)),
-        (
-            "calls",
-            "Calls",
-            html! {
-                (tables::phases(history)) (tables::first_errors(history)) (tables::slowest(history))
-            },
-        ),
+        ("calls", "Calls", html! { (tables::first_errors(history)) (tables::slowest(history)) }),
+        ("around", "Around each fault", around::draw(report, history)),
         ("words", "The run in words", tables::timeline(report)),
     ];
     html! {
@@ -78,7 +88,7 @@ pub(super) fn page(report: &Report, history: &History) -> String {
                         code { "events.ndjson" } "."
                     }
                 }
-                script #data type="application/json" { (PreEscaped(json(&bins))) }
+                script #data type="application/json" { (PreEscaped(json(&numbers))) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -86,9 +96,20 @@ pub(super) fn page(report: &Report, history: &History) -> String {
     .into_string()
 }
 
+/// What the charts draw and the read-out says.
+#[derive(Serialize)]
+struct Numbers {
+    #[serde(flatten)]
+    bins: Bins,
+    #[serde(flatten)]
+    curves: Curves,
+    /// The control run on the same axis.
+    control: Option<Bins>,
+}
+
 /// JSON that no text can leave: in it `<` stands only inside strings.
-fn json(bins: &Bins) -> String {
-    serde_json::to_string(bins).unwrap_or_else(|_| "null".to_owned()).replace('<', "\\u003c")
+fn json(numbers: &Numbers) -> String {
+    serde_json::to_string(numbers).unwrap_or_else(|_| "null".to_owned()).replace('<', "\\u003c")
 }
 
 fn header(report: &Report, history: &History) -> Markup {
@@ -178,17 +199,23 @@ fn timeline(report: &Report, history: &History, axis: &Axis) -> Markup {
     }
 }
 
-fn charts(history: &History, axis: &Axis, bins: &Bins) -> Markup {
+fn charts(history: &History, axis: &Axis, numbers: &Numbers) -> Markup {
+    let Numbers { bins, curves, control } = numbers;
+    let control = control.as_ref();
     let charts = [
-        ("Throughput by device", charts::throughput(history, axis, bins)),
+        ("Throughput by device", charts::throughput(history, axis, bins, control)),
         ("Errors by code", charts::errors(history, axis, bins)),
-        ("Latency", charts::latency(history, axis, bins)),
+        ("Latency", charts::latency(history, axis, bins, control)),
+        ("Calls in flight by device", levels::flight(history, axis, curves)),
+        ("Open sessions by workload", levels::sessions(history, axis, curves)),
+        ("Replication lag", levels::lag(history, axis, curves)),
     ];
     html! {
         @for (title, chart) in &charts { figure { h3 { (title) } (chart) } }
         p.hint {
             "Shaded: faults. Throughput and latency count calls that a device answered; what the library "
-            "answers by itself, such as most C_SignInit, is left out."
+            "answers by itself, such as most C_SignInit, is left out. A call in flight is counted for the "
+            "device that answered it in the end, also while it waited for another."
         }
     }
 }
@@ -253,6 +280,8 @@ pub(super) mod testing {
             trace_hash: Some("00ff".to_owned()),
             verified_signatures: Some(4),
             invalid_signatures: 0,
+            control: None,
+            log: None,
             timeline: vec![Moment { at_ms: 20.0, what: "fault: device.hang hsm-eus-1".to_owned() }],
         };
         Report::new(&drill, &run(), facts)

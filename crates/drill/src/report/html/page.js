@@ -72,9 +72,15 @@
     for (const one of data.devices) {
       if (one.counts[bin]) parts.push(`${one.name} ${Math.round(one.counts[bin] / data.real_seconds)} answers/s`);
     }
+    for (const one of data.flight) {
+      if (one.values[bin] >= 0.05) parts.push(`${one.name} ${one.values[bin].toFixed(1)} in flight`);
+    }
+    for (const one of data.lag_keys) if (one.values[bin]) parts.push(`${one.name} lacks ${one.values[bin]} keys`);
     for (const one of data.errors) if (one.counts[bin]) parts.push(`${one.counts[bin]} × ${one.name}`);
     const latency = data.latency[bin];
+    const beside = data.control && data.control.latency[bin];
     parts.push(latency ? `p50 ${time(latency.p50)}, p99 ${time(latency.p99)}, max ${time(latency.max)}` : "no calls");
+    if (beside) parts.push(`control p50 ${time(beside.p50)}, p99 ${time(beside.p99)}`);
     readout.textContent = parts.join(" · ");
     const x = place(LEFT + cursor * WIDTH);
     if (x < LEFT || x > RIGHT) return;

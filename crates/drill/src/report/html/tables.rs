@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     history::History,
-    metrics::{Outcome, end, failed, outcome, percentile},
+    metrics::{failed, outcome},
     report::Report,
 };
 
@@ -140,45 +140,6 @@ pub(super) fn failover_table(history: &History) -> Markup {
         (table("Each member that a client gave up", &heads, &rows))
         @if losses.len() > MOST { p.none { "The first " (MOST) " of " (losses.len()) "." } }
     }
-}
-
-/// Calls before the first fault, while faults struck, and after the last.
-pub(super) fn phases(history: &History) -> Markup {
-    let first = history.faults.iter().map(|span| span.from_ns).min();
-    let last = history.faults.iter().map(|span| span.to_ns).max();
-    let (Some(first), Some(last)) = (first, last) else { return html! {} };
-    let phase = |call: &CallRecord| match () {
-        () if end(call) <= first => 0,
-        () if call.at_ns < last => 1,
-        () => 2,
-    };
-    let names =
-        ["Before the first fault", "From the first fault to the end of the last", "After it"];
-    let mut rows = Vec::new();
-    for (index, name) in names.into_iter().enumerate() {
-        let calls = || history.calls.iter().filter(|call| phase(call) == index);
-        let mut times: Vec<u64> =
-            calls().filter(|call| !call.member.is_empty()).map(|call| call.took_ns).collect();
-        times.sort_unstable();
-        let ms = |ns: u64| cell(duration(history.length_ms(ns)));
-        let count = |wanted: Outcome| calls().filter(|call| outcome(call) == wanted).count();
-        let longest = calls().map(|call| call.took_ns).max().unwrap_or(0);
-        rows.push(vec![
-            cell(name),
-            cell(count(Outcome::Ok).to_string()),
-            cell(count(Outcome::Fail).to_string()),
-            cell(count(Outcome::Unknown).to_string()),
-            ms(percentile(&times, 0.5)),
-            ms(percentile(&times, 0.99)),
-            ms(longest),
-        ]);
-    }
-    let heads = ["Phase", "Ok", "Failed", "Unknown", "p50", "p99", "Longest"];
-    table(
-        "Calls before, during and after; p50 and p99 of those that a device answered",
-        &heads,
-        &rows,
-    )
 }
 
 /// The slowest calls.
