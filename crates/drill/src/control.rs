@@ -153,8 +153,9 @@ impl Control {
         })
     }
 
-    /// What it saw in the parts of drill time into which the faults of `history` cut that run.
-    pub fn compared(&self, history: &History) -> Comparison {
+    /// What it saw in the parts of drill time into which the faults of `history` cut that run, whose
+    /// load was to last for `load_ns` of its own clock.
+    pub fn compared(&self, history: &History, load_ns: u64) -> Comparison {
         let own =
             |at_ns: u64| self.begin_ns + (history.drill_ms(at_ns) * 1e6 / self.time_scale) as u64;
         let struck = history
@@ -164,7 +165,11 @@ impl Control {
             calls: &self.calls,
             workloads: &self.workloads,
             begin_ns: self.begin_ns,
-            end_ns: load_end(&self.calls).unwrap_or(self.begin_ns),
+            end_ns: load_end(
+                &self.calls,
+                self.begin_ns,
+                own(history.begin_ns + load_ns) - self.begin_ns,
+            ),
             time_scale: self.time_scale,
         };
         Comparison {
@@ -175,8 +180,8 @@ impl Control {
         }
     }
 
-    /// Its calls on the clock of `history`, so that both stand on one axis.
-    pub(crate) fn calls_beside(&self, history: &History) -> Vec<CallRecord> {
+    /// Its calls within the first `load_ns`, on the clock of `history`, so that both stand on one axis.
+    pub(crate) fn calls_beside(&self, history: &History, load_ns: u64) -> Vec<CallRecord> {
         let factor = self.time_scale / history.time_scale;
         let moved = |ns: u64| (ns as f64 * factor) as u64;
         let call = |call: &CallRecord| CallRecord {
@@ -184,6 +189,7 @@ impl Control {
             took_ns: moved(call.took_ns),
             ..call.clone()
         };
-        self.calls.iter().map(call).collect()
+        let calls = self.calls.iter().map(call);
+        calls.filter(|call| call.at_ns <= history.begin_ns + load_ns).collect()
     }
 }

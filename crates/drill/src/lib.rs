@@ -8,6 +8,7 @@
 
 pub mod control;
 pub mod explore;
+mod film;
 pub mod history;
 pub mod keys;
 pub mod lag;

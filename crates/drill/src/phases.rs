@@ -79,13 +79,13 @@ pub struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// Of a run.
-    pub fn of(history: &'a History) -> Self {
+    /// Of a run whose load was to last for `load_ns`.
+    pub fn of(history: &'a History, load_ns: u64) -> Self {
         Self {
             calls: &history.calls,
             workloads: &history.workloads,
             begin_ns: history.begin_ns,
-            end_ns: load_end(&history.calls).unwrap_or(history.end_ns),
+            end_ns: load_end(&history.calls, history.begin_ns, load_ns),
             time_scale: history.time_scale,
         }
     }
@@ -161,15 +161,17 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// When the last call ended.
-pub(crate) fn load_end(calls: &[CallRecord]) -> Option<u64> {
-    calls.iter().map(end).max()
+/// When the load ended: as planned, or with the last call if the application had enough before.
+pub(crate) fn load_end(calls: &[CallRecord], begin_ns: u64, load_ns: u64) -> u64 {
+    calls.iter().map(end).max().unwrap_or(begin_ns).min(begin_ns + load_ns)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::history::testing::history;
+
+    const MS: u64 = 1_000_000;
 
     #[test]
     fn every_call_is_in_the_phase_that_it_was_touched_by() {
@@ -183,7 +185,7 @@ mod tests {
             "",
         );
         history.strike("device.hang hsm-eus-1", 10, 30);
-        let phases = Cut::of(&history).phases(history.struck());
+        let phases = Cut::of(&history, 100 * MS).phases(history.struck());
         let told: Vec<_> = phases
             .iter()
             .map(|it| (it.phase.as_str(), it.length_ms, it.ok, it.failed, it.unknown))
@@ -202,9 +204,9 @@ mod tests {
         let mut history = history("ha-pair", "0 1 C_Sign CKR_OK a\n1 1 C_Sign CKR_OK a", "");
         history.calls[1].pid = 2;
         // A process that the only workload has started is that workload's.
-        assert_eq!(Cut::of(&history).phases(None).len(), 1);
+        assert_eq!(Cut::of(&history, 100 * MS).phases(None).len(), 1);
         history.workloads.insert(2, "batch".to_owned());
-        let phases = Cut::of(&history).phases(None);
+        let phases = Cut::of(&history, 100 * MS).phases(None);
         let names: Vec<_> = phases.iter().map(|it| (it.workload.as_str(), it.ok)).collect();
         assert_eq!(names, [("batch", 1), ("signer", 1)]);
         assert!(phases.iter().all(|it| it.phase == Phase::Before));

@@ -22,6 +22,7 @@ use hsmsim_sim_config::{Action, DeviceId, Drill, Topology, WorkloadSource};
 
 use crate::{
     control::{Compare, Control, without_steps},
+    film::Film,
     history::History,
     log,
     observe::{fault_spans, inventory},
@@ -191,7 +192,8 @@ fn perform(
     let inventory_before = inventory(&cluster)?;
     let mut application = start(options, &drill, &cluster, &record, temporary.path(), seed)?;
     let begin_ns = cluster.clock().unix_now();
-    let mut timeline = Timeline::new(out, begin_ns, time_scale);
+    let film = Film::of(&drill, cluster.topology());
+    let mut timeline = Timeline::new(out, begin_ns, time_scale, film)?;
     let mut tail = Tail::new(&record);
     let (mut calls, mut events) = (Vec::new(), Vec::new());
     let mut operator = Operator {
@@ -212,6 +214,7 @@ fn perform(
     let mut steps = drill.steps.iter().peekable();
     let end_ns = begin_ns + nanos(cluster.scaled(drill.duration));
     loop {
+        timeline.know(fault_spans(&cluster, &operator.set));
         look(&mut timeline)?;
         let now_ns = cluster.clock().unix_now();
         while let Some(step) =

@@ -1,40 +1,59 @@
-//! The timeline as it happens, one line an event, in drill time.
+//! The timeline as it happens, one line an event, in drill time, beside the film strip of the devices.
 
 use std::io::{self, Write};
 
 use hsmsim_client::record::{CallRecord, EventRecord};
 
-use crate::{metrics::failed, records::Batch, report::Moment};
+use crate::{film::Film, history::FaultSpan, metrics::failed, records::Batch, report::Moment};
 
 /// Prints moments and keeps them for the report.
 pub(crate) struct Timeline<'a> {
     out: &'a mut dyn Write,
     begin_ns: u64,
     time_scale: f64,
+    film: Film,
     moments: Vec<Moment>,
     failovers: u64,
     failing: bool,
     calls: Vec<CallRecord>,
     next_pulse_ns: u64,
+    /// Lines in a row that had nothing to tell.
+    idle: u32,
 }
 
 /// Drill seconds between two lines that only say how things are.
-const PULSE_S: f64 = 15.0;
+const PULSE_S: f64 = 5.0;
+/// Of lines that say nothing new so many are shown.
+const IDLE: u32 = 4;
 
 impl<'a> Timeline<'a> {
-    pub(crate) fn new(out: &'a mut dyn Write, begin_ns: u64, time_scale: f64) -> Self {
+    /// Prints the head of the film.
+    pub(crate) fn new(
+        out: &'a mut dyn Write,
+        begin_ns: u64,
+        time_scale: f64,
+        film: Film,
+    ) -> io::Result<Self> {
+        write!(out, "{}", film.head())?;
         let mut timeline = Self {
             out,
             begin_ns,
             time_scale,
+            film,
             moments: Vec::new(),
             failovers: 0,
             failing: false,
             calls: Vec::new(),
             next_pulse_ns: 0,
+            idle: 0,
         };
         timeline.next_pulse_ns = begin_ns + timeline.real_ns(PULSE_S);
-        timeline
+        Ok(timeline)
+    }
+
+    /// What struck so far, for the film.
+    pub(crate) fn know(&mut self, faults: Vec<FaultSpan>) {
+        self.film.know(faults);
     }
 
     fn real_ns(&self, drill_seconds: f64) -> u64 {
@@ -48,10 +67,16 @@ impl<'a> Timeline<'a> {
     /// A line of its own.
     pub(crate) fn mark(&mut self, at_ns: u64, what: impl Into<String>) -> io::Result<()> {
         let (at_ms, what) = (self.drill_ms(at_ns), what.into());
-        writeln!(self.out, "{:>8.1} s  {what}", at_ms / 1000.0)?;
-        self.out.flush()?;
+        self.line(at_ns, &what)?;
+        self.idle = 0;
         self.moments.push(Moment { at_ms, what });
         Ok(())
+    }
+
+    fn line(&mut self, at_ns: u64, what: &str) -> io::Result<()> {
+        let (seconds, frame) = (self.drill_ms(at_ns) / 1000.0, self.film.frame(at_ns));
+        writeln!(self.out, "{seconds:>8.1} s   {frame} {what}")?;
+        self.out.flush()
     }
 
     /// What the records have brought since the last look.
@@ -71,14 +96,16 @@ impl<'a> Timeline<'a> {
             }
             self.failing = fails;
         }
-        self.calls.extend_from_slice(&batch.calls);
-        if now_ns >= self.next_pulse_ns {
-            self.pulse(now_ns)?;
+        // In virtual time nobody looks while all calls wait, and several lines are due at once.
+        while now_ns >= self.next_pulse_ns {
+            self.pulse()?;
         }
+        self.calls.extend_from_slice(&batch.calls);
         Ok(())
     }
 
     fn event(&mut self, event: &EventRecord) -> io::Result<()> {
+        self.film.event(event);
         let line = match event.event.as_str() {
             "member_lost" => format!("client: {} given up ({})", event.member, event.detail),
             "group_lost" => format!("client: every member of {} is lost", event.group),
@@ -105,21 +132,31 @@ impl<'a> Timeline<'a> {
         self.mark(event.at_ns, line)
     }
 
-    /// How things are: calls a second, the longest call, errors since the last such line.
-    fn pulse(&mut self, now_ns: u64) -> io::Result<()> {
-        let since = self.next_pulse_ns - self.real_ns(PULSE_S);
-        let seconds = (now_ns - since) as f64 / 1e9;
+    /// How things are: calls a second of the clock, the longest call, errors since the last such line.
+    fn pulse(&mut self) -> io::Result<()> {
+        let (at_ns, length) = (self.next_pulse_ns, self.real_ns(PULSE_S));
+        self.next_pulse_ns += length;
         let calls = std::mem::take(&mut self.calls);
+        self.idle = if calls.is_empty() { self.idle + 1 } else { 0 };
+        if self.idle > IDLE {
+            return Ok(());
+        }
+        let rate = calls.len() as f64 * 1e9 / length as f64;
+        let longest = calls.iter().map(|call| call.took_ns).max().unwrap_or(0) as f64;
+        let longest = longest * self.time_scale / 1e6;
+        let second = if self.time_scale > 1.0 { "real s" } else { "s" };
+        let mut line = format!("· {rate:>5.0} calls / {second}");
+        if !calls.is_empty() {
+            line += &match longest {
+                ms if ms < 10_000.0 => format!(", longest {ms:.0} ms"),
+                ms => format!(", longest {:.1} s", ms / 1000.0),
+            };
+        }
         let errors = calls.iter().filter(|call| failed(call)).count();
-        let longest = calls.iter().map(|call| call.took_ns).max().unwrap_or(0) as f64 / 1e6;
-        self.next_pulse_ns = now_ns + self.real_ns(PULSE_S);
-        let rate = calls.len() as f64 / seconds;
-        self.mark(
-            now_ns,
-            format!(
-                "· {rate:.0} calls a real second, longest {longest:.0} real ms, {errors} errors"
-            ),
-        )
+        if errors > 0 {
+            line += &format!(", {errors} failed");
+        }
+        self.line(at_ns, &line)
     }
 
     pub(crate) fn into_moments(self) -> Vec<Moment> {

@@ -136,6 +136,8 @@ pub struct Report {
     pub differing_keys: u64,
     /// Their identities.
     pub differing_key_ids: Vec<String>,
+    /// Keys that were changed on two sides before either knew of the other's change.
+    pub conflicts: u64,
     /// How far each member that held or was owed keys was behind.
     pub replication: Vec<Replication>,
     /// What struck.
@@ -148,6 +150,9 @@ pub struct Report {
     pub expectations: Vec<Expectation>,
     /// The timeline.
     pub timeline: Vec<Moment>,
+    /// How long the load was to last, in nanoseconds of the run's clock.
+    #[serde(skip)]
+    pub(crate) load_ns: u64,
     /// The run itself that this one is compared with.
     #[serde(skip)]
     pub(crate) control_run: Option<Control>,
@@ -213,6 +218,7 @@ impl Report {
         };
         let (verdict, expectations) = judge(&drill.expect, &metrics, &history.events, &findings);
         let length_ms = |ns: u64| history.length_ms(ns);
+        let load_ns = (drill.duration.as_nanos() as f64 / history.time_scale) as u64;
         let differing = keys::differing(history);
         Self {
             schema: SCHEMA,
@@ -244,12 +250,14 @@ impl Report {
             inventory_equal_ms: history.inventory_equal_after_ns().map(length_ms),
             differing_keys: differing.len() as u64,
             differing_key_ids: differing,
+            conflicts: count(history, "replication_conflict"),
             replication: replication(history),
             faults: history.faults.iter().map(|span| Struck::of(span, history)).collect(),
-            phases: Cut::of(history).phases(history.struck()),
-            control: facts.control.as_ref().map(|control| control.compared(history)),
+            phases: Cut::of(history, load_ns).phases(history.struck()),
+            control: facts.control.as_ref().map(|control| control.compared(history, load_ns)),
             expectations,
             timeline: facts.timeline,
+            load_ns,
             control_run: facts.control,
             log: facts.log,
         }
@@ -284,6 +292,10 @@ impl Struck {
             to_ms: history.drill_ms(span.to_ns),
         }
     }
+}
+
+fn count(history: &History, name: &str) -> u64 {
+    history.events.iter().filter(|event| event.event == name).count() as u64
 }
 
 fn workloads(history: &History) -> Vec<Workload> {

@@ -7,6 +7,7 @@ use hsmsim_sim_config::{Drill, WorkloadSource};
 use super::{Outcome, Plan, simulate};
 use crate::{
     control::{Compare, Control, without_steps},
+    film::Film,
     records::Batch,
     report::{Facts, Moment, Report, Tier, replay_command},
     run::{DrillError, guard_data},
@@ -51,7 +52,7 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
     outcome.history.calls.sort_by_key(|call| call.at_ns);
     outcome.history.workloads = workloads(&drill);
     let control = control(options, &drill, seed)?;
-    let timeline = tell(&outcome, out)?;
+    let timeline = tell(&drill, &outcome, out)?;
     let seed_word = seed.to_string();
     let words = ["drill", "run", &options.drill, "--virtual", "--seed", &seed_word];
     let facts = Facts {
@@ -107,9 +108,11 @@ fn workloads(drill: &Drill) -> BTreeMap<u32, String> {
 }
 
 /// Prints what happened in the order of time, as a drill in real time does while it happens.
-fn tell(outcome: &Outcome, out: &mut dyn Write) -> io::Result<Vec<Moment>> {
+fn tell(drill: &Drill, outcome: &Outcome, out: &mut dyn Write) -> io::Result<Vec<Moment>> {
     let history = &outcome.history;
-    let mut timeline = Timeline::new(out, history.begin_ns, history.time_scale);
+    let film = Film::of(drill, &history.topology);
+    let mut timeline = Timeline::new(out, history.begin_ns, history.time_scale, film)?;
+    timeline.know(history.faults.clone());
     let mut moments = outcome.moments.iter().peekable();
     let mut events = history.events.iter().peekable();
     let mut calls: Vec<_> = history.calls.iter().collect();

@@ -69,21 +69,40 @@ fn excerpt(
         vec![cell(at), html! { code { (line.text) } }]
     };
     let rows: Vec<_> = near.iter().map(row).collect();
-    html! { details open[index == 0] { summary { (title) } (table(&title, &["When", "Line"], &rows)) } }
+    html! { details open[index == 0] { summary { (title) } (table("Lines before and after the fault", &["When", "Line"], &rows)) } }
 }
 
-/// Events as lines; keys made and destroyed are not among them, for there are too many.
+/// Events as lines; keys made and destroyed are not among them, for there are too many. Of what
+/// happened several times in a row the first is told, with its number.
 fn from_events(history: &History) -> Vec<LogLine> {
-    let told = history.events.iter().filter(|it| !it.event.starts_with("object_"));
-    let line = |event: &crate::EventRecord| {
+    let mut lines: Vec<(LogLine, u64)> = Vec::new();
+    for event in history.events.iter().filter(|it| !it.event.starts_with("object_")) {
         let who = if event.member.is_empty() { &event.group } else { &event.member };
-        let detail = match event.detail.as_str() {
-            "" => String::new(),
-            detail => format!(" ({detail})"),
+        // Without the identities of keys, which events.ndjson has.
+        let detail = match event.detail.split_once(": ") {
+            _ if event.detail.is_empty() => String::new(),
+            Some(_) if matches!(event.event.as_str(), "copy_owed" | "deletion_owed") => {
+                String::new()
+            }
+            _ => format!(" ({})", event.detail),
         };
         let words = marks::words(&event.event);
         let text = format!("{words}: {who}{detail}, process {}", event.pid);
-        LogLine { at_ns: event.at_ns, text }
+        match lines.last_mut() {
+            // A fault begins a table of its own.
+            Some((last, count)) if last.text == text && !struck_between(history, last, event) => {
+                *count += 1;
+            }
+            _ => lines.push((LogLine { at_ns: event.at_ns, text }, 1)),
+        }
+    }
+    let told = |(line, count): (LogLine, u64)| match count {
+        1 => line,
+        _ => LogLine { text: format!("{}, {count} times", line.text), ..line },
     };
-    told.map(line).collect()
+    lines.into_iter().map(told).collect()
+}
+
+fn struck_between(history: &History, line: &LogLine, event: &crate::EventRecord) -> bool {
+    history.faults.iter().any(|span| line.at_ns < span.from_ns && span.from_ns <= event.at_ns)
 }

@@ -46,7 +46,7 @@ pub(super) fn x_of(bin: usize) -> f64 {
 
 /// Lines and numbers along y, from 0 to `most`.
 pub(super) fn y_axis(most: f64, unit: &str) -> Markup {
-    let step = step(most, 4.0);
+    let step = step(most, 5.0);
     let count = (most / step + 1e-6).floor() as usize;
     html! {
         g aria-hidden="true" {
@@ -190,6 +190,7 @@ pub(super) fn errors(history: &History, axis: &Axis, bins: &Bins) -> Markup {
 }
 
 /// Powers of ten along y, in drill milliseconds.
+#[derive(Clone, Copy)]
 struct LogScale {
     low: i32,
     high: i32,

@@ -42,7 +42,7 @@ impl Curve {
 pub(super) struct Curves {
     /// Sessions that are open, by workload: the most in the part.
     pub(super) sessions: Vec<Curve>,
-    /// Calls that have begun and not ended, by the device that answered in the end: the mean.
+    /// Calls that have begun and not ended, by the device they are with: the mean.
     pub(super) flight: Vec<Curve>,
     /// Acknowledged keys that a member lacks: the most in the part. Members that never lacked one are
     /// left out.
@@ -139,25 +139,39 @@ fn sessions(history: &History, axis: &Axis) -> Vec<Curve> {
     curves.into_iter().enumerate().map(curve).collect()
 }
 
-/// Calls in flight: how much of each part they fill.
+/// Calls in flight: how much of each part they fill. A call that moved was with the member it moved
+/// from until then.
 fn flight(history: &History, axis: &Axis, palette: &Palette) -> Vec<Curve> {
+    let mut moves: BTreeMap<u32, Vec<(u64, &str)>> = BTreeMap::new();
+    for event in history.events.iter().filter(|event| event.event == "failover") {
+        moves.entry(event.pid).or_default().push((event.at_ns, &event.member));
+    }
     let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut fill = |who, from_ns, to_ns| {
+        let values = all.entry(who).or_insert_with(|| vec![0.0; BINS]);
+        let (from, to) = (axis.part(from_ns) * BINS as f64, axis.part(to_ns) * BINS as f64);
+        // Whole parts, and what is left of those at both ends.
+        for (bin, value) in values.iter_mut().enumerate().skip(from as usize) {
+            if bin as f64 >= to {
+                break;
+            }
+            *value += to.min(bin as f64 + 1.0) - from.max(bin as f64);
+        }
+    };
     for call in &history.calls {
-        let who = match &*call.member {
+        let last = match &*call.member {
             "" if failed(call) => NOBODY,
             "" => continue,
             member => palette.name(member),
         };
-        let values = all.entry(who).or_insert_with(|| vec![0.0; BINS]);
-        let (from, to) = (axis.part(call.at_ns) * BINS as f64, axis.part(end(call)) * BINS as f64);
-        // Whole parts, and what is left of those at both ends.
-        for (bin, value) in values.iter_mut().enumerate().skip(from as usize) {
-            let bin = bin as f64;
-            if bin >= to {
-                break;
-            }
-            *value += to.min(bin + 1.0) - from.max(bin);
+        let moves = moves.get(&call.pid).map_or(&[][..], Vec::as_slice);
+        let first = moves.partition_point(|(at_ns, _)| *at_ns < call.at_ns);
+        let mut from_ns = call.at_ns;
+        for (at_ns, member) in moves[first..].iter().take_while(|(at_ns, _)| *at_ns <= end(call)) {
+            fill(palette.name(member), from_ns, *at_ns);
+            from_ns = *at_ns;
         }
+        fill(last, from_ns, end(call));
     }
     let mut curves: Vec<Curve> = all
         .into_iter()
@@ -260,6 +274,15 @@ mod tests {
         // Little's law: what is drawn is what was waited.
         let waited: f64 = flight.iter().flat_map(|curve| &curve.values).sum();
         assert!((waited * 100.0 / BINS as f64 - 100.0).abs() < 1e-6, "{waited}");
+    }
+
+    #[test]
+    fn a_call_that_moved_was_in_flight_on_the_member_it_left() {
+        let calls = "0 50 C_Sign CKR_OK hsm-eus-2\n60 1 C_Sign CKR_OK hsm-eus-2";
+        let flight = curves(&history("ha-pair", calls, "25 failover hsm-eus-1")).flight;
+        let at = |curve: usize, part: usize| flight[curve].values[part];
+        assert_eq!((at(0, BINS / 8), at(1, BINS / 8)), (1.0, 0.0));
+        assert_eq!((at(0, BINS * 3 / 8), at(1, BINS * 3 / 8)), (0.0, 1.0));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(super) fn draw(report: &Report, history: &History) -> Markup {
         }
     }
     let equal = match report.inventory_equal_ms {
+        Some(0.0) => "All members held the same keys at once after the last call.".to_owned(),
         Some(ms) => format!("All members held the same keys {} after the last call.", duration(ms)),
         None => "The members never came to hold the same keys.".to_owned(),
     };
@@ -40,12 +41,13 @@ pub(super) fn draw(report: &Report, history: &History) -> Markup {
     html! {
         p { (equal) " " (point) }
         @if groups.is_empty() { p.none { "No group had keys." } }
-        @for group in groups { (members(group, history)) }
+        @for group in groups { (members(group, report, history)) }
         (problems(report, history))
+        (conflicts(history))
     }
 }
 
-fn members(group: &str, history: &History) -> Markup {
+fn members(group: &str, report: &Report, history: &History) -> Markup {
     let after = || history.inventory_after.iter().filter(|member| member.group == group);
     let all: BTreeSet<&String> = after().flat_map(|member| &member.keys).collect();
     let before = |device: &str| {
@@ -66,6 +68,7 @@ fn members(group: &str, history: &History) -> Markup {
                 .flat_map(|it| &it.keys)
                 .collect();
             let alone = own.difference(&elsewhere).count();
+            let differs = report.differing_key_ids.iter().filter(|id| own.contains(id)).count();
             vec![
                 cell(&member.device),
                 cell(part(&member.device)),
@@ -81,23 +84,48 @@ fn members(group: &str, history: &History) -> Markup {
                     }
                 },
                 cell(alone.to_string()),
+                cell(differs.to_string()),
             ]
         })
         .collect();
     let caption = format!("Objects of group {group}: {} in all", all.len());
-    table(&caption, &["Member", "Part", "Before", "After", "Lacks", "Only here"], &rows)
+    let heads = ["Member", "Part", "Before", "After", "Lacks", "Only here", "Differs"];
+    table(&caption, &heads, &rows)
 }
 
-/// Keys that were lost, came back, or are there twice.
+/// Changes of one key on two sides, and which of them won.
+fn conflicts(history: &History) -> Markup {
+    let met: Vec<_> =
+        history.events.iter().filter(|event| event.event == "replication_conflict").collect();
+    if met.is_empty() {
+        return html! {};
+    }
+    let row = |event: &&crate::EventRecord| {
+        vec![
+            cell(moment(history.drill_ms(event.at_ns))),
+            cell(&event.group),
+            cell(&event.member),
+            cell(&event.detail),
+        ]
+    };
+    let rows: Vec<_> = met.iter().take(KEYS).map(row).collect();
+    html! {
+        (table("Conflicting changes", &["When", "Group", "Member", "What"], &rows))
+        @if met.len() > KEYS { p.none { "The first " (KEYS) " of " (met.len()) "." } }
+    }
+}
+
+/// Keys that were lost, came back, are there twice, or differ.
 fn problems(report: &Report, history: &History) -> Markup {
     let lists = [
         ("lost", "acknowledged, and held by nobody", &report.lost_key_ids),
         ("resurrected", "destroyed, and held again", &report.resurrected_key_ids),
         ("duplicate", "held, and told to nobody", &report.duplicate_key_ids),
+        ("differing", "members hold different versions", &report.differing_key_ids),
     ];
     let total: usize = lists.iter().map(|(_, _, ids)| ids.len()).sum();
     if total == 0 {
-        return html! { p { "No key was lost, came back after it was destroyed, or is there twice." } };
+        return html! { p { "No key was lost, came back after it was destroyed, is there twice, or differs between members." } };
     }
     let mut rows = Vec::new();
     for (what, meaning, ids) in lists {
@@ -107,12 +135,14 @@ fn problems(report: &Report, history: &History) -> Markup {
                 let event = events().find(|event| event.event == name);
                 event.map_or("–".to_owned(), |event| moment(history.drill_ms(event.at_ns)))
             };
-            let holders: Vec<&str> = history
-                .inventory_after
-                .iter()
-                .filter(|member| member.keys.contains(id))
-                .map(|member| member.device.as_str())
-                .collect();
+            let holder = |member: &crate::MemberInventory| {
+                let version = member.version(id)?;
+                Some(match what {
+                    "differing" => format!("{} (version {version})", member.device),
+                    _ => member.device.clone(),
+                })
+            };
+            let holders: Vec<String> = history.inventory_after.iter().filter_map(holder).collect();
             let holders = if holders.is_empty() { "nobody".to_owned() } else { holders.join(", ") };
             rows.push(vec![
                 html! { code.id { (id) } },

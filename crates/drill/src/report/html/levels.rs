@@ -15,7 +15,7 @@ pub(super) fn flight(history: &History, axis: &Axis, curves: &Curves) -> Markup 
     let legend = |curve: &Curve| format!("{}: at most {:.1}", curve.name, curve.most());
     let chart = Stack {
         unit: "calls in flight",
-        summary: "Calls in flight by the device that answered in the end",
+        summary: "Calls in flight by device",
         none: "No call was answered by a device that the record names.",
     };
     chart.draw(history, axis, &curves.flight, &legend)

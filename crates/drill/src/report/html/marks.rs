@@ -56,6 +56,12 @@ pub(super) fn kind(event: &str) -> &'static str {
 
 /// What an event means.
 pub(super) fn words(event: &str) -> &str {
+    match event {
+        "copy_owed" => return "copies owed",
+        "replication_applied" => return "copy applied",
+        "replication_dropped" => return "copy dropped",
+        _ => {}
+    }
     KINDS.iter().find(|(name, ..)| *name == event).map_or(event, |(_, _, words, _)| words)
 }
 

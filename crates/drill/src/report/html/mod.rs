@@ -36,7 +36,8 @@ pub(super) fn page(report: &Report, history: &History) -> String {
     let axis = Axis::of(history);
     let palette = Palette::of(history);
     let beside = |control: &Control| {
-        Bins::of_calls(history, &control.calls_beside(history), &axis, &palette)
+        let calls = control.calls_beside(history, report.load_ns);
+        Bins::of_calls(history, &calls, &axis, &palette)
     };
     let numbers = Numbers {
         bins: Bins::of(history, &axis, &palette),
@@ -214,8 +215,8 @@ fn charts(history: &History, axis: &Axis, numbers: &Numbers) -> Markup {
         @for (title, chart) in &charts { figure { h3 { (title) } (chart) } }
         p.hint {
             "Shaded: faults. Throughput and latency count calls that a device answered; what the library "
-            "answers by itself, such as most C_SignInit, is left out. A call in flight is counted for the "
-            "device that answered it in the end, also while it waited for another."
+            "answers by itself, such as most C_SignInit, is left out. A call in flight is with the device that "
+            "answers it, and one that moves with the device that it leaves until then."
         }
     }
 }

@@ -142,27 +142,35 @@ pub(super) fn failover_table(history: &History) -> Markup {
     }
 }
 
+/// A call with its number: its line in `history.ndjson`.
+type Numbered<'a> = (usize, &'a CallRecord);
+
+fn numbered(history: &History) -> impl Iterator<Item = Numbered<'_>> {
+    (1..).zip(&history.calls)
+}
+
 /// The slowest calls.
 pub(super) fn slowest(history: &History) -> Markup {
-    let mut calls: Vec<&CallRecord> = history.calls.iter().collect();
-    calls.sort_by_key(|call| std::cmp::Reverse(call.took_ns));
+    let mut calls: Vec<Numbered<'_>> = numbered(history).collect();
+    calls.sort_by_key(|(_, call)| std::cmp::Reverse(call.took_ns));
     calls.truncate(CALLS);
     calls_table("Slowest calls", &calls, history)
 }
 
 /// The first calls that failed.
 pub(super) fn first_errors(history: &History) -> Markup {
-    let calls: Vec<&CallRecord> =
-        history.calls.iter().filter(|call| failed(call)).take(CALLS).collect();
+    let calls: Vec<Numbered<'_>> =
+        numbered(history).filter(|(_, call)| failed(call)).take(CALLS).collect();
     if calls.is_empty() {
         return html! { p.none { "No call failed." } };
     }
     calls_table("First errors", &calls, history)
 }
 
-fn calls_table(caption: &str, calls: &[&CallRecord], history: &History) -> Markup {
-    let row = |call: &&CallRecord| {
+fn calls_table(caption: &str, calls: &[Numbered<'_>], history: &History) -> Markup {
+    let row = |(number, call): &Numbered<'_>| {
         vec![
+            cell(number.to_string()),
             cell(moment(history.drill_ms(call.at_ns))),
             cell(&call.function),
             cell(duration(history.length_ms(call.took_ns))),
@@ -173,13 +181,25 @@ fn calls_table(caption: &str, calls: &[&CallRecord], history: &History) -> Marku
                 ("", member) => member.to_owned(),
                 (call_fault, _) => format!("call fault {call_fault}"),
             }),
+            cell(history.workload(call.pid)),
             cell(call.session.to_string()),
             cell(call.pid.to_string()),
         ]
     };
-    let heads =
-        ["Began", "Function", "Took", "Code", "Outcome", "Answered by", "Session", "Process"];
-    table(caption, &heads, &calls.iter().map(row).collect::<Vec<_>>())
+    let heads = [
+        "Call",
+        "Began",
+        "Function",
+        "Took",
+        "Code",
+        "Outcome",
+        "Answered by",
+        "Workload",
+        "Session",
+        "Process",
+    ];
+    let caption = format!("{caption}; the number of a call is its line in history.ndjson");
+    table(&caption, &heads, &calls.iter().map(row).collect::<Vec<_>>())
 }
 
 /// The timeline in words.
