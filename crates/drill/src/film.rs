@@ -17,6 +17,9 @@ use crate::history::FaultSpan;
 /// Columns that a terminal has room for.
 const MOST: usize = 16;
 
+/// Frames of a drill, if nothing happens.
+const FRAMES: f64 = 36.0;
+
 /// What the signs mean; two lines that fit a terminal.
 const LEGEND: &str = "│ serves   ▓ device struck   ░ link struck   · given up   ✕ lost   ▲ returns\n\
                       ▶ calls move away   ◆ standby serves   ● copies delivered   ▽ not recovered";
@@ -24,6 +27,8 @@ const LEGEND: &str = "│ serves   ▓ device struck   ░ link struck   · give
 /// What the columns show.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Film {
+    /// Drill seconds between two frames.
+    pulse_s: f64,
     devices: Vec<String>,
     faults: Vec<FaultSpan>,
     /// Process, group and device of each member that a client has given up.
@@ -47,7 +52,14 @@ impl Film {
         let devices = topology.devices.iter().map(|device| device.id.to_string());
         let devices: Vec<String> =
             devices.filter(|id| members.contains(id.as_str())).take(MOST).collect();
-        Self { signs: vec![None; devices.len()], devices, ..Self::default() }
+        // About as many frames as a screen has lines, at round times.
+        let pulse_s = (drill.duration.as_secs_f64() / FRAMES / 5.0).ceil().max(1.0) * 5.0;
+        Self { pulse_s, signs: vec![None; devices.len()], devices, ..Self::default() }
+    }
+
+    /// Drill seconds between two frames.
+    pub(crate) fn pulse_s(&self) -> f64 {
+        self.pulse_s
     }
 
     /// The names over the columns, and what the signs mean.
@@ -58,7 +70,7 @@ impl Film {
         }
         for line in LEGEND.lines() {
             // Writing to a string cannot fail.
-            let _ = writeln!(head, "{line}");
+            let _ = writeln!(head, "{}", line.trim_start());
         }
         for (index, device) in self.devices.iter().enumerate() {
             let _ = writeln!(head, "{:13}{}┌ {device}", "", "│ ".repeat(index));

@@ -21,10 +21,8 @@ pub(crate) struct Timeline<'a> {
     idle: u32,
 }
 
-/// Drill seconds between two lines that only say how things are.
-const PULSE_S: f64 = 5.0;
 /// Of lines that say nothing new so many are shown.
-const IDLE: u32 = 4;
+const IDLE: u32 = 3;
 
 impl<'a> Timeline<'a> {
     /// Prints the head of the film.
@@ -47,7 +45,7 @@ impl<'a> Timeline<'a> {
             next_pulse_ns: 0,
             idle: 0,
         };
-        timeline.next_pulse_ns = begin_ns + timeline.real_ns(PULSE_S);
+        timeline.next_pulse_ns = begin_ns + timeline.real_ns(timeline.film.pulse_s());
         Ok(timeline)
     }
 
@@ -66,6 +64,7 @@ impl<'a> Timeline<'a> {
 
     /// A line of its own.
     pub(crate) fn mark(&mut self, at_ns: u64, what: impl Into<String>) -> io::Result<()> {
+        self.due(at_ns)?;
         let (at_ms, what) = (self.drill_ms(at_ns), what.into());
         self.line(at_ns, &what)?;
         self.idle = 0;
@@ -96,15 +95,22 @@ impl<'a> Timeline<'a> {
             }
             self.failing = fails;
         }
-        // In virtual time nobody looks while all calls wait, and several lines are due at once.
-        while now_ns >= self.next_pulse_ns {
-            self.pulse()?;
-        }
+        self.due(now_ns)?;
         self.calls.extend_from_slice(&batch.calls);
         Ok(())
     }
 
+    /// The lines that are due before a moment. In virtual time nobody looks while all calls wait, so
+    /// there may be several.
+    fn due(&mut self, at_ns: u64) -> io::Result<()> {
+        while at_ns >= self.next_pulse_ns {
+            self.pulse()?;
+        }
+        Ok(())
+    }
+
     fn event(&mut self, event: &EventRecord) -> io::Result<()> {
+        self.due(event.at_ns)?;
         self.film.event(event);
         let line = match event.event.as_str() {
             "member_lost" => format!("client: {} given up ({})", event.member, event.detail),
@@ -134,7 +140,7 @@ impl<'a> Timeline<'a> {
 
     /// How things are: calls a second of the clock, the longest call, errors since the last such line.
     fn pulse(&mut self) -> io::Result<()> {
-        let (at_ns, length) = (self.next_pulse_ns, self.real_ns(PULSE_S));
+        let (at_ns, length) = (self.next_pulse_ns, self.real_ns(self.film.pulse_s()));
         self.next_pulse_ns += length;
         let calls = std::mem::take(&mut self.calls);
         self.idle = if calls.is_empty() { self.idle + 1 } else { 0 };

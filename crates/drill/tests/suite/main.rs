@@ -3,4 +3,5 @@
 #![forbid(unsafe_code)]
 
 mod explore;
+mod schema;
 mod simulate;
