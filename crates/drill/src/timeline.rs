@@ -15,12 +15,16 @@ pub(crate) struct Timeline<'a> {
     moments: Vec<Moment>,
     failovers: u64,
     failing: bool,
+    /// How often calls have begun to fail.
+    spells: u32,
     calls: Vec<CallRecord>,
     next_pulse_ns: u64,
     /// Lines in a row that had nothing to tell.
     idle: u32,
 }
 
+/// So often it is told that calls fail and succeed again.
+const SPELLS: u32 = 5;
 /// Of lines that say nothing new so many are shown.
 const IDLE: u32 = 3;
 
@@ -41,6 +45,7 @@ impl<'a> Timeline<'a> {
             moments: Vec::new(),
             failovers: 0,
             failing: false,
+            spells: 0,
             calls: Vec::new(),
             next_pulse_ns: 0,
             idle: 0,
@@ -86,12 +91,25 @@ impl<'a> Timeline<'a> {
         for call in &batch.calls {
             let fails = failed(call);
             if fails && !self.failing {
-                self.mark(
-                    call.at_ns,
-                    format!("first error: {} gives {}", call.function, call.code),
-                )?;
-            } else if !fails && self.failing {
-                self.mark(call.at_ns + call.took_ns, format!("{} succeeds again", call.function))?;
+                self.spells += 1;
+            }
+            match (fails, self.failing) {
+                (true, false) if self.spells == SPELLS + 1 => {
+                    self.mark(
+                        call.at_ns,
+                        "errors come and go; from here on they are only counted",
+                    )?;
+                }
+                _ if self.spells > SPELLS => {}
+                (true, false) => {
+                    let what = format!("first error: {} gives {}", call.function, call.code);
+                    self.mark(call.at_ns, what)?;
+                }
+                (false, true) => {
+                    let what = format!("{} succeeds again", call.function);
+                    self.mark(call.at_ns + call.took_ns, what)?;
+                }
+                _ => {}
             }
             self.failing = fails;
         }

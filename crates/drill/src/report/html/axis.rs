@@ -23,6 +23,8 @@ pub(super) struct Axis {
     /// Length in nanoseconds of the run's clock; above 0.
     length_ns: u64,
     time_scale: f64,
+    /// When the load was to end.
+    load_end_ns: Option<u64>,
 }
 
 impl Axis {
@@ -31,7 +33,25 @@ impl Axis {
         let calls = history.calls.iter().map(crate::metrics::end);
         let end = calls.chain([history.end_ns]).max().unwrap_or_default();
         let length_ns = end.saturating_sub(history.begin_ns).max(1);
-        Self { begin_ns: history.begin_ns, length_ns, time_scale: history.time_scale }
+        let (begin_ns, time_scale) = (history.begin_ns, history.time_scale);
+        Self { begin_ns, length_ns, time_scale, load_end_ns: None }
+    }
+
+    /// The same for a load that was to last so long, in nanoseconds of the run's clock.
+    pub(super) fn of_load(history: &History, load_ns: u64) -> Self {
+        Self { load_end_ns: Some(history.begin_ns + load_ns), ..Self::of(history) }
+    }
+
+    /// A line where the load ended and the cluster was left to settle, with `words` beside it.
+    pub(super) fn load_end(&self, top: f64, bottom: f64, words: &str) -> Markup {
+        let Some(x) = self.load_end_ns.map(|end| self.x(end)).filter(|x| *x < RIGHT - 60.0) else {
+            return html! {};
+        };
+        let line = html! {
+            line.ended x1="0" x2="0" y1="0" y2=(n(bottom - top)) {}
+            @if !words.is_empty() { text.note x="5" y="18" { (words) } }
+        };
+        html! { g clip-path="url(#plot)" aria-hidden="true" { (at(x, None, 0.0, top, &line)) } }
     }
 
     /// The place of a time; times outside are moved to the border.

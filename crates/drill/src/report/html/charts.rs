@@ -36,6 +36,17 @@ pub(super) fn frame(history: &History, axis: &Axis, summary: &str, inner: &Marku
             }
             (axis.draw(TOP, BOTTOM))
             (inner)
+            (axis.load_end(TOP, BOTTOM, ""))
+            // Above the plot, for what is drawn may hide the shade.
+            g clip-path="url(#plot)" {
+                g.zx {
+                    @for (index, span) in history.faults.iter().enumerate() {
+                        g class={ "struck f" (index % 4) } {
+                            (bar("", axis.x(span.from_ns), axis.x(span.to_ns), 1.0, 4.0))
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -124,7 +135,7 @@ pub(super) fn throughput(
         let sum = |bin: usize| control.devices.iter().map(|series| series.counts[bin]).sum();
         steps((0..control.last_call).map(|bin| Some(BOTTOM - rate(sum(bin)))))
     });
-    let second = if history.time_scale > 1.0 { "real second" } else { "second" };
+    let second = second(history);
     let peak = highest(&bins.devices) as f64 / bins.real_seconds;
     let summary = format!(
         "Throughput: at most {peak:.0} answers a {second}. {}",
@@ -144,6 +155,11 @@ pub(super) fn throughput(
         @if bins.devices.is_empty() { p.none { "No call was answered by a device that the record names." } }
         (frame(history, axis, &summary, &inner))
     }
+}
+
+/// What rates are of: the clock's seconds, which are longer than those of drill time.
+fn second(history: &History) -> &'static str {
+    if history.time_scale > 1.0 { "real second" } else { "second" }
 }
 
 /// The outline of an area with a step for each part; heights are measured from the bottom.
@@ -169,21 +185,22 @@ pub(super) fn errors(history: &History, axis: &Axis, bins: &Bins) -> Markup {
     if bins.errors.is_empty() {
         return html! { p.none { "No call failed." } };
     }
-    let most = highest(&bins.errors) as f64;
+    let most = highest(&bins.errors) as f64 / bins.real_seconds;
     let mut bars = Vec::new();
     for bin in 0..BINS {
         let mut y = BOTTOM;
         for series in bins.errors.iter().filter(|it| it.counts[bin] > 0) {
-            let height = series.counts[bin] as f64 / most * HEIGHT;
+            let height = series.counts[bin] as f64 / bins.real_seconds / most * HEIGHT;
             y -= height;
             let class = format!("series c{}", series.colour);
             bars.push(bar(&class, x_of(bin), x_of(bin + 1), y, height));
         }
     }
-    let each = duration(bins.seconds * 1000.0 / BINS as f64);
-    let summary = format!("Failed calls in each {each}. {}", words(&bins.errors, CALLS));
+    let second = second(history);
+    let words = words(&bins.errors, CALLS);
+    let summary = format!("Failed calls: at most {most:.0} a {second}. {words}");
     let inner = html! {
-        (y_axis(most, &format!("calls / {each}")))
+        (y_axis(most, &format!("failed / {second}")))
         g clip-path="url(#plot)" { g.zx { @for bar in &bars { (bar) } } }
     };
     html! { (legend(&bins.errors, CALLS, None)) (frame(history, axis, &summary, &inner)) }

@@ -65,6 +65,7 @@ pub(super) fn draw(report: &Report, history: &History, axis: &Axis) -> Markup {
             aria-label=(summary) data-top="0" data-bottom=(n(bottom)) {
             (axis.draw(2.0, bottom))
             @for lane in &picture.lanes { (lane) }
+            (axis.load_end(4.0, bottom, "load ends"))
         }
     }
 }
@@ -99,7 +100,9 @@ impl Picture<'_> {
     fn drill(&mut self, report: &Report) {
         // How things are, what clients do and what calls give has places of its own.
         let own = |what: &str| {
-            ["·", "client:", "first error:"].iter().any(|begin| what.starts_with(begin))
+            ["·", "client:", "first error:", "errors come and go"]
+                .iter()
+                .any(|begin| what.starts_with(begin))
                 || what.ends_with(" succeeds again")
         };
         let fault = |what: &str| what.starts_with("fault:");

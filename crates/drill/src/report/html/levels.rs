@@ -12,7 +12,7 @@ use crate::history::History;
 
 /// Calls in flight, stacked by device.
 pub(super) fn flight(history: &History, axis: &Axis, curves: &Curves) -> Markup {
-    let legend = |curve: &Curve| format!("{}: at most {:.1}", curve.name, curve.most());
+    let legend = |curve: &Curve| format!("{}: at most {:.1} in flight", curve.name, curve.most());
     let chart = Stack {
         unit: "calls in flight",
         summary: "Calls in flight by device",

@@ -33,7 +33,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 /// The page.
 pub(super) fn page(report: &Report, history: &History) -> String {
-    let axis = Axis::of(history);
+    let axis = Axis::of_load(history, report.load_ns);
     let palette = Palette::of(history);
     let beside = |control: &Control| {
         let calls = control.calls_beside(history, report.load_ns);

@@ -14,8 +14,13 @@ use crate::{
     report::Report,
 };
 
+/// Longest text that is kept on one line.
+const SHORT: usize = 14;
 /// Rows of a table of calls.
 const CALLS: usize = 15;
+
+/// Lines of the timeline in words.
+const WORDS: usize = 150;
 
 /// A table with a caption; wide ones scroll by themselves.
 pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
@@ -40,7 +45,9 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Mark
 
 /// Text as a cell.
 pub(super) fn cell(text: impl AsRef<str>) -> Markup {
-    html! { (text.as_ref()) }
+    let text = text.as_ref();
+    // A number is not torn from its unit.
+    html! { @if text.chars().count() <= SHORT { span.short { (text) } } @else { (text) } }
 }
 
 /// What was wanted and what was measured.
@@ -205,6 +212,10 @@ fn calls_table(caption: &str, calls: &[Numbered<'_>], history: &History) -> Mark
 /// The timeline in words.
 pub(super) fn timeline(report: &Report) -> Markup {
     let row = |it: &crate::report::Moment| vec![cell(moment(it.at_ms)), cell(&it.what)];
-    let rows: Vec<_> = report.timeline.iter().map(row).collect();
-    table("Timeline in words", &["When", "What"], &rows)
+    let rows: Vec<_> = report.timeline.iter().take(WORDS).map(row).collect();
+    let more = report.timeline.len() - rows.len();
+    html! {
+        (table("Timeline in words", &["When", "What"], &rows))
+        @if more > 0 { p.none { "and " (more) " more, which " code { "result.json" } " has" } }
+    }
 }
