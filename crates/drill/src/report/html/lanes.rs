@@ -22,6 +22,8 @@ const DEVICE: f64 = 62.0;
 const LINK: f64 = 20.0;
 const REGION: f64 = 24.0;
 const GAP: f64 = 3.0;
+/// Units between two bars that can still be told apart.
+const NEAR: f64 = 2.0;
 
 /// Collects lanes from top to bottom.
 struct Picture<'a> {
@@ -275,11 +277,18 @@ impl Picture<'_> {
         all
     }
 
-    /// From the first copy that a member is owed to the delivery.
+    /// From the first copy that a member is owed to the delivery. Of debts that follow each other too
+    /// closely to be told apart one bar is made: an asynchronous member has thousands.
     fn debts(&self, events: &[&EventRecord]) -> Vec<(u64, u64, String)> {
         let mut open: Option<(u64, usize)> = None;
-        let mut all = Vec::new();
-        let words = |count: usize| format!("{} owed", counted(count as u64, "copy", "copies"));
+        let mut all: Vec<(u64, u64, usize)> = Vec::new();
+        let mut add = |from, to, count| match all.last_mut() {
+            Some((_, last, owed)) if self.axis.x(from) - self.axis.x(*last) < NEAR => {
+                *last = to;
+                *owed += count;
+            }
+            _ => all.push((from, to, count)),
+        };
         for event in events {
             match event.event.as_str() {
                 "copy_owed" => {
@@ -287,14 +296,18 @@ impl Picture<'_> {
                     *count += owed_ids(event).count().max(1);
                 }
                 "copy_delivered" => {
-                    let done = open.take();
-                    all.extend(done.map(|(from, count)| (from, event.at_ns, words(count))));
+                    if let Some((from, count)) = open.take() {
+                        add(from, event.at_ns, count);
+                    }
                 }
                 _ => {}
             }
         }
-        all.extend(open.map(|(from, count)| (from, self.history.end_ns, words(count))));
-        all
+        if let Some((from, count)) = open {
+            add(from, self.history.end_ns, count);
+        }
+        let words = |count: usize| format!("{} owed", counted(count as u64, "copy", "copies"));
+        all.into_iter().map(|(from, to, count)| (from, to, words(count))).collect()
     }
 
     /// Thin bars with a word each.
