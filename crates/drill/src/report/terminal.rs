@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::Report;
+use crate::{phases::PhaseStats, report::Report};
 
 impl Report {
     /// Prints the summary.
@@ -48,6 +48,43 @@ impl Report {
                 expectation.measured
             )?;
         }
+        self.print_comparison(out)
+    }
+
+    /// The phases beside those of the control run.
+    fn print_comparison(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(control) = &self.control else { return Ok(()) };
+        writeln!(out, "\n  against {} (seed {}):", control.source, control.seed)?;
+        let second = if self.time_scale > 1.0 { "real s" } else { "s" };
+        for own in &self.phases {
+            let (name, phase) = (&own.workload, own.phase.as_str());
+            let same = |it: &&PhaseStats| (&it.workload, it.phase) == (&own.workload, own.phase);
+            let Some(other) = control.phases.iter().find(same) else {
+                writeln!(out, "  {name} {phase}: no such calls there")?;
+                continue;
+            };
+            writeln!(
+                out,
+                "  {name:<12} {phase:<6}  {:>6.0} : {:<6.0} answers / {second}   p50 {:>7} : {:<7}  p99 {:>7} \
+                 : {:<7}",
+                own.answers_per_s,
+                other.answers_per_s,
+                short(own.p50_ms),
+                short(other.p50_ms),
+                short(own.p99_ms),
+                short(other.p99_ms),
+            )?;
+        }
         Ok(())
+    }
+}
+
+/// A length in milliseconds, in seven characters.
+fn short(ms: Option<f64>) -> String {
+    match ms {
+        None => "–".to_owned(),
+        Some(ms) if ms >= 1000.0 => format!("{:.1} s", ms / 1000.0),
+        Some(ms) if ms >= 10.0 => format!("{ms:.0} ms"),
+        Some(ms) => format!("{ms:.2} ms"),
     }
 }
