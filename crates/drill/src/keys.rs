@@ -29,12 +29,13 @@ pub struct KeyFindings {
     pub recovery_point: Option<RecoveryPoint>,
 }
 
-/// Acknowledged keys that, when a fault struck, every surviving member of their group was still owed.
+/// Acknowledged keys that every surviving member of their group was still owed when a fault struck, or
+/// when one of several ended: then members survive that had not been there before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryPoint {
     /// How many.
     pub keys: u64,
-    /// The age of the oldest when the fault struck; 0 if there were none.
+    /// The age of the oldest at that moment; 0 if there were none.
     pub age_ns: u64,
 }
 
@@ -141,13 +142,15 @@ fn recovery_point(history: &History) -> Option<RecoveryPoint> {
     let mut worst: Option<RecoveryPoint> = None;
     let mut exposed: BTreeSet<Key> = BTreeSet::new();
     let faults: Vec<&FaultSpan> = history.faults.iter().filter(|span| takes_away(span)).collect();
-    for fault in &faults {
-        let at_ns = fault.from_ns;
+    // Who is left changes when a fault strikes, and when one of several ends.
+    let strikes = faults.iter().map(|fault| (fault.from_ns, Some(&fault.step)));
+    let ends = faults.iter().map(|fault| (fault.to_ns, None));
+    for (at_ns, step) in strikes.chain(ends) {
         let struck = |device: &str| {
             faults.iter().any(|other| {
                 // The faults of one step count as struck at one moment, though they are set one by one.
                 let now = other.from_ns <= at_ns && at_ns < other.to_ns;
-                (now || other.step == fault.step) && other.concerns(device)
+                (now || Some(&other.step) == step) && other.concerns(device)
             })
         };
         let (made, owed) = state_at(history, at_ns);
@@ -293,6 +296,16 @@ mod tests {
         assert!(differing(&history).is_empty());
         history.inventory_after[1].versions[1] = 2;
         assert_eq!(differing(&history), ["b"]);
+    }
+
+    #[test]
+    fn the_recovery_point_is_that_of_the_member_that_is_back_while_the_other_is_gone() {
+        let events = "10 copy_owed hsm-eus-2 1_objects:_a\n10 object_created - a";
+        let mut history = history("ha-pair", "", events);
+        history.strike("link.cut client:hsm-eus-2", 5, 40);
+        history.strike("device.hang hsm-eus-1", 20, 60);
+        let expected = RecoveryPoint { keys: 1, age_ns: 30_000_000 };
+        assert_eq!(findings(&history).recovery_point, Some(expected));
     }
 
     #[test]

@@ -124,10 +124,10 @@ pub struct Report {
     pub duplicate_keys: u64,
     /// Their identities.
     pub duplicate_key_ids: Vec<String>,
-    /// Acknowledged keys that no survivor held when a fault struck; `None` if no fault left a group some
-    /// members and not others.
+    /// Acknowledged keys that no survivor held when a fault struck or one of several ended; `None` if no
+    /// fault left a group some members and not others.
     pub rpo_keys: Option<u64>,
-    /// The age of the oldest of them when the fault struck, in drill milliseconds.
+    /// The age of the oldest of them at that moment, in drill milliseconds.
     pub rpo_age_ms: Option<f64>,
     /// From the last call or fault until all members held the same keys, in drill milliseconds; `None`
     /// if they never did.

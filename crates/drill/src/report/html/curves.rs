@@ -225,7 +225,7 @@ impl Palette {
 
     /// Its colour.
     pub(super) fn colour(&self, device: &str) -> usize {
-        self.place(device).min(SERIES - 1)
+        if device == NOBODY { SERIES - 1 } else { self.place(device).min(SERIES - 1) }
     }
 }
 

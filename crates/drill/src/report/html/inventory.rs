@@ -27,12 +27,10 @@ pub(super) fn draw(report: &Report, history: &History) -> Markup {
         None => "The members never came to hold the same keys.".to_owned(),
     };
     let point = match (report.rpo_keys, report.rpo_age_ms) {
-        (Some(0), _) => {
-            "When a fault struck, each key was on a member that survived it.".to_owned()
-        }
+        (Some(0), _) => "Whenever members were lost, each key was on one that was left.".to_owned(),
         (Some(keys), Some(age)) => format!(
-            "When a fault struck, {keys} acknowledged keys were on no member that survived it, the \
-             oldest of them for {}.",
+            "When members were lost, {keys} acknowledged keys were on none that was left, the oldest \
+             of them for {}.",
             duration(age)
         ),
         _ => "No fault left a group some of its members, so no recovery point was measured."

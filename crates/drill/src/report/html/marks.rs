@@ -73,7 +73,7 @@ pub(super) fn row(marks: Vec<Mark>, y: f64) -> Markup {
             // What would cover its neighbour is moved to the right, but not out of the picture.
             @let dx = (free - mark.first_x).max(0.0).min(RIGHT - 10.0 - mark.first_x);
             @let words = if mark.count > 1 { format!("×{}", mark.count) } else { String::new() };
-            @let width = 16.0 + 8.0 * words.chars().count() as f64;
+            @let width = 16.0 + if words.is_empty() { 0.0 } else { 4.0 + 8.0 * words.chars().count() as f64 };
             @let () = free = mark.first_x + dx + width;
             g class={ "mark " (class(mark.kind)) } tabindex="0" role="img" aria-label=(mark.text) {
                 title { (mark.text) }
