@@ -461,6 +461,7 @@ impl Operator {
                 for fault in fault.resolved(cluster.topology(), busiest)? {
                     let ids = cluster.add_fault(&fault, |_| 0, Some(std::process::id()))?;
                     self.set.extend(ids.into_iter().map(|id| (name.to_owned(), id)));
+                    timeline.know(fault_spans(&cluster, &self.set));
                     timeline.mark(now_ns, format!("fault: {fault}"))?;
                 }
             }

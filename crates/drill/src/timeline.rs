@@ -168,12 +168,12 @@ impl<'a> Timeline<'a> {
         let rate = calls.len() as f64 * 1e9 / length as f64;
         let longest = calls.iter().map(|call| call.took_ns).max().unwrap_or(0) as f64;
         let longest = longest * self.time_scale / 1e6;
-        let second = if self.time_scale > 1.0 { "real s" } else { "s" };
+        let (second, drill) = if self.time_scale > 1.0 { ("real s", "drill ") } else { ("s", "") };
         let mut line = format!("· {rate:>5.0} calls / {second}");
         if !calls.is_empty() {
             line += &match longest {
-                ms if ms < 10_000.0 => format!(", longest {ms:.0} ms"),
-                ms => format!(", longest {:.1} s", ms / 1000.0),
+                ms if ms < 10_000.0 => format!(", longest {ms:.0} {drill}ms"),
+                ms => format!(", longest {:.1} {drill}s", ms / 1000.0),
             };
         }
         let errors = calls.iter().filter(|call| failed(call)).count();
