@@ -93,6 +93,8 @@ struct Line {
     member: Option<String>,
     session: u64,
     pid: u32,
+    #[serde(default)]
+    call_fault: String,
 }
 
 impl From<Line> for CallRecord {
@@ -105,6 +107,7 @@ impl From<Line> for CallRecord {
             code: line.code.into(),
             pid: line.pid,
             member: line.member.unwrap_or_default().into(),
+            call_fault: line.call_fault.into(),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Film {
             }
             "failover" => '▶',
             "standby_served" => '◆',
-            "copy_delivered" | "replication_applied" => '●',
+            "copy_delivered" => '●',
             "recovery_failed" => '▽',
             _ => return,
         };

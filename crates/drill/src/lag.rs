@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hsmsim_client::record::EventRecord;
-use hsmsim_sim_config::fault_spec;
+use hsmsim_sim_config::{Group, Replication, fault_spec};
 
 use crate::{history::History, keys::ids};
 
@@ -67,6 +67,10 @@ impl MemberLag {
 /// What is known of one member.
 #[derive(Clone, Debug, Default)]
 struct Member {
+    /// Whether devices bring it what is new, later: then it lacks every key that it was not told of.
+    asynchronous: bool,
+    /// What it was told of before the group had acknowledged it.
+    told: BTreeSet<String>,
     /// Missing, but not acknowledged yet: nobody relies on it so far.
     unacknowledged: BTreeSet<String>,
     /// Missing and acknowledged, the oldest first.
@@ -84,9 +88,16 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger of these members, given as group and device; none lacks anything.
-    pub fn of(members: impl IntoIterator<Item = (String, String)>) -> Self {
-        let members = members.into_iter().map(|member| (member, Member::default())).collect();
+    /// A ledger of the members of these groups; none lacks anything.
+    pub fn of(groups: &[Group]) -> Self {
+        let mut members = BTreeMap::new();
+        for group in groups {
+            for member in &group.members {
+                let asynchronous = member.replication == Replication::Async;
+                let place = (group.label.clone(), member.device.to_string());
+                members.insert(place, Member { asynchronous, ..Member::default() });
+            }
+        }
         Self { acknowledged: BTreeMap::new(), members }
     }
 
@@ -94,7 +105,8 @@ impl Ledger {
     pub fn acknowledged(&mut self, at_ns: u64, group: &str, id: &str) {
         self.acknowledged.insert((group.to_owned(), id.to_owned()), at_ns);
         for member in self.members_of(group) {
-            if member.unacknowledged.remove(id) {
+            let untold = !member.told.remove(id) && member.asynchronous;
+            if member.unacknowledged.remove(id) || untold {
                 member.missing.insert((at_ns, id.to_owned()));
                 member.changed(at_ns);
             }
@@ -137,6 +149,9 @@ impl Ledger {
         let made = self.acknowledged.get(&(group.to_owned(), id.to_owned())).copied();
         if let Some(member) = self.member(group, device) {
             member.forget(at_ns, id, made);
+            if made.is_none() && member.asynchronous {
+                member.told.insert(id.to_owned());
+            }
         }
     }
 
@@ -156,13 +171,18 @@ impl Ledger {
         match event.event.as_str() {
             "object_created" => self.acknowledged(*at_ns, group, detail),
             "object_destroyed" => self.destroyed(*at_ns, group, detail),
-            "copy_owed" | "replication_dropped" => {
+            "copy_owed" => {
                 named.into_iter().for_each(|id| self.lacks(*at_ns, group, member, id));
             }
             // Without names it was all that was owed.
             "copy_delivered" if named.is_empty() => self.holds_all(*at_ns, group, member),
-            "copy_delivered" | "replication_applied" => {
+            "copy_delivered" => {
                 named.into_iter().for_each(|id| self.holds(*at_ns, group, member, id));
+            }
+            // `ID from DEVICE`. What was dropped is lacking already, or is no more.
+            "replication_applied" => {
+                let id = detail.split_whitespace().next().unwrap_or_default();
+                self.holds(*at_ns, group, member, id);
             }
             _ => {}
         }
@@ -219,10 +239,15 @@ pub fn lags(history: &History) -> Vec<MemberLag> {
             group.members.iter().map(|it| (group.label.clone(), it.device.to_string()))
         })
         .collect();
-    let mut ledger = Ledger::of(members.iter().cloned());
+    let mut ledger = Ledger::of(&topology.groups);
     for member in &history.inventory_before {
         for id in &member.keys {
             ledger.acknowledged(history.begin_ns, &member.group, id);
+        }
+    }
+    for member in &history.inventory_before {
+        for id in &member.keys {
+            ledger.holds(history.begin_ns, &member.group, &member.device, id);
         }
     }
     // A device that is wiped has lost all it held, between two events.
@@ -283,21 +308,26 @@ mod tests {
     }
 
     #[test]
-    fn devices_that_replicate_among_themselves_are_followed_key_by_key() {
-        let history = history(
-            "ha-pair",
+    fn an_asynchronous_member_lacks_a_key_until_a_device_has_told_it() {
+        let mut history = history(
+            "ha-dr-async",
             "",
             "10 object_created - a
-             10 copy_owed hsm-eus-2 2_objects:_a_b
-             11 object_created - b
-             20 replication_applied hsm-eus-2 1_objects:_a
-             30 replication_dropped hsm-eus-2 1_objects:_a
-             40 object_destroyed - b
-             45 replication_applied hsm-eus-2 a",
+             20 replication_applied hsm-eus2-1 a_from_hsm-eus-1
+             29 replication_applied hsm-eus2-1 b_from_hsm-eus-1
+             30 object_created - b
+             40 object_created - c
+             45 replication_dropped hsm-eus2-1 c_from_hsm-eus-1:_stale
+             50 object_destroyed - c",
         );
-        let told: Vec<_> =
-            of("hsm-eus-2", &history).changes.iter().map(|it| (it.at_ns / MS, it.keys)).collect();
-        assert_eq!(told, [(10, 1), (11, 2), (20, 1), (30, 2), (40, 1), (45, 0)]);
+        history.inventory_before =
+            inventory(&[("hsm-eus-1", "old"), ("hsm-eus-2", "old"), ("hsm-eus2-1", "old")]);
+        let lag = of("hsm-eus2-1", &history);
+        let told: Vec<_> = lag.changes.iter().map(|it| (it.at_ns / MS, it.keys)).collect();
+        assert_eq!(told, [(0, 0), (10, 1), (20, 0), (40, 1), (50, 0)]);
+        assert!(of("hsm-eus-1", &history).changes.is_empty());
+        // It holds nothing of what was there before, and is told of nothing.
+        assert_eq!(of("hsm-eus2-2", &history).at(35 * MS).keys, 3);
     }
 
     #[test]

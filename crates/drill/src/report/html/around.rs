@@ -72,11 +72,12 @@ fn excerpt(
     html! { details open[index == 0] { summary { (title) } (table("Lines before and after the fault", &["When", "Line"], &rows)) } }
 }
 
-/// Events as lines; keys made and destroyed are not among them, for there are too many. Of what
+/// Events as lines; keys made, destroyed and replicated are not among them, for there are too many. Of what
 /// happened several times in a row the first is told, with its number.
 fn from_events(history: &History) -> Vec<LogLine> {
     let mut lines: Vec<(LogLine, u64)> = Vec::new();
-    for event in history.events.iter().filter(|it| !it.event.starts_with("object_")) {
+    let many = ["object_created", "object_destroyed", "replication_applied", "replication_removed"];
+    for event in history.events.iter().filter(|it| !many.contains(&it.event.as_str())) {
         let who = if event.member.is_empty() { &event.group } else { &event.member };
         // Without the identities of keys, which events.ndjson has.
         let detail = match event.detail.split_once(": ") {

@@ -21,7 +21,7 @@ pub(super) struct Mark {
 }
 
 /// Event, name of its shape, words, and the shape: drawn around (0, 0), 12 units wide.
-const KINDS: [(&str, &str, &str, &str); 12] = [
+const KINDS: [(&str, &str, &str, &str); 13] = [
     ("member_lost", "lost", "member given up", "M-5 -5L5 5M5 -5L-5 5"),
     ("failover", "failover", "call moved to another member", "M-5 -6L6 0L-5 6Z"),
     ("member_recovered", "recovered", "member takes part again", "M0 -6L6 5H-6Z"),
@@ -37,6 +37,12 @@ const KINDS: [(&str, &str, &str, &str); 12] = [
     ("multi_part_lost", "multi", "multi-part operation ended", "M-5 -5H5V5H-5Z"),
     ("deletion_owed", "deletion", "deletion owed", "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0M-3 0H3"),
     ("not_replicated", "refused", "copy refused", "M-5 0H5M0 -5V5"),
+    (
+        "replication_conflict",
+        "conflict",
+        "conflicting changes met",
+        "M-6 -5L0 0L-6 5ZM6 -5L0 0L6 5Z",
+    ),
     ("strike", "strike", "fault set", "M1 -7L-5 1H-1L-2 7L5 -2H1Z"),
     ("step", "step", "other step of the drill", "M-4 7V-6H5L2 -2.500L5 1H-4"),
 ];
@@ -58,7 +64,6 @@ pub(super) fn kind(event: &str) -> &'static str {
 pub(super) fn words(event: &str) -> &str {
     match event {
         "copy_owed" => return "copies owed",
-        "replication_applied" => return "copy applied",
         "replication_dropped" => return "copy dropped",
         _ => {}
     }
