@@ -128,6 +128,8 @@ impl<'a> Cut<'a> {
         let calls = self.calls.iter().filter(|call| workload(self.workloads, call.pid) == name);
         let (mut counts, mut longest) = ([0u64; 3], None);
         let mut times = Vec::new();
+        // What a call fault did is not the cluster's doing.
+        let calls = calls.filter(|call| call.call_fault.is_empty());
         for call in calls.filter(|call| of_call(call) == phase) {
             let index = match outcome(call) {
                 Outcome::Ok => 0,
