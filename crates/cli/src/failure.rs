@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     ClosedPipe,
     /// What went wrong and what to do next.
     Told(String),
+    /// Something failed that nobody asked for.
+    Internal(String),
 }
 
 /// What a command gives: its exit code.
@@ -44,7 +46,15 @@ told!(
     hsmsim_sim_config::ConfigError,
     hsmsim_store::StateError,
     hsmsim_types::Error,
-    hsmsim_drill::DrillError,
     hsmsim_drill::workload::WorkloadError,
     serde_json::Error,
 );
+
+impl From<hsmsim_drill::DrillError> for Failure {
+    fn from(error: hsmsim_drill::DrillError) -> Self {
+        match error.is_usage() {
+            true => Self::Told(error.to_string()),
+            false => Self::Internal(error.to_string()),
+        }
+    }
+}

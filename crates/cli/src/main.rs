@@ -1,7 +1,8 @@
 //! The `hsmsim` command: start, watch, break and repair a simulated HSM cluster.
 //!
 //! One file under `commands` for each subcommand. Exit codes: 0 all is well, 1 wrong use or a failure,
-//! 2 a finding or a broken expectation, 3 a drill that proves nothing.
+//! 2 a finding or a broken expectation, 3 a drill that proves nothing, 4 a rule was broken that holds
+//! whatever a drill expects, 5 a drill failed from within.
 
 #![forbid(unsafe_code)]
 
@@ -67,6 +68,9 @@ enum Command {
     Workload(commands::drill::WorkloadFile),
 }
 
+/// Something failed that nobody asked for.
+const INTERNAL: u8 = 5;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -98,6 +102,10 @@ fn main() -> ExitCode {
         Err(Failure::Told(message)) => {
             eprintln!("hsmsim: {message}");
             ExitCode::FAILURE
+        }
+        Err(Failure::Internal(message)) => {
+            eprintln!("hsmsim: {message}");
+            ExitCode::from(INTERNAL)
         }
     }
 }

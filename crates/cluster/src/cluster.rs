@@ -12,7 +12,7 @@ use std::{
 use hsmsim_device::{Device, Wire};
 use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link, stream};
 use hsmsim_partition::{Identities, Partition, Personality};
-use hsmsim_sim_config::{Jitter as JitterSpec, Profile, Topology};
+use hsmsim_sim_config::{Jitter as JitterSpec, Place, Profile, Topology};
 use hsmsim_store::{
     Counter, DeviceIndex, DeviceSpec, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing,
     StateDir, StateError, StateSpec,
@@ -99,6 +99,9 @@ impl Cluster {
         if let Some(scale) = environment.time_scale(options.time_scale)? {
             located.topology.time_scale = scale;
         }
+        if let Some(place) = environment.client()? {
+            located.topology.client = place;
+        }
         let cluster = Self::build(located.topology, located.state.clone(), options.clock, None)?;
         if let Some(state) = &located.state {
             leave_topology(state, &located.text)?;
@@ -121,6 +124,35 @@ impl Cluster {
         provision::provision(&cluster, None)?;
         cluster.refresh();
         Ok(cluster)
+    }
+
+    /// The same cluster as clients at another place see it: devices and state are shared, the links to
+    /// them are its own.
+    pub fn seen_from(&self, place: Place) -> Arc<Self> {
+        let topology = Topology { client: place, ..(*self.topology).clone() };
+        let wire =
+            |index| Wire { clock: self.clock.clone(), links: Arc::new(links(&topology, index)) };
+        let cluster = Arc::new(Self {
+            wires: (0..self.devices.len()).map(wire).collect(),
+            // As another process of the same state: whoever looks first carries.
+            replicator: Replicator::of(&topology),
+            call_faults: CallFaults::default(),
+            topology: Arc::new(topology),
+            profile: Arc::clone(&self.profile),
+            personality: Arc::clone(&self.personality),
+            path: self.path.clone(),
+            state: self.state.clone(),
+            ledger: Arc::clone(&self.ledger),
+            devices: self.devices.clone(),
+            clock: self.clock.clone(),
+            seen: AtomicU64::new(UNSEEN),
+            next_change: AtomicU64::new(u64::MAX),
+            reading: Mutex::new(()),
+            faults: Mutex::default(),
+            indices: self.indices.clone(),
+        });
+        cluster.refresh();
+        cluster
     }
 
     fn build(
@@ -369,6 +401,7 @@ impl Cluster {
     /// A state that another process is setting up, or that cannot be written.
     pub fn reset(&self) -> Result<(), ClusterError> {
         self.state.exclusive()?.reset()?;
+        self.forget_requests()?;
         provision::provision(self, None)?;
         self.refresh();
         Ok(())

@@ -15,6 +15,7 @@ mod hsm_so;
 mod locate;
 mod provision;
 mod replication;
+mod requests;
 mod truth;
 
 pub use call_faults::SetCallFault;
@@ -22,8 +23,10 @@ pub use cluster::{Cluster, OpenOptions, Progress};
 pub use effects::ActiveFault;
 pub use error::ClusterError;
 pub use locate::{
-    CONFIG_VARIABLE, STATE_TOPOLOGY, STATE_VARIABLE, TIME_SCALE_VARIABLE, find_topology,
+    CLIENT_VARIABLE, CONFIG_VARIABLE, STATE_TOPOLOGY, STATE_VARIABLE, TIME_SCALE_VARIABLE,
+    find_topology,
 };
 pub use provision::new_domain;
 pub use replication::{Delivery, Effect};
+pub use requests::Request;
 pub use truth::{DeviceTruth, PartitionTruth};

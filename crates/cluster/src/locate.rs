@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hsmsim_sim_config::Topology;
+use hsmsim_sim_config::{Place, PlacePattern, Topology};
 
 use crate::{ClusterError, OpenOptions};
 
@@ -22,6 +22,9 @@ pub const CONFIG_VARIABLE: &str = "HSMSIM_CONFIG";
 /// The environment variable that takes the place of the topology's time scale: a drill sets it for
 /// the application that it starts.
 pub const TIME_SCALE_VARIABLE: &str = "HSMSIM_TIME_SCALE";
+/// The environment variable that takes the place of the topology's client place, `eastus2` or
+/// `eastus2/stamp2`: where the process that has it stands.
+pub const CLIENT_VARIABLE: &str = "HSMSIM_CLIENT";
 /// The topology file of a state directory.
 pub const STATE_TOPOLOGY: &str = "hsmsim.toml";
 
@@ -48,6 +51,7 @@ pub(crate) struct Environment {
     pub(crate) xdg_state: Option<OsString>,
     pub(crate) home: Option<OsString>,
     pub(crate) time_scale: Option<OsString>,
+    pub(crate) client: Option<OsString>,
     pub(crate) system: PathBuf,
 }
 
@@ -60,6 +64,7 @@ impl Environment {
             xdg_state: get("XDG_STATE_HOME"),
             home: get("HOME"),
             time_scale: get(TIME_SCALE_VARIABLE),
+            client: get(CLIENT_VARIABLE),
             system: PathBuf::from(SYSTEM_TOPOLOGY),
         }
     }
@@ -78,6 +83,16 @@ impl Environment {
             return Err(ClusterError::State(message));
         }
         Ok(Some(scale))
+    }
+}
+
+impl Environment {
+    /// The place that takes that of the topology's client, if there is one.
+    pub(crate) fn client(&self) -> Result<Option<Place>, ClusterError> {
+        let Some(text) = &self.client else { return Ok(None) };
+        let pattern = PlacePattern::parse(&text.to_string_lossy())
+            .map_err(|error| ClusterError::State(format!("{CLIENT_VARIABLE}: {error}")))?;
+        Ok(Some(Place::new(pattern.region, pattern.stamp.unwrap_or(1))))
     }
 }
 
@@ -222,6 +237,18 @@ mod tests {
         assert_eq!(at("10"), Some(Some(10.0)));
         assert_eq!((at("0.5"), at("fast"), at("inf")), (None, None, None));
         assert_eq!(Environment::default().time_scale(None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_process_may_stand_elsewhere_than_the_topology_says() {
+        let at = |text: &str| {
+            let client = Some(text.into());
+            let place = Environment { client, ..Environment::default() }.client().ok().flatten();
+            place.map(|place| place.to_string())
+        };
+        assert_eq!(at("eastus2").as_deref(), Some("eastus2/stamp1"));
+        assert_eq!(at("eastus2/stamp2").as_deref(), Some("eastus2/stamp2"));
+        assert_eq!((at("nowhere"), Environment::default().client().unwrap()), (None, None));
     }
 
     #[test]

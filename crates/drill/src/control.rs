@@ -33,6 +33,8 @@ pub enum Compare {
 pub(crate) fn without_steps(drill: &Drill) -> Drill {
     let mut quiet = drill.clone();
     quiet.steps.clear();
+    quiet.abort = None;
+    quiet.report.folder = None;
     quiet
 }
 

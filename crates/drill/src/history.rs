@@ -10,7 +10,7 @@ use hsmsim_client::record::{CallRecord, EventRecord};
 use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Stretch;
+use crate::{metrics::Stretch, operations::OperationRecord};
 
 /// A finished run.
 #[derive(Clone, Debug)]
@@ -38,6 +38,51 @@ pub struct History {
     /// When, after the last fault had ended, all members of every group held the same keys; `None` if
     /// they never did.
     pub inventory_equal_ns: Option<u64>,
+    /// What the run itself noted down.
+    pub notes: Notes,
+}
+
+/// What a run notes down beside what the library records.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// What the drill's own applications did, in the order in which it began.
+    pub operations: Vec<OperationRecord>,
+    /// Inventories that the drill asked for.
+    pub snapshots: Vec<Snapshot>,
+    /// What `assert` and `run` steps came to.
+    pub checks: Vec<Check>,
+    /// Why the run proves nothing, beside what follows from its records: an event that did not come.
+    pub inconclusive: Vec<String>,
+    /// The condition that stopped the run, and what was measured.
+    pub aborted: Option<(String, String)>,
+    /// Rules that hold whatever the drill expects, and that were broken.
+    pub broken: Vec<String>,
+}
+
+/// What every member held at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Name of the step.
+    pub step: String,
+    /// When.
+    pub at_ns: u64,
+    /// What was held.
+    pub members: Vec<MemberInventory>,
+}
+
+/// What a step that can fail came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// `assert` or `run`.
+    pub kind: String,
+    /// Name of the step.
+    pub step: String,
+    /// What it wanted.
+    pub wanted: String,
+    /// What it found.
+    pub measured: String,
+    /// Whether that is what it wanted.
+    pub met: bool,
 }
 
 impl History {
@@ -238,6 +283,7 @@ pub(crate) mod testing {
             inventory_before: Vec::new(),
             inventory_after: Vec::new(),
             inventory_equal_ns: None,
+            notes: Notes::default(),
         }
     }
 

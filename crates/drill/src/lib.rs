@@ -6,7 +6,9 @@
 
 #![deny(unsafe_code)]
 
+mod choose;
 pub mod control;
+pub mod expected_phases;
 pub mod explore;
 mod film;
 pub mod history;
@@ -15,17 +17,21 @@ pub mod lag;
 pub mod log;
 pub mod metrics;
 mod observe;
+pub mod operations;
 pub mod phases;
+pub mod record;
 pub mod records;
 pub mod report;
 pub mod run;
+mod schedule;
 pub mod simulate;
+mod tally;
 mod timeline;
 pub mod verdict;
 pub mod workload;
 
 pub use control::{Compare, Control};
-pub use history::{FaultSpan, History, MemberInventory};
+pub use history::{Check, FaultSpan, History, MemberInventory, Notes, Snapshot};
 pub use hsmsim_client::record::{CallRecord, EventRecord};
 pub use report::Report;
 pub use run::{DrillError, RunOptions, run};

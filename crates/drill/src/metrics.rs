@@ -144,7 +144,7 @@ fn longer(a: Option<Stretch>, b: Option<Stretch>) -> Option<Stretch> {
     }
 }
 
-/// Computes the metrics. `faults_at_ns`: when faults were set, in nanoseconds since 1970.
+/// Computes the metrics. Calls need no order. `faults_at_ns`: when faults were set, in nanoseconds since 1970.
 pub fn metrics(
     calls: &[CallRecord],
     events: &[EventRecord],

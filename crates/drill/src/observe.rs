@@ -1,8 +1,12 @@
-//! What a run on the real tier reads beside the records: inventories and the fault table.
+//! What a run reads beside the records: inventories and the fault table.
 
 use hsmsim_cluster::{Cluster, ClusterError};
+use hsmsim_sim_config::Condition;
 
-use crate::history::{FaultSpan, MemberInventory};
+use crate::{
+    history::{Check, FaultSpan, MemberInventory},
+    tally::Tally,
+};
 
 /// What every member of every group holds now. Groups of which no member holds anything are left out.
 ///
@@ -46,4 +50,25 @@ pub(crate) fn fault_spans(cluster: &Cluster, set: &[(String, u64)]) -> Vec<Fault
     }
     spans.sort_by_key(|span| span.from_ns);
     spans
+}
+
+/// What an `assert` step comes to.
+///
+/// # Errors
+/// A store that cannot be read.
+pub(crate) fn assert(
+    step: &str,
+    condition: &Condition,
+    tally: &Tally,
+    cluster: &Cluster,
+) -> Result<Check, ClusterError> {
+    let (met, measured) = tally.look(condition, cluster)?;
+    let (step, wanted) = (step.to_owned(), condition.text.clone());
+    Ok(Check { kind: "assert".to_owned(), step, wanted, measured, met })
+}
+
+/// An inventory in words: how many objects each member holds.
+pub(crate) fn held(members: &[MemberInventory]) -> String {
+    let of_one = |member: &MemberInventory| format!("{} {}", member.device, member.keys.len());
+    members.iter().map(of_one).collect::<Vec<_>>().join(", ")
 }

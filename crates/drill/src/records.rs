@@ -1,4 +1,5 @@
-//! Reading what the module wrote down: `calls-<pid>.ndjson` and `events-<pid>.ndjson`.
+//! Reading what the module wrote down, `calls-<pid>.ndjson` and `events-<pid>.ndjson`, and what the
+//! drill's own applications did, `operations-<pid>.ndjson`.
 
 use std::{
     collections::BTreeMap,
@@ -8,6 +9,8 @@ use std::{
 };
 
 use hsmsim_client::record::{CallRecord, EventRecord};
+
+use crate::operations::OperationRecord;
 
 /// Follows the files of a directory while processes append to them.
 #[derive(Default)]
@@ -56,6 +59,25 @@ impl Tail {
         batch.calls.sort_by_key(|call| call.at_ns);
         batch.events.sort_by_key(|event| event.at_ns);
         Ok(batch)
+    }
+
+    /// What the drill's own applications did, once they have ended, in the order in which it began.
+    ///
+    /// # Errors
+    /// A directory or file that cannot be read.
+    pub fn operations(&self) -> std::io::Result<Vec<OperationRecord>> {
+        let mut operations = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with("operations-") {
+                for line in fs::read_to_string(&path)?.lines() {
+                    operations.extend(serde_json::from_str::<OperationRecord>(line).ok());
+                }
+            }
+        }
+        operations.sort_by_key(|operation| operation.begin_ns);
+        Ok(operations)
     }
 
     fn new_lines(&mut self, path: &Path) -> std::io::Result<String> {

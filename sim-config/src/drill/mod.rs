@@ -4,17 +4,30 @@
 //! timers, and reports in drill time again. A drill names its topology; its targets are compared
 //! with it by [`Drill::check`].
 
+mod condition;
+mod expect;
 mod file;
+mod keys;
+mod plan;
+mod schema;
 mod shipped;
+mod step;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::ConfigError;
 use crate::fault::Fault;
 use crate::place::Place;
 use crate::topology::Topology;
+
+pub use condition::{Claim, Compare, Condition, GAUGES, Gauge, LatencyBound, PERCENTILES, Unit};
+pub use expect::{CountRange, Expectations, Phase, SOMETIMES};
+pub use keys::REPORT_FORMATS;
+pub use schema::schema;
 
 /// One kind of call that a workload makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,20 +81,81 @@ impl fmt::Display for Operation {
 /// Who makes the calls.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WorkloadSource {
-    /// The drill itself, from this many threads with a session each.
-    Threads {
-        /// Number of threads.
-        threads: u32,
-        /// Operations with their weights, in the order of the file; weights are above 0.
-        mix: Vec<(Operation, u32)>,
-        /// Calls a second over all threads, in real time; as fast as they can when absent.
-        rate: Option<f64>,
-    },
+    /// The drill itself.
+    Threads(Load),
     /// A program that loads the module by itself; the command after `--` when this one is empty.
     External {
         /// Program and arguments.
         command: Vec<String>,
     },
+}
+
+/// What a process of the drill's own application does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// Number of threads, with a session each.
+    pub threads: u32,
+    /// Operations with their weights, in the order of the file; weights are above 0.
+    pub mix: Vec<(Operation, u32)>,
+    /// Operations a second over all threads, in real time; as fast as they can when absent.
+    pub rate: Option<f64>,
+    /// Operations are due at the times of a schedule, whether or not earlier ones have returned.
+    pub open_loop: bool,
+    /// The pause of a thread between two operations, in real time.
+    pub think: Option<Duration>,
+    /// Bytes that are signed, verified or encrypted; a few when absent.
+    pub payload: Option<u32>,
+    /// Label of the keys it makes; `{n}` counts them, `{workload}` and `{process}` name who made them.
+    pub key_label: String,
+    /// What it does about a failure.
+    pub retry: Retry,
+}
+
+/// What an application does about a failure by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// A failed operation is repeated so many times.
+    pub times: u32,
+    /// Only after these codes; after any when empty.
+    pub codes: Vec<String>,
+    /// The pause after a failure, in real time.
+    pub pause: Duration,
+    /// How it gets back to work.
+    pub recover: Recovery,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let pause = Duration::from_millis(20);
+        Self { times: 0, codes: Vec::new(), pause, recover: Recovery::Session }
+    }
+}
+
+/// How an application gets back to work after a failure: the `RecoveryLevel` of Luna's own OpenSSL
+/// engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// It goes on with the session that it has (level 0).
+    None,
+    /// It closes its session, opens another and logs in (level 1).
+    Session,
+    /// If that fails with CKR_DEVICE_ERROR, CKR_TOKEN_NOT_PRESENT or CKR_SESSION_HANDLE_INVALID it waits
+    /// for its other threads and calls C_Finalize and C_Initialize (level 2).
+    Finalize,
+}
+
+impl Recovery {
+    /// Every way under the word of the drill file.
+    pub const ALL: [(&'static str, Recovery); 3] = [
+        ("none", Recovery::None),
+        ("session", Recovery::Session),
+        ("finalize", Recovery::Finalize),
+    ];
+
+    /// The word of the drill file.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, way)| *way == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// A load that runs for the whole drill.
@@ -93,6 +167,8 @@ pub struct Workload {
     pub group: Option<String>,
     /// Where its client stands; the topology's client place when absent.
     pub client: Option<Place>,
+    /// So many processes do the same.
+    pub processes: u32,
     /// Who makes the calls.
     pub source: WorkloadSource,
 }
@@ -124,86 +200,117 @@ pub enum Action {
         /// The group; every group when absent.
         group: Option<String>,
     },
-    /// Nothing; keeps the workload running until then.
-    Wait,
+    /// Nothing, for so long; keeps the workload running until then.
+    Wait {
+        /// How long; a moment when absent.
+        length: Option<Duration>,
+    },
+    /// Keeps what every member holds at this moment for the report.
+    Snapshot,
+    /// Looks whether conditions hold at this moment; the drill fails if one does not.
+    Assert {
+        /// The conditions, all of which must hold.
+        that: Vec<Condition>,
+    },
+    /// Runs a program; the drill fails if it does. On the real tier alone.
+    Run {
+        /// Program and arguments.
+        command: Vec<String>,
+        /// How long it may take, in real time.
+        timeout: Duration,
+    },
 }
 
-/// The words of `do` that are no faults.
-pub(crate) const BUILT_IN_STEPS: [&str; 6] =
-    ["heal", "heal_all", "mark", "ha.recover", "ha.synchronize", "wait"];
+/// The words of `do` that are no faults, with their keys and what they do.
+pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 9] = [
+    ("heal", &keys::HEAL, "Ends the fault of an earlier step, or those of a parallel group."),
+    ("heal_all", &[], "Ends every fault of the drill."),
+    ("mark", &keys::MARK, "Writes a line into the timeline."),
+    ("ha.recover", &keys::OF_GROUP, "Brings back members that are reachable again."),
+    ("ha.synchronize", &keys::OF_GROUP, "Copies what members lack."),
+    ("wait", &keys::WAIT, "Does nothing; `after` a wait means when it is over."),
+    ("snapshot", &[], "Keeps what every member holds at this moment for the report."),
+    ("assert", &keys::ASSERT, "Fails the drill if a condition does not hold at this moment."),
+    ("run", &keys::RUN, "Runs a program, on the real tier alone; the drill fails if it does."),
+];
+
+/// When a step begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At its time.
+    At,
+    /// When a step, or every step of a parallel group, has ended: a fault with `for` when that is over, a
+    /// `wait` likewise, a program when it ends, everything else once it is done.
+    After {
+        /// Name of the step or the group.
+        step: String,
+        /// So much later.
+        delay: Duration,
+    },
+    /// When an event happens.
+    When {
+        /// One of [`SOMETIMES`].
+        event: &'static str,
+        /// It must have happened so many times since the drill began.
+        count: u64,
+        /// If it has not by then the drill is inconclusive.
+        within: Duration,
+        /// So much later.
+        delay: Duration,
+    },
+}
 
 /// One step of the schedule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Its name, for `heal` and the report; what it does when the file gives none.
     pub name: String,
-    /// When, from the start of the workload, in drill time.
+    /// The parallel group that it is part of.
+    pub group: Option<String>,
+    /// When it begins.
+    pub start: Start,
+    /// When that is, from the start of the workload, in drill time; the earliest time if an event decides.
     pub at: Duration,
     /// What.
     pub action: Action,
 }
 
-/// A range of counts, both ends included: `"1..2"`, `"1.."`, `"2"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CountRange {
-    /// The fewest.
-    pub min: u64,
-    /// The most; any number when absent.
-    pub max: Option<u64>,
-}
-
-impl CountRange {
-    /// Whether the count lies in the range.
-    pub fn contains(&self, count: u64) -> bool {
-        count >= self.min && self.max.is_none_or(|max| count <= max)
+impl Step {
+    /// A step at a time.
+    pub fn at(name: impl Into<String>, at: Duration, action: Action) -> Self {
+        Self { name: name.into(), group: None, start: Start::At, at, action }
     }
-}
 
-impl fmt::Display for CountRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.max {
-            Some(max) if max == self.min => write!(f, "{max}"),
-            Some(max) => write!(f, "{}..{max}", self.min),
-            None => write!(f, "{}..", self.min),
+    /// How long it lasts, as far as that is known beforehand.
+    pub fn length(&self) -> Duration {
+        match &self.action {
+            Action::Fault(fault) => fault.duration.unwrap_or_default(),
+            Action::Wait { length } => length.unwrap_or_default(),
+            _ => Duration::ZERO,
         }
     }
 }
 
-/// Events that a drill may ask to have happened at least once, with what they mean.
-///
-/// A drill whose fault never bit proves nothing; these say what has to be seen.
-pub const SOMETIMES: [(&str, &str); 10] = [
-    ("ha.failover", "a client went from one member to another"),
-    ("ha.standby_served", "a standby member answered a call"),
-    ("ha.member_recovered", "a lost member took part again"),
-    ("ha.copy_owed", "a key could not be copied to a member that was away"),
-    ("ha.copy_delivered", "an owed key reached the member it was owed to"),
-    ("ha.multi_part_lost", "a multi-part operation ended with its member"),
-    ("repl.applied", "a device told an asynchronous member of a change"),
-    ("repl.behind", "an acknowledged key reached an asynchronous member more than a second later"),
-    ("repl.dropped", "what a device told an asynchronous member was lost"),
-    ("repl.conflict", "an object had been changed or destroyed in two places"),
-];
+/// When a run is stopped early.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Abort {
+    /// Conditions, one of which is enough.
+    pub when: Vec<Condition>,
+    /// It must hold for so long, in drill time.
+    pub grace: Duration,
+}
 
-/// What the application may notice. Durations in drill time; what is absent is not judged.
+/// The form of the report.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Expectations {
-    /// The longest single call.
-    pub stall_max: Option<Duration>,
-    /// The longest run of failed calls that one thread sees.
-    pub error_window_max: Option<Duration>,
-    /// The time from a fault until the workload succeeds steadily again.
-    pub rto_max: Option<Duration>,
-    /// Keys that were acknowledged and are gone at the end; 0 unless the file says more.
-    pub lost_keys_max: u64,
-    /// Calls whose outcome stays unknown.
-    pub unknown_max: Option<u64>,
-    /// The only codes that failed calls may have; any when absent.
-    pub codes_permitted: Option<Vec<String>>,
-    /// How many failovers all clients see together.
-    pub failovers: Option<CountRange>,
-    /// Events of [`SOMETIMES`] that must have happened.
-    pub sometimes: Vec<&'static str>,
+pub struct ReportSettings {
+    /// Which of [`REPORT_FORMATS`] are written; all when absent.
+    pub formats: Option<Vec<&'static str>>,
+    /// Where the report goes if nobody says otherwise.
+    pub folder: Option<PathBuf>,
+    /// The width of a column of the charts, in drill time.
+    pub bucket: Option<Duration>,
+    /// The folder of a report to compare with.
+    pub baseline: Option<PathBuf>,
 }
 
 /// A drill.
@@ -223,6 +330,8 @@ pub struct Drill {
     pub tags: Vec<String>,
     /// The seed; `None` (`"random"`) draws one, which the runner prints.
     pub seed: Option<u64>,
+    /// Runs with so many seeds, all of which must pass.
+    pub repeat: u32,
     /// Name or path of the topology.
     pub topology: String,
     /// Divides drill time; the topology's own when the file gives none.
@@ -239,8 +348,14 @@ pub struct Drill {
     pub workloads: Vec<Workload>,
     /// The schedule, ordered by time.
     pub steps: Vec<Step>,
-    /// What may be noticed.
+    /// What may be noticed in the whole run.
     pub expect: Expectations,
+    /// What may be noticed in its phases.
+    pub phases: BTreeMap<Phase, Expectations>,
+    /// When the run is stopped early.
+    pub abort: Option<Abort>,
+    /// The form of the report.
+    pub report: ReportSettings,
     /// Line of each step in the file, for errors that only a topology shows.
     pub(crate) lines: BTreeMap<usize, (usize, usize)>,
     pub(crate) origin: String,
@@ -272,16 +387,18 @@ impl Drill {
                 Action::Recover { group } | Action::Synchronize { group } => {
                     group_exists(topology, group.as_deref())
                 }
-                Action::Heal { .. } | Action::HealAll | Action::Mark { .. } | Action::Wait => {
-                    Ok(())
-                }
+                Action::Assert { that } => that.iter().try_for_each(|c| c.check(topology)),
+                _ => Ok(()),
             };
             checked.map_err(|e| match self.lines.get(&index) {
                 Some((line, column)) => ConfigError::at(&self.origin, *line, *column, e.message()),
                 None => e,
             })?;
         }
-        Ok(())
+        let mut conditions = self.abort.iter().flat_map(|abort| &abort.when);
+        conditions
+            .try_for_each(|condition| condition.check(topology))
+            .map_err(|e| self.in_file("abort", &e))
     }
 
     fn in_file(&self, what: &str, error: &ConfigError) -> ConfigError {

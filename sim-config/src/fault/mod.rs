@@ -27,8 +27,9 @@ pub use spec::{
     Appearance, ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamSpec, ParamValue, TargetKind,
     fault_spec,
 };
+pub(crate) use target::known_device;
 pub use target::{
-    Direction, EndSet, Endpoint, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target,
+    Choose, Direction, EndSet, Endpoint, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target,
 };
 
 /// A fault with its target and parameters, as the command line or a drill asks for it.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::Fault;
 use super::spec::{ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamValue, TargetKind, fault_spec};
 use super::target::{
-    Direction, EndSet, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target, known_device,
+    ByLoad, Choose, Direction, EndSet, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target,
+    known_device,
 };
 use crate::duration::parse_duration;
 use crate::error::{ConfigError, nearest, suggestion};
@@ -74,9 +75,9 @@ impl Fault {
     pub fn strikes(
         &self,
         topology: &Topology,
-        mut busiest: impl FnMut(&[DeviceId]) -> usize,
+        busiest: impl FnMut(&[DeviceId]) -> usize,
     ) -> Result<Strikes, ConfigError> {
-        let busiest: &mut dyn FnMut(&[DeviceId]) -> usize = &mut busiest;
+        let busiest: &mut dyn Choose = &mut ByLoad(busiest);
         match &self.target {
             Target::Device(id) => {
                 Ok(Strikes { devices: vec![known_device(topology, id)?], links: Vec::new() })
@@ -244,7 +245,7 @@ impl LinkEnd {
             None => (after, None),
         };
         let group = (!before.is_empty()).then(|| before.to_owned());
-        Ok(LinkEnd::Members(Selector { group, region, pick: word(pick, &Pick::ALL, "pick")? }))
+        Ok(LinkEnd::Members(Selector { group, region, pick: Pick::parse(pick)? }))
     }
 }
 

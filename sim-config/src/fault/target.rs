@@ -1,8 +1,9 @@
 //! What a fault strikes: names and selectors as they are written, and what they come to in a topology.
 //!
 //! Written forms: a device `hsm-eus-1`; members of a group `hsmsim-0/busiest`, of the first group
-//! `/busiest`, in one region `hsmsim-0/all@eastus`; a region `eastus`; a stamp `eastus/stamp1`; a link
-//! `A:B` whose ends are any of these or `client`, or one end alone for all of its links.
+//! `/busiest`, in one region `hsmsim-0/all@eastus`, some of them by chance `/one`, `/2`, `/50%`,
+//! `/majority`; a region `eastus`; a stamp `eastus/stamp1`; a link `A:B` whose ends are any of these or
+//! `client`, or one end alone for all of its links.
 
 use std::fmt;
 
@@ -48,23 +49,95 @@ pub enum Pick {
     Standby,
     /// Every member.
     All,
+    /// One member, by chance.
+    One,
+    /// More than half of the members, by chance.
+    Majority,
+    /// As many members as may be without being half of them, by chance.
+    Minority,
+    /// So many members, by chance.
+    Count(u16),
+    /// So many of a hundred members, rounded up, by chance.
+    Percent(u8),
 }
 
 impl Pick {
-    /// Every pick under its word.
-    pub const ALL: [(&'static str, Pick); 5] = [
+    /// Every pick that is a word, under it; numbers (`2`) and parts (`50%`) are the others.
+    pub const ALL: [(&'static str, Pick); 8] = [
         ("busiest", Pick::Busiest),
         ("primary", Pick::Primary),
         ("active", Pick::Active),
         ("standby", Pick::Standby),
         ("all", Pick::All),
+        ("one", Pick::One),
+        ("majority", Pick::Majority),
+        ("minority", Pick::Minority),
     ];
+
+    /// A pick from its text: a word, a number of members, or a part of them in percent.
+    ///
+    /// # Errors
+    /// Another word, with the nearest one, or a number that picks nobody.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        if let Some((_, pick)) = Self::ALL.iter().find(|(word, _)| *word == text) {
+            return Ok(*pick);
+        }
+        let number = match text.strip_suffix('%') {
+            Some(part) => {
+                part.trim().parse().ok().filter(|p| (1..=100).contains(p)).map(Pick::Percent)
+            }
+            None => text.parse().ok().filter(|n| *n > 0).map(Pick::Count),
+        };
+        number.ok_or_else(|| {
+            let hint = suggestion(text, Self::ALL.iter().map(|(word, _)| *word));
+            ConfigError::new(format!(
+                "there is no pick \"{text}\"; {hint} A number of members (2) or a part of them \
+                 (50%) will do too"
+            ))
+        })
+    }
+
+    /// How many of `members` are drawn by chance; `None` if chance has no part in it.
+    fn drawn(self, members: usize) -> Option<usize> {
+        match self {
+            Pick::One => Some(1),
+            Pick::Majority => Some(members / 2 + 1),
+            Pick::Minority => Some(members.saturating_sub(1) / 2),
+            Pick::Count(count) => Some(usize::from(count)),
+            Pick::Percent(part) => Some((members * usize::from(part)).div_ceil(100)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Pick {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::ALL.iter().find(|(_, p)| p == self).map_or("all", |(word, _)| word);
-        f.pad(word)
+        match self {
+            Pick::Count(count) => write!(f, "{count}"),
+            Pick::Percent(part) => write!(f, "{part}%"),
+            word => f.pad(Self::ALL.iter().find(|(_, p)| p == word).map_or("all", |(w, _)| w)),
+        }
+    }
+}
+
+/// Decides what a selector leaves open.
+pub trait Choose {
+    /// The busiest of these devices, as an index.
+    fn busiest(&mut self, candidates: &[DeviceId]) -> usize;
+    /// One of so many, by chance.
+    fn draw(&mut self, of: usize) -> usize;
+}
+
+/// Decides by load alone: where chance is asked the first is taken.
+pub(crate) struct ByLoad<F>(pub(crate) F);
+
+impl<F: FnMut(&[DeviceId]) -> usize> Choose for ByLoad<F> {
+    fn busiest(&mut self, candidates: &[DeviceId]) -> usize {
+        (self.0)(candidates)
+    }
+
+    fn draw(&mut self, _of: usize) -> usize {
+        0
     }
 }
 
@@ -216,13 +289,8 @@ impl Selector {
         }
     }
 
-    /// The devices meant; `busiest` is asked only when load decides, and gives an index into what it
-    /// is shown.
-    pub(crate) fn devices(
-        &self,
-        topology: &Topology,
-        busiest: &mut dyn FnMut(&[DeviceId]) -> usize,
-    ) -> Result<Vec<DeviceId>, ConfigError> {
+    /// The members that load or chance may pick from.
+    pub(crate) fn candidates(&self, topology: &Topology) -> Result<Vec<DeviceId>, ConfigError> {
         let group = self.group_in(topology)?;
         let here = |m: &&Member| match self.region {
             Some(region) => topology.place_of(m).is_some_and(|p| p.region == region),
@@ -232,17 +300,40 @@ impl Selector {
             Pick::Busiest | Pick::Active => m.role == Role::Active,
             Pick::Standby => m.role == Role::Standby,
             Pick::Primary => *m == group.primary(),
-            Pick::All => true,
+            _ => true,
         };
-        let mut devices: Vec<DeviceId> =
-            group.members.iter().filter(here).filter(wanted).map(|m| m.device.clone()).collect();
-        if devices.is_empty() {
+        let members = group.members.iter().filter(here).filter(wanted);
+        Ok(members.map(|m| m.device.clone()).collect())
+    }
+
+    /// The devices meant; `choose` is asked only where load or chance decides.
+    pub(crate) fn devices(
+        &self,
+        topology: &Topology,
+        choose: &mut dyn Choose,
+    ) -> Result<Vec<DeviceId>, ConfigError> {
+        let group = self.group_in(topology)?;
+        let mut devices = self.candidates(topology)?;
+        let drawn = self.pick.drawn(devices.len());
+        if devices.is_empty() || drawn == Some(0) {
             let message = format!("\"{self}\" picks no member of group {}", group.label);
             return Err(ConfigError::new(message));
         }
         if self.pick == Pick::Busiest {
-            let index = busiest(&devices).min(devices.len() - 1);
+            let index = choose.busiest(&devices).min(devices.len() - 1);
             devices = vec![devices.swap_remove(index)];
+        }
+        if let Some(count) = drawn {
+            if count > devices.len() {
+                let (all, label) = (devices.len(), &group.label);
+                let message = format!("\"{self}\" asks for {count} of {all} members of {label}");
+                return Err(ConfigError::new(message));
+            }
+            // What is left over goes; the rest stays in the group's order.
+            while devices.len() > count {
+                let index = choose.draw(devices.len()).min(devices.len() - 1);
+                devices.remove(index);
+            }
         }
         Ok(devices)
     }
@@ -252,12 +343,12 @@ impl LinkEnd {
     pub(crate) fn set(
         &self,
         topology: &Topology,
-        busiest: &mut dyn FnMut(&[DeviceId]) -> usize,
+        choose: &mut dyn Choose,
     ) -> Result<EndSet, ConfigError> {
         Ok(match self {
             LinkEnd::Client => EndSet::Clients,
             LinkEnd::Device(id) => EndSet::Devices(vec![known_device(topology, id)?]),
-            LinkEnd::Members(selector) => EndSet::Devices(selector.devices(topology, busiest)?),
+            LinkEnd::Members(selector) => EndSet::Devices(selector.devices(topology, choose)?),
             LinkEnd::Place(place) => EndSet::Inside(*place),
         })
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hsmsim_sim_config::{
-    Action, CountRange, Drill, Operation, SOMETIMES, Target, Topology, WorkloadSource,
+    Action, CountRange, Drill, Operation, Phase, Recovery, SOMETIMES, Start, Step, Target,
+    Topology, WorkloadSource,
 };
 
 use crate::{assert_refused, shipped as topology};
@@ -32,7 +33,7 @@ fn every_shipped_drill_fits_its_topology_and_its_time() {
         let most = if name == "device-loss" { 27 } else { 40 };
         assert!(real <= seconds(most), "{name} takes {real:?}");
         assert!(drill.time_scale.is_some(), "{name} says how it compresses time");
-        assert_eq!(drill.expect.lost_keys_max, 0);
+        assert_eq!(drill.expect.lost_keys_max.unwrap_or(0), 0);
         let expect = &drill.expect;
         let looks = expect.failovers.is_some() || expect.codes_permitted.is_some();
         assert!(looks || !expect.sometimes.is_empty(), "{name} must have bitten");
@@ -70,12 +71,12 @@ fn device_loss_strikes_the_busiest_member_of_the_first_group() {
     assert_eq!(drill.expect.failovers, Some(CountRange { min: 1, max: None }));
     let stall = drill.expect.stall_max.unwrap_or_default();
     assert!(stall > topology("ha-dr").ha.receive_timeout && stall < seconds(40));
-    let WorkloadSource::Threads { threads, mix, rate } = &drill.workloads[0].source else {
+    let WorkloadSource::Threads(load) = &drill.workloads[0].source else {
         panic!("{:?}", drill.workloads)
     };
-    assert_eq!((*threads, *rate), (8, Some(400.0)));
-    assert_eq!(mix[0], (Operation::SignEcdsaP256, 600));
-    assert!(mix.iter().any(|(o, _)| *o == Operation::GenerateRsa));
+    assert_eq!((load.threads, load.rate, load.open_loop), (8, Some(400.0), false));
+    assert_eq!(load.mix[0], (Operation::SignEcdsaP256, 600));
+    assert!(load.mix.iter().any(|(o, _)| *o == Operation::GenerateRsa));
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn what_is_not_said_has_a_sensible_value() {
     let d = drill("");
     assert_eq!((d.topology.as_str(), d.time_scale, d.seed), ("ha-dr", None, None));
     assert_eq!((d.settle, d.deadline), (seconds(30), seconds(300)));
-    assert_eq!(d.expect.lost_keys_max, 0);
+    assert_eq!(d.expect.lost_keys_max, None);
     assert_eq!(d.effective_time_scale(&topology("ha-dr")), 1.0);
     let first = &d.workloads[0];
     assert!(first.group.is_none() && first.client.is_none());
@@ -213,8 +214,7 @@ fn wrong_expectations_are_refused() {
     let range = d.expect.failovers.unwrap_or_else(|| panic!("no range"));
     assert!(!range.contains(0) && range.contains(2) && !range.contains(3));
     assert_eq!((range.to_string(), d.expect.sometimes), ("1..2".to_owned(), vec!["ha.copy_owed"]));
-    let of_a_kind = |word: &str| word.starts_with("ha.") || word.starts_with("repl.");
-    assert!(SOMETIMES.iter().all(|(word, help)| of_a_kind(word) && !help.is_empty()));
+    assert!(SOMETIMES.iter().all(|(word, help)| word.contains('.') && !help.is_empty()));
 }
 
 #[test]
@@ -253,4 +253,151 @@ fn a_drill_finds_its_topology_beside_itself() {
     assert_eq!(write("mine.toml"), directory.path().join("mine.toml").display().to_string());
     assert_eq!(write("ha-pair"), "ha-pair");
     assert_eq!(write("/etc/x.toml"), "/etc/x.toml");
+}
+
+fn step_at<'d>(drill: &'d Drill, name: &str) -> &'d Step {
+    drill.steps.iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no step {name}"))
+}
+
+#[test]
+fn a_step_waits_for_another_for_a_group_or_for_an_event() {
+    let d = drill(
+        r#"
+[[step]]
+name = "last"
+after = "storm"
+delay = "5s"
+do = "snapshot"
+[[step]]
+name = "storm"
+at = "10s"
+[[step.parallel]]
+do = "device.hang"
+target = "hsm-eus-1"
+for = "20s"
+[[step.parallel]]
+name = "pause"
+do = "wait"
+for = "30s"
+[[step]]
+when = { event = "ha.failover", count = 3, within = "1m" }
+delay = "2s"
+do = "assert"
+that = ["hsm-eus-1 is down", "lost_keys = 0"]
+[[step]]
+when = "call.failed"
+do = "heal"
+step = "storm"
+[[step]]
+after = "device.hang"
+do = "run"
+command = ["true"]
+"#,
+    );
+    d.check(&topology("ha-dr")).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(step_at(&d, "last").at, seconds(45));
+    assert_eq!(step_at(&d, "run").at, seconds(30));
+    let hang = step_at(&d, "device.hang");
+    assert_eq!((hang.at, hang.group.as_deref()), (seconds(10), Some("storm")));
+    let assert = step_at(&d, "assert");
+    let (within, delay) = (seconds(60), seconds(2));
+    let when = Start::When { event: "ha.failover", count: 3, within, delay };
+    assert_eq!((&assert.start, assert.at), (&when, seconds(2)));
+}
+
+#[test]
+fn a_start_that_cannot_be_is_refused() {
+    let step = |rest: &str| format!("[[step]]\n{rest}\ndo = \"wait\"\n");
+    refused(&step(""), 9, &["\"at\", \"after\" or \"when\""]);
+    refused(&step("at = \"1s\"\nafter = \"x\""), 9, &["both say when"]);
+    refused(&step("at = \"1s\"\ndelay = \"1s\""), 11, &["\"delay\" goes with"]);
+    refused(&step("after = \"x\""), 9, &["no step \"x\""]);
+    refused(&step("name = \"a\"\nafter = \"a\""), 9, &["waits for itself"]);
+    refused(&step("when = \"ha.failovr\""), 10, &["did you mean \"ha.failover\"?"]);
+    refused(&step("when = { event = \"ha.failover\", within = \"1h\" }"), 10, &["after the end"]);
+    let late = "[[step]]\nname = \"a\"\nat = \"1m\"\ndo = \"wait\"\nfor = \"50s\"\n";
+    let after = format!("{late}[[step]]\nafter = \"a\"\ndelay = \"11s\"\ndo = \"wait\"\n");
+    refused(&after, 14, &["after the end"]);
+    let group =
+        "[[step]]\nat = \"1s\"\nname = \"g\"\n[[step.parallel]]\ndo = \"wait\"\nat = \"2s\"\n";
+    refused(group, 14, &["unknown key \"at\""]);
+    let asserted = "[[step]]\nat = \"1s\"\ndo = \"assert\"\nthat = [\"keys >\"]\n";
+    refused(asserted, 12, &["no number"]);
+    let device = "[[step]]\nat = \"1s\"\ndo = \"assert\"\nthat = [\"hsm-x is up\"]\n";
+    assert_refused(drill(device).check(&topology("ha-dr")), 9, &["no device \"hsm-x\""], device);
+}
+
+#[test]
+fn members_are_picked_by_number_part_and_chance() {
+    for (pick, text) in [("2", "/2"), ("\"50%\"", "/50%"), ("\"one\"", "/one"), ("\"3\"", "/3")] {
+        let d = drill(&format!(
+            "[[step]]\nat = \"1s\"\ndo = \"device.hang\"\ntarget = {{ pick = {pick} }}\n"
+        ));
+        let Action::Fault(fault) = &d.steps[0].action else { panic!("{:?}", d.steps) };
+        assert_eq!(fault.target.to_string(), text);
+    }
+    let too_many = "[[step]]\nat = \"1s\"\ndo = \"device.hang\"\ntarget = { pick = 5 }\n";
+    assert_refused(drill(too_many).check(&topology("ha-dr")), 9, &["asks for 5 of 4"], too_many);
+}
+
+#[test]
+fn a_load_says_how_it_behaves() {
+    let added = r#"threads = 8
+rate = "400/s"
+loop = "open"
+payload = 4096
+key_label = "tls-{n}"
+processes = 2
+client = { region = "westus2" }
+retry = { times = 2, codes = ["CKR_DEVICE_ERROR"], pause = "1s", recover = "finalize" }
+"#;
+    let d = drill(added);
+    let WorkloadSource::Threads(load) = &d.workloads[0].source else { panic!("{d:?}") };
+    assert!(load.open_loop && load.payload == Some(4096) && load.key_label == "tls-{n}");
+    assert_eq!((load.retry.times, load.retry.recover), (2, Recovery::Finalize));
+    assert_eq!(d.workloads[0].processes, 2);
+    refused("loop = \"open\"\n", 9, &["needs a \"rate\""]);
+    refused("rate = \"1/s\"\nthink = \"1s\"\n", 10, &["both say when"]);
+    refused("retry = { recover = \"finalise\" }\n", 9, &["did you mean \"finalize\"?"]);
+}
+
+#[test]
+fn expectations_have_phases() {
+    let d = drill(
+        r#"
+[expect]
+duplicate_keys_max = 0
+rpo_age_max = "5s"
+[expect.before]
+latency = ["p99 < 12ms", "max <= 1s"]
+error_rate_max = "0 %"
+[expect.during]
+throughput_min = "100/s"
+[expect.after]
+rto_max = "25s"
+inventory_equal_within = "90s"
+recovered_members = "1.."
+[abort]
+when = ["error_rate > 50 %"]
+grace = "10s"
+[report]
+formats = ["json", "html"]
+bucket = "1s"
+"#,
+    );
+    assert_eq!(
+        d.phases.keys().copied().collect::<Vec<_>>(),
+        [Phase::Before, Phase::During, Phase::After]
+    );
+    assert_eq!(d.phases[&Phase::Before].latency.len(), 2);
+    assert_eq!(d.abort.as_ref().map(|abort| abort.grace), Some(seconds(10)));
+    assert_eq!(d.report.formats.as_deref(), Some(&["json", "html"][..]));
+    refused("[expect.during]\nrto_max = \"1s\"\n", 10, &["unknown key \"rto_max\""]);
+    refused("[expect]\nerror_rate_max = \"120 %\"\n", 10, &["part of a hundred"]);
+    refused("[expect]\nlatency = [\"p98 < 1s\"]\n", 10, &["p50, p90"]);
+    refused("[abort]\nwhen = []\n", 10, &["no condition"]);
+    refused("[report]\nformats = [\"pdf\"]\n", 10, &["\"pdf\""]);
+    let settle = Drill::parse(&format!("repeat = 3\n{HEAD}[settle]\nlength = \"7s\"\n"), "d");
+    let settle = settle.unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((settle.settle, settle.repeat), (seconds(7), 3));
 }

@@ -1,12 +1,13 @@
 //! `hsmsim fault`: faults by hand, from the one table of faults.
 
 use std::{
+    hash::{BuildHasher, Hasher, RandomState},
     io::{Write, stdout},
     time::Duration,
 };
 
 use hsmsim_cluster::Cluster;
-use hsmsim_sim_config::{DeviceId, FAULTS, Fault, parse_duration};
+use hsmsim_sim_config::{Choose, DeviceId, FAULTS, Fault, parse_duration};
 
 use crate::{
     context::Context,
@@ -22,7 +23,7 @@ pub(crate) enum Args {
     Add {
         /// Which fault, such as device.power_loss
         fault: String,
-        /// What it strikes: a device, a region, eastus/stamp1, client:hsm-eus-1, /busiest
+        /// What it strikes: a device, a region, eastus/stamp1, client:hsm-eus-1, /busiest, /one, /50%
         target: String,
         /// How long it lasts, in drill time; until it is healed if not given
         #[arg(long = "for", value_name = "DURATION")]
@@ -94,12 +95,30 @@ fn add(
         );
     }
     let fault = Fault::new(id, target, duration, &pairs)?;
-    let ids = cluster.add_fault(&fault, |candidates| busiest(cluster, candidates), None)?;
+    let mut ids = Vec::new();
+    for fault in fault.resolved_by(cluster.topology(), &mut ByHand(cluster))? {
+        ids.extend(cluster.add_fault(&fault, |_| 0, None)?);
+    }
     let mut out = stdout().lock();
     for active in cluster.fault_history().iter().filter(|fault| ids.contains(&fault.id)) {
         writeln!(out, "fault {}: {}", active.id, active.fault)?;
     }
     Ok(0)
+}
+
+/// Decides what a selector leaves open: by the load of the moment, and by chance without a seed.
+struct ByHand<'a>(&'a Cluster);
+
+impl Choose for ByHand<'_> {
+    fn busiest(&mut self, candidates: &[DeviceId]) -> usize {
+        busiest(self.0, candidates)
+    }
+
+    fn draw(&mut self, of: usize) -> usize {
+        // The standard library's own keys are as random as a person's choice needs.
+        let drawn = RandomState::new().build_hasher().finish();
+        (drawn % of.max(1) as u64) as usize
+    }
 }
 
 /// The device that answers most requests now; if none does, the one that has answered most so far.

@@ -50,6 +50,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         Args::Synchronize { group } => (group, true),
     };
     let client = context.client()?;
+    let what = if synchronize { "ha.synchronize" } else { "ha.recover" };
+    // `hsmsim drill record` would miss it; nothing else needs it.
+    if let Err(error) = client.cluster().note_request(what, group.as_deref()) {
+        eprintln!("hsmsim: the request was not written down: {error}");
+    }
     client.watch_copying(progress("copying objects"));
     let mut all_up = true;
     for label in labels(client.cluster(), group.as_deref())? {

@@ -7,6 +7,7 @@ pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod ha;
 pub(crate) mod partition;
+pub(crate) mod record;
 pub(crate) mod reset;
 pub(crate) mod role;
 pub(crate) mod status;

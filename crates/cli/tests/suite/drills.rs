@@ -149,3 +149,278 @@ fn the_page_of_faults_is_the_table() {
     let said = "run `hsmsim fault kinds --markdown > docs/faults.md`";
     assert_eq!(std::fs::read_to_string(docs).unwrap(), page, "{said}");
 }
+
+#[test]
+fn the_schema_beside_the_shipped_drills_is_that_of_the_reader() {
+    let schema = Run::new("ha-dr").ok(&["drill", "schema"]);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sim-config/drills/drill.schema.json");
+    let said = "run `hsmsim drill schema > sim-config/drills/drill.schema.json`";
+    assert_eq!(std::fs::read_to_string(file).unwrap(), schema, "{said}");
+}
+
+#[test]
+fn the_page_of_drills_names_every_key_event_and_condition() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/drills.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let schema: Value = serde_json::from_str(&Run::new("ha-dr").ok(&["drill", "schema"])).unwrap();
+    let mut words: Vec<String> = Vec::new();
+    let mut keys = |table: &Value| {
+        words.extend(table["properties"].as_object().unwrap().keys().cloned());
+    };
+    keys(&schema);
+    let workload = &schema["properties"]["workload"]["items"];
+    keys(workload);
+    keys(&workload["properties"]["retry"]);
+    keys(&workload["properties"]["mix"]);
+    for table in ["expect", "abort", "report"] {
+        keys(&schema["properties"][table]);
+    }
+    for (event, _) in hsmsim_sim_config::SOMETIMES {
+        words.push(event.to_owned());
+    }
+    for gauge in &hsmsim_sim_config::drill::GAUGES {
+        words.push(gauge.name.to_owned());
+    }
+    words.retain(|word| word != "$schema");
+    for word in words {
+        let said = [
+            format!("`{word}`"),
+            format!("[{word}]"),
+            format!("[expect.{word}]"),
+            format!("[[{word}]]"),
+        ];
+        assert!(
+            said.iter().any(|said| page.contains(said.as_str())),
+            "docs/drills.md lacks {word}"
+        );
+    }
+}
+
+/// Times and texts of the faults that a run in virtual time has set.
+fn faults_set(run: &Run, drill: &str) -> Vec<(u64, String)> {
+    run.output(&["drill", "run", drill, "--virtual", "--report", "again"]);
+    let timeline = report(run, "again")["timeline"].clone();
+    let faults = timeline.as_array().unwrap().iter().filter_map(|moment| {
+        let what = moment["what"].as_str().unwrap().strip_prefix("fault: ")?;
+        Some((moment["at_ms"].as_f64().unwrap().round() as u64, what.to_owned()))
+    });
+    faults.collect()
+}
+
+/// Times (drill milliseconds) and texts of the faults of a drill file.
+fn faults_written(run: &Run, drill: &str) -> Vec<(u64, String)> {
+    let path = run.folder.path().join(drill);
+    let drill = hsmsim_sim_config::Drill::load(path).unwrap();
+    let faults = drill.steps.iter().filter_map(|step| match &step.action {
+        hsmsim_sim_config::Action::Fault(fault) => {
+            Some((step.at.as_millis() as u64, fault.to_string()))
+        }
+        _ => None,
+    });
+    faults.collect()
+}
+
+#[test]
+fn what_was_done_by_hand_runs_again_as_a_drill() {
+    let run = Run::new("ha-pair");
+    run.ok(&["dev"]);
+    run.ends_with(1, &["drill", "record", "--since", "1m"]);
+    run.ok(&["fault", "add", "device.slow", "hsm-eus-2", "extra=5ms"]);
+    run.ok(&["fault", "add", "link.cut", "client:hsm-eus-1", "direction=there"]);
+    run.ok(&["fault", "heal", "--all"]);
+    run.ok(&["ha", "recover", "hsmsim-0"]);
+    run.ok(&["drill", "record", "--since", "1m", "--output", "mine.toml"]);
+    let written = faults_written(&run, "mine.toml");
+    let texts: Vec<&str> =
+        written.iter().map(|(_, text)| text.split(" for=").next().unwrap()).collect();
+    assert_eq!(texts[0], "device.slow hsm-eus-2");
+    assert!(texts[1].starts_with("link.cut client:hsm-eus-1"));
+    assert_eq!(written[0].0, 10_000, "ten seconds before the first fault");
+    assert_eq!(faults_set(&run, "./mine.toml"), written);
+    let text = run.ok(&["drill", "check", "./mine.toml", "--virtual"]);
+    assert!(text.contains("ha recover"), "{text}");
+}
+
+#[test]
+fn a_recording_follows_what_is_done_and_is_whole_when_it_ends() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let run = Run::new("ha-pair");
+    run.ok(&["dev"]);
+    let mut recorder = run
+        .command(&["drill", "record", "--output", "live.toml"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(recorder.stdout.take().unwrap()).lines();
+    let mut wait_for = |words: &str| {
+        let found = lines.by_ref().map(Result::unwrap).find(|line| line.contains(words));
+        found.unwrap_or_else(|| panic!("the recorder never said {words}"))
+    };
+    wait_for("Enter or Ctrl-C");
+    run.ok(&["fault", "add", "device.hang", "hsm-eus-1"]);
+    wait_for("device.hang hsm-eus-1");
+    run.ok(&["fault", "heal", "--all"]);
+    wait_for("ended: device.hang");
+    run.ok(&["ha", "synchronize"]);
+    wait_for("ha.synchronize");
+    drop(recorder.stdin.take());
+    wait_for("2 steps in live.toml");
+    assert!(recorder.wait().unwrap().success());
+    let written = faults_written(&run, "live.toml");
+    assert_eq!(written.len(), 1);
+    assert!(written[0].1.starts_with("device.hang hsm-eus-1 for="), "{written:?}");
+    assert_eq!(faults_set(&run, "./live.toml"), written);
+}
+
+#[test]
+fn several_programs_and_loads_work_at_once_on_the_real_tier() {
+    let run = Run::new("single");
+    let more = r#"
+[[workload]]
+name = "far"
+threads = 2
+processes = 2
+rate = "50/s"
+loop = "open"
+client = { region = "eastus2" }
+payload = 200
+key_label = "{workload}-{process}-{n}"
+mix = { sign_ecdsa_p256 = 90, find = 10 }
+retry = { times = 1, recover = "finalize" }
+
+[[workload]]
+name = "script"
+external = true
+command = ["sh", "-c", "test -f $HSMSIM_MODULE && test -d $HSMSIM_STATE && touch $HSMSIM_STATE/../worked"]
+
+[[step]]
+name = "hook"
+at = "2s"
+do = "run"
+command = ["sh", "-c", "$HSMSIM_COMMAND status > hook.txt"]
+
+[[step]]
+name = "after hook"
+after = "hook"
+do = "snapshot"
+
+[[step]]
+when = "ha.failover"
+do = "assert"
+that = ["lost_keys = 0", "calls_ok > 10", "devices_down = 0"]
+name = "moved"
+
+[expect.before]
+error_rate_max = "0 %"
+"#;
+    let drill = SHORT.replace("[expect]", &format!("{more}\n[expect]"));
+    std::fs::write(run.folder.path().join("many.toml"), drill).unwrap();
+    let text = run.ok(&["drill", "run", "./many.toml", "--report", "report"]);
+    assert!(text.contains("snapshot after hook"), "{text}");
+    let report = report(&run, "report");
+    let met = |name: &str| {
+        let all = report["expectations"].as_array().unwrap();
+        let found = all.iter().find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {report:#}"))["met"] == true
+    };
+    assert!(met("run hook") && met("assert moved") && met("before.error_rate_max"));
+    assert!(run.folder.path().join("hook.txt").exists());
+    let file = run.folder.path().join("report/operations.ndjson");
+    let operations = std::fs::read_to_string(file).unwrap();
+    let mut far = std::collections::BTreeSet::new();
+    for line in operations.lines() {
+        let one: Value = serde_json::from_str(line).unwrap();
+        if one["workload"] == "far" {
+            far.insert(one["pid"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(far.len(), 2, "two processes");
+}
+
+#[test]
+fn a_program_that_fails_and_a_condition_that_holds_fail_the_drill() {
+    let run = Run::new("single");
+    let hook = "[[step]]\nname = \"hook\"\nat = \"2s\"\ndo = \"run\"\ncommand = [\"false\"]\n\
+                [abort]\nwhen = [\"members_lost > 0\"]\ngrace = \"2s\"\n";
+    let drill = SHORT.replace("[expect]", &format!("{hook}\n[expect]")).replace("sometimes", "# ");
+    std::fs::write(run.folder.path().join("stop.toml"), drill).unwrap();
+    let text = run.ends_with(2, &["drill", "run", "./stop.toml", "--report", "report"]);
+    assert!(text.contains("stopped early: members_lost > 0"), "{text}");
+    assert!(text.contains("✗ run hook"), "{text}");
+    assert!(report(&run, "report")["duration_ms"].as_f64().unwrap() < 39_000.0);
+}
+
+#[test]
+fn seeds_that_are_repeated_must_all_pass() {
+    let run = Run::new("single");
+    let drill = SHORT.replace("seed = 7", "seed = 7\nrepeat = 2");
+    std::fs::write(run.folder.path().join("twice.toml"), drill).unwrap();
+    let twice = ["drill", "run", "./twice.toml", "--virtual", "--report", "twice"];
+    let text = run.ok(&twice);
+    assert!(text.contains("2 of 2 seeds pass"), "{text}");
+    for seed in ["seed-7", "seed-8"] {
+        assert_eq!(report(&run, &format!("twice/{seed}"))["verdict"], "pass");
+    }
+    let text = run.ok(&["drill", "run", "./twice.toml", "--virtual", "--seed", "5"]);
+    assert!(!text.contains("seeds pass"), "one seed repeats one run\n{text}");
+}
+
+#[test]
+fn a_run_is_compared_with_an_earlier_one() {
+    let run = Run::new("single");
+    std::fs::write(run.folder.path().join("first.toml"), SHORT).unwrap();
+    let compared = format!("{SHORT}\n[report]\nbaseline = \"first\"\nformats = [\"json\"]\n");
+    std::fs::write(run.folder.path().join("second.toml"), compared).unwrap();
+    let second =
+        ["drill", "run", "./second.toml", "--virtual", "--seed", "8", "--report", "second"];
+    assert!(run.ends_with(1, &second).contains("no report to compare with"));
+    run.ok(&["drill", "run", "./first.toml", "--virtual", "--report", "first"]);
+    let text = run.ok(&second);
+    assert!(text.contains("against first (pass)"), "{text}");
+    assert!(report(&run, "second")["baseline"]["changes"].as_array().unwrap().len() > 5);
+    assert!(!run.folder.path().join("second/junit.xml").exists());
+}
+
+/// What docs/drills.md promises of the two tiers. Finds go to the primary as key operations do, so every
+/// thread meets the lost member before anybody has given it up, on whichever tier.
+#[test]
+fn a_drill_on_both_tiers_says_the_same() {
+    let run = Run::new("single");
+    let text = run.ok(&["drill", "show", "device-loss"]);
+    let mix = "mix = { sign_ecdsa_p256 = 300, find = 690, generate_ec = 10 }";
+    let lines = text.lines().map(|line| if line.starts_with("mix = ") { mix } else { line });
+    let drill: Vec<&str> = lines.collect();
+    std::fs::write(run.folder.path().join("both.toml"), drill.join("\n")).unwrap();
+    run.ok(&["drill", "run", "./both.toml", "--virtual", "--report", "virtual"]);
+    let virtual_time = report(&run, "virtual");
+    assert_eq!(virtual_time["tier"], "virtual");
+    let mut differences = Vec::new();
+    // A machine that is busy with something else stalls a run by itself, but not three.
+    for _ in 0..3 {
+        run.output(&["drill", "run", "./both.toml", "--report", "real"]);
+        let real = report(&run, "real");
+        assert_eq!(real["tier"], "real");
+        let mut differs = Vec::new();
+        for count in ["failovers", "members_lost", "members_recovered", "lost_keys"] {
+            let (one, other) = (&virtual_time[count], &real[count]);
+            if one != other {
+                differs.push(format!("{count}: {one} and {other}"));
+            }
+        }
+        // A second of the machine's own work, ten times over.
+        for time in ["stall_max_ms", "rto_max_ms"] {
+            let (one, other) = (virtual_time[time].as_f64().unwrap(), real[time].as_f64().unwrap());
+            if (one - other).abs() > 10_000.0 {
+                differs.push(format!("{time}: {one} and {other}"));
+            }
+        }
+        if differs.is_empty() {
+            return;
+        }
+        differences.push(differs);
+    }
+    panic!("{differences:?}");
+}

@@ -32,7 +32,7 @@ pub struct Drawn {
 #[derive(Clone, Debug)]
 pub enum DrawnStep {
     /// A fault or a repair.
-    Step(Step),
+    Step(Box<Step>),
     /// An application is killed.
     Kill(Duration, u32),
 }
@@ -62,6 +62,7 @@ pub fn draw(options: &ExploreOptions, seed: u64) -> Result<Drawn, DrillError> {
         kills: Vec::new(),
         planted: options.planted,
         keep_calls: options.keep_calls,
+        abort: None,
     };
     Ok(Drawn { plan, steps })
 }
@@ -111,6 +112,7 @@ fn applications(options: &ExploreOptions, duration: Duration, chance: &mut SimRn
             sessions: 1 + chance.below(4) as u32,
             mix: mixes[chance.below(mixes.len() as u64) as usize].clone(),
             rate: Some(operations / duration.as_secs_f64()),
+            ..AppPlan::default()
         })
         .collect()
 }
@@ -130,17 +132,17 @@ fn steps(
         let fault: Fault = text.parse()?;
         fault.check(topology)?;
         let name = format!("{number}: {text}");
-        steps.push(DrawnStep::Step(Step { name, at, action: Action::Fault(fault) }));
+        steps.push(DrawnStep::Step(Box::new(Step::at(name, at, Action::Fault(fault)))));
     }
     for _ in 0..chance.below(4) {
         let at = within(chance);
         let action = Action::Recover { group: None };
-        steps.push(DrawnStep::Step(Step { name: "ha.recover".to_owned(), at, action }));
+        steps.push(DrawnStep::Step(Box::new(Step::at("ha.recover", at, action))));
     }
     if chance.chance(0.1) {
         let at = within(chance);
         let action = Action::Synchronize { group: None };
-        steps.push(DrawnStep::Step(Step { name: "ha.synchronize".to_owned(), at, action }));
+        steps.push(DrawnStep::Step(Box::new(Step::at("ha.synchronize", at, action))));
     }
     // One of several may be killed; the others tell what became of its keys.
     if applications > 1 && chance.chance(0.3) {

@@ -17,7 +17,7 @@ pub(super) fn with_steps(drawn: &Drawn, keep: Option<&[usize]>) -> Plan {
             continue;
         }
         match step {
-            DrawnStep::Step(step) => plan.steps.push(step.clone()),
+            DrawnStep::Step(step) => plan.steps.push((**step).clone()),
             DrawnStep::Kill(at, pid) => plan.kills.push((*at, *pid)),
         }
     }

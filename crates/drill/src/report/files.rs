@@ -57,6 +57,11 @@ pub(super) fn write_history(path: &Path, history: &History) -> io::Result<()> {
     write(path, history.calls.iter().map(Line::of))
 }
 
+/// What the drill's own applications did, from the moment each operation was due.
+pub(super) fn write_operations(path: &Path, history: &History) -> io::Result<()> {
+    write(path, &history.notes.operations)
+}
+
 fn write(path: &Path, lines: impl IntoIterator<Item = impl Serialize>) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for line in lines {

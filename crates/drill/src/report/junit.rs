@@ -45,12 +45,18 @@ pub(super) fn xml(report: &Report) -> String {
     } else {
         let _ = writeln!(xml, "{verdict} time=\"{seconds:.3}\"/>");
     }
+    let mut names: Vec<String> = Vec::new();
     for expectation in &report.expectations {
         // `sometimes` comes once for each event, and names must differ.
-        let name = match expectation.name.as_str() {
-            "sometimes" => format!("sometimes {}", expectation.wanted),
+        let mut name = match expectation.name.as_str() {
+            name if name.ends_with("sometimes") => format!("{name} {}", expectation.wanted),
             name => name.to_owned(),
         };
+        let same = names.iter().filter(|other| **other == name).count();
+        names.push(name.clone());
+        if same > 0 {
+            name = format!("{name} #{}", same + 1);
+        }
         let case = case(&escape(&name));
         if expectation.met {
             let _ = writeln!(xml, "{case} time=\"0\"/>");

@@ -7,18 +7,20 @@ mod junit;
 mod replay;
 mod terminal;
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
-use hsmsim_sim_config::Drill;
+use hsmsim_sim_config::{Abort, Drill, Expectations, Phase, REPORT_FORMATS};
 use serde::Serialize;
 
 use crate::{
     control::{Comparison, Control, Workload},
-    history::{FaultSpan, History},
+    expected_phases::{self, PhaseMetrics},
+    history::{FaultSpan, History, Snapshot},
     keys,
     lag::{MemberLag, lags},
     log::LogLine,
     metrics::{Metrics, metrics},
+    operations::LoadMetrics,
     phases::{Cut, PhaseStats},
     verdict::{Expectation, Findings, Verdict, judge},
 };
@@ -146,6 +148,16 @@ pub struct Report {
     pub phases: Vec<PhaseStats>,
     /// The same of the run that this one is compared with.
     pub control: Option<Comparison>,
+    /// Operations of the drill's own applications; calls, if they were foreign.
+    pub load: LoadMetrics,
+    /// Each phase that the drill says something about.
+    pub expected_phases: BTreeMap<&'static str, PhaseMetrics>,
+    /// The condition that stopped the run early, and what was measured.
+    pub aborted: Option<String>,
+    /// Inventories that the drill asked for.
+    pub snapshots: Vec<Snapshot>,
+    /// The width of a column of the charts, in drill milliseconds, if the drill says.
+    pub bucket_ms: Option<f64>,
     /// What was wanted and what was measured.
     pub expectations: Vec<Expectation>,
     /// The timeline.
@@ -208,13 +220,29 @@ impl Report {
         let metrics =
             metrics(&history.calls, &history.events, &history.strike_times(), history.time_scale);
         let keys = keys::findings(history);
-        let served = |event: &hsmsim_client::record::EventRecord| event.event == "standby_served";
+        let notes = &history.notes;
+        let recovery_point = keys.recovery_point;
+        let recovery_point = recovery_point.map(|it| (it.keys, history.length_ms(it.age_ns)));
+        let in_phase = |(phase, expect): (&Phase, &Expectations)| {
+            (*phase, expect.clone(), expected_phases::within(history, *phase))
+        };
+        let conditions =
+            |abort: &Abort| abort.when.iter().map(|condition| condition.text.clone()).collect();
         let findings = Findings {
             lost_keys: keys.lost.len() as u64,
+            duplicate_keys: keys.duplicate.len() as u64,
+            recovery_point,
+            inventory_equal_ms: history.inventory_equal_after_ns().map(|ns| history.length_ms(ns)),
             invalid_signatures: facts.invalid_signatures,
             faults: history.faults.len(),
-            standby_served: history.events.iter().any(served),
             fell_behind: keys::fell_behind(history),
+            load: expected_phases::within(history, Phase::Always).load,
+            phases: drill.phases.iter().map(in_phase).collect(),
+            checks: notes.checks.clone(),
+            never: drill.abort.as_ref().map(conditions).unwrap_or_default(),
+            aborted: notes.aborted.clone(),
+            inconclusive: notes.inconclusive.clone(),
+            broken: notes.broken.clone(),
         };
         let (verdict, expectations) = judge(&drill.expect, &metrics, &history.events, &findings);
         let length_ms = |ns: u64| history.length_ms(ns);
@@ -255,6 +283,18 @@ impl Report {
             faults: history.faults.iter().map(|span| Struck::of(span, history)).collect(),
             phases: Cut::of(history, load_ns).phases(history.struck()),
             control: facts.control.as_ref().map(|control| control.compared(history, load_ns)),
+            load: findings.load,
+            expected_phases: findings
+                .phases
+                .into_iter()
+                .map(|(phase, _, measured)| (phase.as_str(), measured))
+                .collect(),
+            aborted: notes
+                .aborted
+                .as_ref()
+                .map(|(condition, measured)| format!("{condition}: {measured}")),
+            snapshots: notes.snapshots.clone(),
+            bucket_ms: drill.report.bucket.map(|bucket| bucket.as_secs_f64() * 1e3),
             expectations,
             timeline: facts.timeline,
             load_ns,
@@ -264,20 +304,37 @@ impl Report {
     }
 
     /// Writes the report into a folder, which is made if it is not there. `drill`: the drill file's
-    /// text.
+    /// text. `formats`: which of [`REPORT_FORMATS`]; all if absent.
     ///
     /// # Errors
     /// A folder or file that cannot be written.
-    pub fn write(&self, directory: &Path, drill: &str, history: &History) -> io::Result<()> {
+    pub fn write(
+        &self,
+        directory: &Path,
+        drill: &str,
+        history: &History,
+        formats: Option<&[&str]>,
+    ) -> io::Result<()> {
         fs::create_dir_all(directory)?;
-        let file = |name: &str| directory.join(name);
-        fs::write(file("result.json"), serde_json::to_vec_pretty(self)?)?;
-        fs::write(file("junit.xml"), junit::xml(self))?;
-        fs::write(file("report.html"), html::page(self, history))?;
-        fs::write(file("replay.txt"), format!("{}\n", self.replay))?;
-        fs::write(file("drill.toml"), drill)?;
-        files::write_events(&file("events.ndjson"), history)?;
-        files::write_history(&file("history.ndjson"), history)
+        for format in REPORT_FORMATS {
+            if formats.is_some_and(|formats| !formats.contains(&format)) {
+                continue;
+            }
+            let file = |name: &str| directory.join(name);
+            match format {
+                "json" => fs::write(file("result.json"), serde_json::to_vec_pretty(self)?)?,
+                "junit" => fs::write(file("junit.xml"), junit::xml(self))?,
+                "html" => fs::write(file("report.html"), html::page(self, history))?,
+                "replay" => fs::write(file("replay.txt"), format!("{}\n", self.replay))?,
+                "drill" => fs::write(file("drill.toml"), drill)?,
+                "events" => files::write_events(&file("events.ndjson"), history)?,
+                _ => {
+                    files::write_history(&file("history.ndjson"), history)?;
+                    files::write_operations(&file("operations.ndjson"), history)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -328,7 +385,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("made/by/the/report");
         let report = report("[expect]\nrto_max = \"1s\"");
-        report.write(&directory, "version = 1\n", &run()).unwrap();
+        report.write(&directory, "version = 1\n", &run(), None).unwrap();
         let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
         let result: serde_json::Value = serde_json::from_str(&read("result.json")).unwrap();
         assert_eq!((result["schema"].as_u64(), result["tier"].as_str()), (Some(3), Some("real")));
@@ -346,5 +403,11 @@ mod tests {
         assert_eq!(read("drill.toml"), "version = 1\n");
         assert!(read("junit.xml").starts_with("<?xml"));
         assert!(read("report.html").starts_with("<!DOCTYPE html>"));
+        let few = folder.path().join("few");
+        report.write(&few, "", &run(), Some(&["json", "replay"])).unwrap();
+        let mut names: Vec<_> =
+            std::fs::read_dir(&few).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["replay.txt", "result.json"]);
     }
 }

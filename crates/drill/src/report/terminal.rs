@@ -14,6 +14,9 @@ impl Report {
         let metrics = &self.metrics;
         writeln!(out)?;
         writeln!(out, "{}: {}", self.verdict.as_str().to_uppercase(), self.hypothesis)?;
+        if let Some(aborted) = &self.aborted {
+            writeln!(out, "stopped early: {aborted}")?;
+        }
         writeln!(out)?;
         let stall = seconds(metrics.stall_max_ms);
         writeln!(out, "  longest stall      {stall} of drill time")?;
@@ -32,6 +35,17 @@ impl Report {
         )?;
         for (code, count) in &metrics.failed_codes {
             writeln!(out, "                     {count} × {code}")?;
+        }
+        let load = self.load;
+        writeln!(
+            out,
+            "  load               {:.0} a second; half within {}, 99 of 100 within {}",
+            load.per_second,
+            short(Some(load.p50_ms)),
+            short(Some(load.p99_ms))
+        )?;
+        if load.missed > 0 {
+            writeln!(out, "                     {} were due and never began", load.missed)?;
         }
         if let Some(verified) = self.verified_signatures {
             writeln!(out, "  signatures         {verified} verified outside the module")?;

@@ -1,9 +1,10 @@
-//! Simulated applications: sessions that make calls at their pace, judge each outcome, and open a new
-//! session after a failure, as a careful application does.
+//! Simulated applications: sessions that make calls at their pace or on schedule, judge each outcome,
+//! and after a failure do what their application's habit is.
 
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     future::Future,
     rc::Rc,
     sync::Arc,
@@ -12,13 +13,14 @@ use std::{
 
 use hsmsim_client::{
     Client, Output, Room,
+    planted::Planted,
     record::CallRecord,
     script::{CalledOn, struck_by},
 };
 use hsmsim_cluster::Cluster;
-use hsmsim_network::{Clock, JoinHandle, SimRng, Time, VirtualExecutor, stream};
+use hsmsim_network::{Clock, JoinHandle, SimRng, Spawner, Time, VirtualExecutor, stream};
 use hsmsim_partition::api::{AttributeResult, OperationKind};
-use hsmsim_sim_config::Operation;
+use hsmsim_sim_config::{Operation, Place, Recovery, Retry};
 use hsmsim_types::{
     Attribute, Error, Mechanism, ObjectHandle, Params, Pin, Result, ReturnValue, Role,
     SessionHandle, SlotId, Template, ck::*, role::UserType,
@@ -31,7 +33,7 @@ use super::{
     trace::Trace,
     truth::Rule,
 };
-use crate::run::DrillError;
+use crate::{operations::OperationRecord, run::DrillError};
 
 /// What an application does in one go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,32 +72,91 @@ impl From<Operation> for Op {
     }
 }
 
+impl Op {
+    /// The word in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::SignParts => "sign_parts",
+            Self::Verify => "verify",
+            Self::Encrypt => "encrypt",
+            Self::Generate => "generate",
+            Self::Destroy => "destroy",
+            Self::Find => "find",
+            Self::Random => "random",
+            Self::Login => "login",
+        }
+    }
+}
+
 /// An application: one process with sessions on one group.
 #[derive(Clone, Debug)]
 pub struct AppPlan {
+    /// The workload's name.
+    pub name: String,
     /// The group's label.
     pub group: String,
+    /// Where its client stands; the topology's client place if absent.
+    pub client: Option<Place>,
     /// Sessions, each in use by one thread of its own.
     pub sessions: u32,
     /// What it does, with weights above 0.
     pub mix: Vec<(Op, u32)>,
     /// Operations a second over all sessions; without it each session pauses [`THINK`] between two.
     pub rate: Option<f64>,
+    /// Operations are due on schedule, whether or not earlier ones have returned. Needs a rate.
+    pub open_loop: bool,
+    /// The pause of a session after an operation, in place of [`THINK`].
+    pub think: Option<Duration>,
+    /// Bytes that are signed or encrypted; a few if absent.
+    pub payload: Option<u32>,
+    /// Label of the keys it makes; `{n}` counts them.
+    pub key_label: String,
+    /// What it does about a failure.
+    pub retry: Retry,
+}
+
+impl Default for AppPlan {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            group: String::new(),
+            client: None,
+            sessions: 1,
+            mix: Vec::new(),
+            rate: None,
+            open_loop: false,
+            think: None,
+            payload: None,
+            key_label: "drill".to_owned(),
+            retry: Retry::default(),
+        }
+    }
 }
 
 /// The pause between two operations of a session without a rate: virtual time would else stand still
 /// on links without delay.
 pub const THINK: Duration = Duration::from_millis(1);
-/// The pause after a failed operation.
-const PAUSE: Duration = Duration::from_millis(20);
-const LABEL: &[u8] = b"drill";
+/// How often a thread looks whether the library is being initialised anew.
+const LOOK: Duration = Duration::from_millis(10);
+/// The codes on which an application initialises the library anew, if that is its habit: those that
+/// Luna's own OpenSSL engine takes for broken.
+const BROKEN: [u64; 3] = [CKR_DEVICE_ERROR, CKR_TOKEN_NOT_PRESENT, CKR_SESSION_HANDLE_INVALID];
 
 /// All applications of a run.
 pub(crate) struct Stage {
     cluster: Arc<Cluster>,
+    /// The cluster as applications elsewhere see it.
+    views: BTreeMap<Place, Arc<Cluster>>,
     clock: Clock,
     trace: Trace,
-    end: Time,
+    planted: Option<Planted>,
+    /// For what a library does in the background.
+    spawner: Spawner,
+    /// When the load ends.
+    end: Cell<Time>,
+    keeps_operations: bool,
+    operations: RefCell<Vec<OperationRecord>>,
     seed: u64,
     apps: Vec<Rc<App>>,
     /// Sessions that have not ended.
@@ -109,7 +170,20 @@ pub(crate) struct Stage {
 /// One application.
 pub(crate) struct App {
     pid: u32,
-    client: Arc<Client>,
+    /// The library; another one after C_Finalize.
+    client: RefCell<Arc<Client>>,
+    /// The cluster as it sees it.
+    view: Arc<Cluster>,
+    /// How often the library was finalised.
+    generation: Cell<u64>,
+    /// Whether it is being finalised: nobody begins an operation meanwhile.
+    finalizing: Cell<bool>,
+    /// Operations under way.
+    busy: Cell<u32>,
+    /// Operations of an open loop that threads have taken.
+    taken: Cell<u64>,
+    /// Keys it has named.
+    named: Cell<u64>,
     slot: SlotId,
     pin: Pin,
     plan: AppPlan,
@@ -123,7 +197,30 @@ pub(crate) struct App {
     killed: Cell<bool>,
 }
 
+/// The session of a thread.
+#[derive(Default)]
+struct Seat {
+    session: Option<SessionHandle>,
+    /// How often the library had been finalised when it was opened.
+    generation: u64,
+}
+
 impl App {
+    fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.borrow())
+    }
+
+    /// The label of the next key.
+    fn next_label(&self) -> Vec<u8> {
+        let number = self.named.get();
+        self.named.set(number + 1);
+        self.label(number)
+    }
+
+    fn label(&self, number: u64) -> Vec<u8> {
+        self.plan.key_label.replace("{n}", &number.to_string()).into_bytes()
+    }
+
     /// As by `kill -9`: nothing it was about to do is done, nothing is said to anybody.
     fn kill(&self) {
         self.killed.set(true);
@@ -143,19 +240,34 @@ impl Stage {
         plan: &Plan,
         cluster: &Arc<Cluster>,
         trace: &Trace,
+        spawner: Spawner,
     ) -> std::result::Result<Self, DrillError> {
         let topology = cluster.topology();
         let mut apps = Vec::with_capacity(plan.apps.len());
+        let mut views: BTreeMap<Place, Arc<Cluster>> = BTreeMap::new();
         for (index, app) in plan.apps.iter().enumerate() {
             let pid = index as u32 + 1;
-            let client = Client::simulated(Arc::clone(cluster), pid, trace.sink(), plan.planted);
+            let view = match app.client.filter(|place| *place != topology.client) {
+                None => Arc::clone(cluster),
+                Some(place) => {
+                    let view = views.entry(place).or_insert_with(|| cluster.seen_from(place));
+                    Arc::clone(view)
+                }
+            };
+            let client = Client::simulated(Arc::clone(&view), pid, trace.sink(), plan.planted);
             let group = topology.groups.iter().position(|group| group.label == app.group);
             let slot = group.and_then(|group| client.slots(false).get(group).copied());
             let slot =
                 slot.ok_or_else(|| DrillError::new(format!("there is no group {}", app.group)))?;
             apps.push(Rc::new(App {
                 pid,
-                client,
+                client: RefCell::new(client),
+                view,
+                generation: Cell::new(0),
+                finalizing: Cell::new(false),
+                busy: Cell::new(0),
+                taken: Cell::new(0),
+                named: Cell::new(0),
                 slot,
                 pin: Pin::new(topology.provisioning.user_pin.reveal()),
                 plan: app.clone(),
@@ -168,9 +280,14 @@ impl Stage {
         }
         Ok(Self {
             cluster: Arc::clone(cluster),
+            views,
             clock: cluster.clock().clone(),
             trace: trace.clone(),
-            end: Time::ZERO + plan.duration,
+            planted: plan.planted,
+            spawner,
+            end: Cell::new(Time::ZERO + plan.duration),
+            keeps_operations: plan.keep_calls,
+            operations: RefCell::default(),
             seed: plan.seed,
             apps,
             working: Cell::new(0),
@@ -182,6 +299,21 @@ impl Stage {
 
     pub(crate) fn apps(&self) -> &[Rc<App>] {
         &self.apps
+    }
+
+    /// The cluster as applications elsewhere see it.
+    pub(crate) fn views(&self) -> Vec<Arc<Cluster>> {
+        self.views.values().cloned().collect()
+    }
+
+    /// No operation begins from now on.
+    pub(crate) fn stop(&self) {
+        self.end.set(self.end.get().min(self.clock.now()));
+    }
+
+    /// What applications did.
+    pub(crate) fn take_operations(&self) -> Vec<OperationRecord> {
+        self.operations.take()
     }
 
     /// Signatures that verified, and those that did not.
@@ -197,7 +329,7 @@ impl Stage {
     /// Starts every session of every application.
     pub(crate) fn start(self: Rc<Self>, executor: &VirtualExecutor) {
         for app in &self.apps {
-            let background = executor.spawn(Arc::clone(&app.client).background());
+            let background = executor.spawn(app.client().background());
             app.tasks.borrow_mut().push(background);
             for index in 0..app.plan.sessions {
                 let (stage, app) = (Rc::clone(&self), Rc::clone(app));
@@ -226,10 +358,11 @@ impl Stage {
         let living = |app: &&Rc<App>| app.plan.group == group && !app.killed.get();
         for app in self.apps.iter().filter(living) {
             if let Ok(session) = self.open(app).await {
-                let random = app.client.random(session, 8);
+                let client = app.client();
+                let random = client.random(session, 8);
                 // What it gives is in the trace.
                 let _ = self.call(app, "C_GenerateRandom", session.0, random).await;
-                let close = app.client.close_session(session);
+                let close = client.close_session(session);
                 let _ = self.call(app, "C_CloseSession", session.0, close).await;
             }
         }
@@ -239,37 +372,178 @@ impl Stage {
     async fn session(&self, app: &App, index: u32) {
         let _working = Working::begin(&self.working);
         let mut chance = stream(self.seed, &format!("app {} session {index}", app.pid));
-        let interval = app
-            .plan
-            .rate
-            .map_or(THINK, |rate| Duration::from_secs_f64(f64::from(app.plan.sessions) / rate));
+        let interval = app.plan.rate.map_or_else(
+            || app.plan.think.unwrap_or(THINK),
+            |rate| Duration::from_secs_f64(f64::from(app.plan.sessions) / rate),
+        );
         // Sessions begin one after the other within an interval, not all at one instant.
         let mut due = self.clock.now() + interval.mul_f64(chance.unit());
-        let mut session = None;
+        let mut seat = Seat::default();
         loop {
+            if let Some(rate) = app.plan.rate.filter(|_| app.plan.open_loop) {
+                // Whichever thread is free takes what is due next.
+                let number = app.taken.get();
+                app.taken.set(number + 1);
+                due = Time::ZERO + Duration::from_secs_f64(number as f64 / rate);
+            }
             self.clock.sleep_until(due).await;
-            if self.clock.now() >= self.end {
+            if self.clock.now() >= self.end.get() {
+                if app.plan.open_loop && due < self.end.get() {
+                    self.missed(app, due);
+                    continue;
+                }
                 return;
             }
-            // After a stall the schedule goes on from now: what was missed is not made up for.
-            due = (due + interval).max(self.clock.now());
-            let outcome = match session {
-                Some(session) => Ok(session),
-                None => self.open(app).await.inspect(|&opened| session = Some(opened)),
-            };
-            let outcome = match outcome {
-                Ok(session) => self.operate(app, session, &mut chance).await,
-                Err(error) => Err(error),
-            };
+            let outcome = self.operation(app, &mut seat, due, &mut chance).await;
+            let now = self.clock.now();
+            // After a stall a closed loop goes on from now: what was missed is not made up for.
+            due = if app.plan.think.is_some() { now + interval } else { (due + interval).max(now) };
             if outcome.is_err() {
-                if let Some(session) = session.take() {
-                    // It may be gone already, which is why it is closed.
-                    let close = app.client.close_session(session);
-                    let _ = self.call(app, "C_CloseSession", session.0, close).await;
-                }
-                due = due.max(self.clock.now() + PAUSE);
+                due = due.max(now + app.plan.retry.pause);
             }
         }
+    }
+
+    /// An operation was due, and the load ended before a thread was free for it.
+    fn missed(&self, app: &App, due: Time) {
+        let end = self.end.get();
+        self.note(app, "", "".into(), (due, end, end), 0);
+    }
+
+    fn note(
+        &self,
+        app: &App,
+        operation: &'static str,
+        code: Cow<'static, str>,
+        (due, begin, end): (Time, Time, Time),
+        attempts: u32,
+    ) {
+        if !self.keeps_operations {
+            return;
+        }
+        let now = self.clock.now();
+        let unix = |time: Time| self.clock.unix_now() - (now - time).as_nanos() as u64;
+        self.operations.borrow_mut().push(OperationRecord {
+            due_ns: unix(due),
+            begin_ns: unix(begin),
+            end_ns: unix(end),
+            operation: Cow::Borrowed(operation),
+            code,
+            attempts,
+            workload: Cow::Owned(app.plan.name.clone()),
+            pid: app.pid,
+        });
+    }
+
+    /// One operation, with what its application does about failures by itself.
+    async fn operation(
+        &self,
+        app: &App,
+        seat: &mut Seat,
+        due: Time,
+        chance: &mut SimRng,
+    ) -> Result<()> {
+        let begin = self.clock.now();
+        let op = match app.pool.len() {
+            0 => Op::Generate,
+            _ => pick(&app.plan.mix, chance),
+        };
+        let retry = &app.plan.retry;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            while app.finalizing.get() {
+                self.clock.sleep(LOOK).await;
+            }
+            app.busy.set(app.busy.get() + 1);
+            let mut outcome = self.attempt(app, seat, op, chance).await;
+            if let Err(error) = outcome {
+                self.recover(app, seat).await;
+                outcome = Err(error);
+            }
+            app.busy.set(app.busy.get() - 1);
+            let now = self.clock.now();
+            let again = match &outcome {
+                Ok(()) => false,
+                Err(error) => {
+                    let code = code_name(error.rv());
+                    let meant = retry.codes.is_empty() || retry.codes.iter().any(|c| *c == code);
+                    attempts <= retry.times && meant && now < self.end.get()
+                }
+            };
+            if !again {
+                let rv = outcome.as_ref().map_or_else(Error::rv, |()| CKR_OK);
+                // In a closed loop an operation is due when its thread begins it.
+                let due = if app.plan.open_loop { due } else { begin };
+                self.note(app, op.as_str(), code_name(rv), (due, begin, now), attempts);
+                return outcome;
+            }
+            self.clock.sleep(retry.pause).await;
+        }
+    }
+
+    async fn attempt(&self, app: &App, seat: &mut Seat, op: Op, chance: &mut SimRng) -> Result<()> {
+        if seat.generation != app.generation.get() {
+            *seat = Seat { session: None, generation: app.generation.get() };
+        }
+        let session = match seat.session {
+            Some(session) => session,
+            None => *seat.session.insert(self.open(app).await?),
+        };
+        self.operate(app, session, op, chance).await
+    }
+
+    /// After a failure: what the application's habit is.
+    async fn recover(&self, app: &App, seat: &mut Seat) {
+        let habit = app.plan.retry.recover;
+        if habit == Recovery::None {
+            return;
+        }
+        if let Some(session) = seat.session.take() {
+            // It may be gone already, which is why it is closed.
+            let client = app.client();
+            let close = client.close_session(session);
+            let _ = self.call(app, "C_CloseSession", session.0, close).await;
+        }
+        if habit == Recovery::Finalize {
+            match self.open(app).await {
+                Ok(session) => seat.session = Some(session),
+                Err(error) if BROKEN.contains(&error.rv()) => self.finalize(app).await,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// C_Finalize and C_Initialize, once all other threads of the application are out of the library.
+    async fn finalize(&self, app: &App) {
+        let before = app.generation.get();
+        app.busy.set(app.busy.get() - 1);
+        while app.finalizing.get() {
+            self.clock.sleep(LOOK).await;
+        }
+        // Another thread may have done it meanwhile.
+        if app.generation.get() == before {
+            app.finalizing.set(true);
+            while app.busy.get() > 0 {
+                self.clock.sleep(LOOK).await;
+            }
+            let old = app.client();
+            let shut_down = async {
+                old.shut_down();
+                Ok(())
+            };
+            let _ = self.call(app, "C_Finalize", 0, shut_down).await;
+            let new =
+                Client::simulated(Arc::clone(&app.view), app.pid, self.trace.sink(), self.planted);
+            let background = self.spawner.spawn(Arc::clone(&new).background());
+            app.tasks.borrow_mut().push(background);
+            app.client.replace(new);
+            app.generation.set(before + 1);
+            app.aes.set(None);
+            let _ = self.call(app, "C_Initialize", 0, async { Ok(()) }).await;
+            app.finalizing.set(false);
+        }
+        app.busy.set(app.busy.get() + 1);
     }
 
     /// Makes one call and writes it down.
@@ -286,8 +560,7 @@ impl Stage {
         app.open_calls.set(app.open_calls.get() - 1);
         let took = self.clock.now() - begin;
         let rv = result.as_ref().map_or_else(Error::rv, |_| CKR_OK);
-        let code =
-            ReturnValue(rv).name().map_or_else(|| Cow::Owned(format!("0x{rv:X}")), Cow::Borrowed);
+        let code = code_name(rv);
         let call = CallRecord {
             at_ns,
             took_ns: took.as_nanos() as u64,
@@ -298,18 +571,19 @@ impl Stage {
             member: Cow::Borrowed(""),
             call_fault: Cow::Owned(struck_by()),
         };
-        self.trace.call(call, || app.client.answered_by(session));
+        self.trace.call(call, || app.client().answered_by(session));
         result
     }
 
     async fn open(&self, app: &App) -> Result<SessionHandle> {
         let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-        let open = app.client.open_session(app.slot, flags);
+        let client = app.client();
+        let open = client.open_session(app.slot, flags);
         let session = self.call(app, "C_OpenSession", 0, open).await?;
-        let login = app.client.login(session, UserType::Role(Role::CryptoOfficer), app.pin.clone());
+        let login = client.login(session, UserType::Role(Role::CryptoOfficer), app.pin.clone());
         match self.call(app, "C_Login", session.0, login).await {
             Err(error) if error.rv() != CKR_USER_ALREADY_LOGGED_IN => {
-                let close = app.client.close_session(session);
+                let close = client.close_session(session);
                 let _ = self.call(app, "C_CloseSession", session.0, close).await;
                 Err(error)
             }
@@ -317,21 +591,26 @@ impl Stage {
         }
     }
 
-    async fn operate(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
-        if app.pool.len() == 0 {
-            return self.generate(app, session).await;
-        }
-        match pick(&app.plan.mix, chance) {
+    async fn operate(
+        &self,
+        app: &App,
+        session: SessionHandle,
+        op: Op,
+        chance: &mut SimRng,
+    ) -> Result<()> {
+        match op {
             Op::Generate => self.generate(app, session).await,
             Op::Destroy => self.destroy(app, session, chance).await,
-            Op::Find => self.find(app, session).await,
+            Op::Find => self.find(app, session, chance).await,
             Op::Random => {
-                let random = app.client.random(session, 32);
+                let client = app.client();
+                let random = client.random(session, 32);
                 self.call(app, "C_GenerateRandom", session.0, random).await.map(drop)
             }
             Op::Login => {
                 let session = self.open(app).await?;
-                let close = app.client.close_session(session);
+                let client = app.client();
+                let close = client.close_session(session);
                 self.call(app, "C_CloseSession", session.0, close).await
             }
             Op::Encrypt => self.encrypt(app, session, chance).await,
@@ -349,10 +628,30 @@ impl Stage {
         }
     }
 
+    /// The handle of a key: after the library was initialised anew it has to be looked for.
+    async fn handle_of(
+        &self,
+        app: &App,
+        session: SessionHandle,
+        key: &Key,
+    ) -> Result<ObjectHandle> {
+        let generation = app.generation.get();
+        if key.generation == generation {
+            return Ok(key.handle);
+        }
+        let template = Template(vec![Attribute::bytes(CKA_UNIQUE_ID, key.id.as_bytes())]);
+        let found = self.search(app, session, template).await?;
+        let handle = *found.first().ok_or_else(|| {
+            Error::new(CKR_KEY_HANDLE_INVALID, format!("key {} is not found again", key.id))
+        })?;
+        app.pool.found_again(&key.id, handle, generation);
+        Ok(handle)
+    }
+
     /// A key was not found. That is as it must be if its holders are all away; not if one of those that
     /// serve holds it: then one serves that was not brought up to date.
     fn not_found(&self, app: &App, key: &Key, error: &Error) {
-        let serving = app.client.serving(app.slot);
+        let serving = app.client().serving(app.slot);
         let group = self.cluster.topology().group(&app.plan.group);
         let holders = group.into_iter().flat_map(|group| &group.members).filter(|member| {
             let held = self.cluster.inventory(member).unwrap_or_default();
@@ -377,15 +676,16 @@ impl Stage {
         key: &Key,
         chance: &mut SimRng,
     ) -> Result<()> {
-        let client = &app.client;
-        let message = chance.bytes_16();
+        let client = app.client();
+        let handle = self.handle_of(app, session, key).await?;
+        let message = message(app.plan.payload, chance);
         let kind = OperationKind::Sign;
         let hmac = || Mechanism::plain(CKM_SHA256_HMAC);
-        let init = client.operation_init(session, kind, hmac(), Some(key.handle));
+        let init = client.operation_init(session, kind, hmac(), Some(handle));
         self.call(app, "C_SignInit", session.0, init).await?;
         let room = Room::Bytes(32);
         let output = if op == Op::SignParts {
-            for part in message.chunks(8) {
+            for part in message.chunks(message.len().div_ceil(2)) {
                 let update = client.update(session, kind, part, Room::Bytes(0));
                 self.call(app, "C_SignUpdate", session.0, update).await?;
             }
@@ -408,7 +708,7 @@ impl Stage {
         }
         if op == Op::Verify {
             let kind = OperationKind::Verify;
-            let init = client.operation_init(session, kind, hmac(), Some(key.handle));
+            let init = client.operation_init(session, kind, hmac(), Some(handle));
             self.call(app, "C_VerifyInit", session.0, init).await?;
             let verify = client.verify(session, &message, &signature);
             self.call(app, "C_Verify", session.0, verify).await?;
@@ -417,7 +717,7 @@ impl Stage {
     }
 
     async fn encrypt(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
-        let client = &app.client;
+        let client = app.client();
         let key = match app.aes.get() {
             Some(key) => key,
             None => {
@@ -439,14 +739,18 @@ impl Stage {
         let mechanism = Mechanism { kind: CKM_AES_GCM, params };
         let init = client.operation_init(session, kind, mechanism, Some(key));
         self.call(app, "C_EncryptInit", session.0, init).await?;
-        let encrypt = client.one_part(session, kind, &[7; 1024], Room::Bytes(1040));
+        let data = vec![7; app.plan.payload.unwrap_or(1024) as usize];
+        let encrypt = client.one_part(session, kind, &data, Room::Bytes(data.len() + 16));
         self.call(app, "C_Encrypt", session.0, encrypt).await.map(drop)
     }
 
     async fn generate(&self, app: &App, session: SessionHandle) -> Result<()> {
+        let client = app.client();
+        let generation = app.generation.get();
+        let label = app.next_label();
         let template = [
             Attribute::bool(CKA_TOKEN, true),
-            Attribute::bytes(CKA_LABEL, LABEL),
+            Attribute::bytes(CKA_LABEL, label),
             Attribute::ulong(CKA_VALUE_LEN, 32),
             Attribute::bool(CKA_SIGN, true),
             Attribute::bool(CKA_VERIFY, true),
@@ -454,13 +758,13 @@ impl Stage {
             Attribute::bool(CKA_SENSITIVE, false),
             Attribute::bool(CKA_EXTRACTABLE, true),
         ];
-        let make = app.client.generate_key(
+        let make = client.generate_key(
             session,
             Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN),
             template.into_iter().collect(),
         );
         let handle = self.call(app, "C_GenerateKey", session.0, make).await?;
-        let read = app.client.attributes(session, handle, vec![CKA_UNIQUE_ID, CKA_VALUE]);
+        let read = client.attributes(session, handle, vec![CKA_UNIQUE_ID, CKA_VALUE]);
         let read = self.call(app, "C_GetAttributeValue", session.0, read).await?;
         let bytes = |result: &AttributeResult| match result {
             AttributeResult::Value(value) => value.as_bytes().map(<[u8]>::to_vec),
@@ -469,7 +773,7 @@ impl Stage {
         match (read.first().and_then(bytes), read.get(1).and_then(bytes)) {
             (Some(id), Some(value)) => {
                 let id = String::from_utf8_lossy(&id).into_owned();
-                app.pool.add(Key { handle, id, value });
+                app.pool.add(Key { handle, generation, id, value });
             }
             _ => self.break_rule(Rule::KeyFound, "a new key shows no value".to_owned()),
         }
@@ -478,22 +782,52 @@ impl Stage {
 
     async fn destroy(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
         let Some(key) = app.pool.take_out(chance) else { return Ok(()) };
-        let destroy = app.client.destroy_object(session, key.handle);
+        let client = app.client();
+        let handle = self.handle_of(app, session, &key).await?;
+        let destroy = client.destroy_object(session, handle);
         self.call(app, "C_DestroyObject", session.0, destroy).await?;
         app.pool.is_destroyed(&key);
         Ok(())
     }
 
-    async fn find(&self, app: &App, session: SessionHandle) -> Result<()> {
-        let template = Template(vec![Attribute::bytes(CKA_LABEL, LABEL)]);
-        let init = app.client.find_init(session, template);
+    async fn find(&self, app: &App, session: SessionHandle, chance: &mut SimRng) -> Result<()> {
+        let number = match app.plan.key_label.contains("{n}") {
+            true => chance.below(app.named.get().max(1)),
+            false => 0,
+        };
+        let template = Template(vec![Attribute::bytes(CKA_LABEL, app.label(number))]);
+        self.search(app, session, template).await.map(drop)
+    }
+
+    async fn search(
+        &self,
+        app: &App,
+        session: SessionHandle,
+        template: Template,
+    ) -> Result<Vec<ObjectHandle>> {
+        let client = app.client();
+        let init = client.find_init(session, template);
         self.call(app, "C_FindObjectsInit", session.0, init).await?;
-        let (client, on) = (&app.client, CalledOn::Session(session));
+        let on = CalledOn::Session(session);
         let find = client.with_call_faults("C_FindObjects", on, || client.find(session, 16));
-        self.call(app, "C_FindObjects", session.0, find).await?;
+        let found = self.call(app, "C_FindObjects", session.0, find).await?;
         let last = || client.find_final(session);
         let last = client.with_call_faults("C_FindObjectsFinal", on, last);
-        self.call(app, "C_FindObjectsFinal", session.0, last).await
+        self.call(app, "C_FindObjectsFinal", session.0, last).await?;
+        Ok(found)
+    }
+}
+
+fn code_name(rv: u64) -> Cow<'static, str> {
+    ReturnValue(rv).name().map_or_else(|| Cow::Owned(format!("0x{rv:X}")), Cow::Borrowed)
+}
+
+/// What is signed: some bytes that differ each time, over and over again up to the wanted length.
+fn message(length: Option<u32>, chance: &mut SimRng) -> Vec<u8> {
+    let bytes = chance.bytes_16();
+    match length {
+        None => bytes.to_vec(),
+        Some(length) => bytes.into_iter().cycle().take(length as usize).collect(),
     }
 }
 

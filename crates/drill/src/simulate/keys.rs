@@ -11,6 +11,8 @@ use hsmsim_types::ObjectHandle;
 pub(crate) struct Key {
     /// The application's handle.
     pub(crate) handle: ObjectHandle,
+    /// How often the library had been finalised when it had that handle.
+    pub(crate) generation: u64,
     /// CKA_UNIQUE_ID; what the trace and the members' inventories call it.
     pub(crate) id: String,
     /// The value, known to the checker alone.
@@ -38,6 +40,15 @@ impl Pool {
     /// A new key.
     pub(crate) fn add(&self, key: Key) {
         self.inner.borrow_mut().keys.push((key, 0));
+    }
+
+    /// A key has another handle, after the library was initialised anew.
+    pub(crate) fn found_again(&self, id: &str, handle: ObjectHandle, generation: u64) {
+        let mut inner = self.inner.borrow_mut();
+        if let Some((key, _)) = inner.keys.iter_mut().find(|(key, _)| key.id == id) {
+            key.handle = handle;
+            key.generation = generation;
+        }
     }
 
     /// How many keys there are.

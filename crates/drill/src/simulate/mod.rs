@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 use hsmsim_client::planted::Planted;
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{Clock, Time, VirtualExecutor};
-use hsmsim_sim_config::{Drill, Step, Topology, WorkloadSource};
+use hsmsim_sim_config::{Abort, Action, Drill, Step, Topology, WorkloadSource};
 
 pub use app::{AppPlan, Op, THINK};
 pub use report::{VirtualOptions, run_virtual};
@@ -34,7 +34,7 @@ use crate::{
     history::History,
     observe::{fault_spans, inventory},
     report::Moment,
-    run::DrillError,
+    run::{DrillError, named_keys},
 };
 
 /// What is run.
@@ -53,6 +53,8 @@ pub struct Plan {
     pub apps: Vec<AppPlan>,
     /// What the operator does, in order of time.
     pub steps: Vec<Step>,
+    /// When the run is stopped early.
+    pub abort: Option<Abort>,
     /// When which application (counted from 1) is killed.
     pub kills: Vec<(Duration, u32)>,
     /// A bug that a test has planted.
@@ -69,18 +71,27 @@ impl Plan {
     pub fn of_drill(drill: &Drill, seed: u64) -> Result<Self, DrillError> {
         let topology = Topology::resolve(&drill.topology)?;
         drill.check(&topology)?;
+        runs_in_virtual_time(drill)?;
         let mut apps = Vec::new();
         for workload in &drill.workloads {
-            let WorkloadSource::Threads { threads, mix, rate } = &workload.source else { continue };
+            let WorkloadSource::Threads(load) = &workload.source else { continue };
             let first = topology.groups.first().map(|group| group.label.as_str());
             let group = workload.group.as_deref().or(first).unwrap_or_default().to_owned();
-            let mix = mix.iter().map(|&(operation, weight)| (Op::from(operation), weight));
-            apps.push(AppPlan { group, sessions: *threads, mix: mix.collect(), rate: *rate });
-        }
-        if apps.is_empty() {
-            return Err(DrillError::new(
-                "this drill has no load of its own, and virtual time can run no other program",
-            ));
+            for process in 1..=workload.processes {
+                apps.push(AppPlan {
+                    name: workload.name.clone(),
+                    group: group.clone(),
+                    client: workload.client,
+                    sessions: load.threads,
+                    mix: load.mix.iter().map(|&(op, weight)| (Op::from(op), weight)).collect(),
+                    rate: load.rate,
+                    open_loop: load.open_loop,
+                    think: load.think,
+                    payload: load.payload,
+                    key_label: named_keys(&load.key_label, &workload.name, process),
+                    retry: load.retry.clone(),
+                });
+            }
         }
         Ok(Self {
             topology,
@@ -89,11 +100,36 @@ impl Plan {
             settle: drill.settle,
             apps,
             steps: drill.steps.clone(),
+            abort: drill.abort.clone(),
             kills: Vec::new(),
             planted: None,
             keep_calls: true,
         })
     }
+}
+
+/// Whether everything in a drill can be in virtual time.
+///
+/// # Errors
+/// A program of its own, as load or as a step, which runs on the clock on the wall.
+pub fn runs_in_virtual_time(drill: &Drill) -> Result<(), DrillError> {
+    for workload in &drill.workloads {
+        if matches!(workload.source, WorkloadSource::External { .. }) {
+            return Err(DrillError::usage(format!(
+                "workload {} is a program of its own, and virtual time can run none: leave out --virtual",
+                workload.name
+            )));
+        }
+    }
+    for step in &drill.steps {
+        if matches!(step.action, Action::Run { .. }) {
+            return Err(DrillError::usage(format!(
+                "step {} runs a program, and virtual time can run none: leave out --virtual",
+                step.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What a run left behind.
@@ -134,20 +170,24 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
     topology.time_scale = 1.0;
     let cluster = Cluster::simulate(topology, clock.clone())?;
     let executor = VirtualExecutor::new(clock.clone());
-    let trace = trace::Trace::new(plan.keep_calls);
-    let stage = Rc::new(app::Stage::new(plan, &cluster, &trace)?);
+    let asserts = |step: &Step| matches!(step.action, Action::Assert { .. });
+    let conditions = plan.abort.is_some() || plan.steps.iter().any(asserts);
+    let trace = trace::Trace::new(plan.keep_calls, conditions);
+    let stage = Rc::new(app::Stage::new(plan, &cluster, &trace, executor.spawner())?);
     let operator = operator::Operator::new(plan, Arc::clone(&cluster), &trace, Rc::clone(&stage));
     let begin_ns = clock.unix_now();
     let inventory_before = inventory(&cluster)?;
     Rc::clone(&stage).start(&executor);
     let run = executor.block_on(operator.run(&executor));
-    let operated =
+    let mut operated =
         run.map_err(|error| DrillError::new(format!("the run does not end: {error}")))??;
     let found = truth::look(plan, &cluster, &stage, &trace)?;
     let end_ns = clock.unix_now();
     let faults = fault_spans(&cluster, &operated.set);
     let inventory_after = inventory(&cluster)?;
     let (verified, invalid) = stage.signatures();
+    operated.notes.operations = stage.take_operations();
+    operated.notes.operations.sort_by_key(|operation| operation.begin_ns);
     // The tasks hold the clients; dropping them before the trace is taken keeps the order clear.
     let polls = executor.polls();
     drop(executor);
@@ -167,6 +207,7 @@ pub fn simulate(plan: &Plan) -> Result<Outcome, DrillError> {
             inventory_before,
             inventory_after,
             inventory_equal_ns: operated.equal_ns,
+            notes: operated.notes,
         },
         moments: operated.moments,
         verified,

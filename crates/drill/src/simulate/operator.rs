@@ -1,18 +1,26 @@
 //! The operator of a run in virtual time: faults on schedule, repairs by hand, and at the end the
 //! healing of everything and the wait until the cluster is whole.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use hsmsim_client::{Client, MemberRecovery};
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{Time, VirtualExecutor, race};
-use hsmsim_sim_config::{Action, DeviceId, OwedCopies, Step};
+use hsmsim_sim_config::{Abort, Action, OwedCopies, Step};
 use tokio::sync::Notify;
 
-use super::{Plan, app::Stage, trace::Trace};
+use super::{
+    Plan,
+    app::Stage,
+    trace::{Heard, Trace},
+};
 use crate::{
+    choose::Chooser,
+    history::{Notes, Snapshot},
+    observe::{assert, held, inventory},
     report::Moment,
-    run::{DrillError, busiest, labels, repair, served},
+    run::{DrillError, labels, repair},
+    schedule::Schedule,
 };
 
 /// The operator's number in the trace; applications count from 1.
@@ -27,6 +35,7 @@ pub(crate) struct Operated {
     pub(crate) moments: Vec<Moment>,
     /// When members held the same keys, if they did within the settle phase; Unix time in ns.
     pub(crate) equal_ns: Option<u64>,
+    pub(crate) notes: Notes,
 }
 
 pub(crate) struct Operator {
@@ -34,14 +43,19 @@ pub(crate) struct Operator {
     client: Arc<Client>,
     trace: Trace,
     stage: Rc<Stage>,
-    steps: Vec<Step>,
+    schedule: Schedule,
+    /// How much of the trace the schedule has been told.
+    heard: Heard,
+    chooser: Chooser,
+    abort: Option<Abort>,
+    /// Since when its condition has held, by its place in the list.
+    held_since: BTreeMap<usize, Time>,
+    notes: Notes,
     kills: Vec<(Duration, u32)>,
     duration: Duration,
     settle: Duration,
-    /// Name of the step and number of the fault.
-    set: Vec<(String, u64)>,
-    /// What each device had answered when the run began.
-    served_before: Vec<u64>,
+    /// The step and number of the fault.
+    set: Vec<(Step, u64)>,
     moments: Vec<Moment>,
     /// Tells the ticker that the fault table has changed.
     changed: Rc<Notify>,
@@ -50,17 +64,21 @@ pub(crate) struct Operator {
 impl Operator {
     pub(crate) fn new(plan: &Plan, cluster: Arc<Cluster>, trace: &Trace, stage: Rc<Stage>) -> Self {
         let client = Client::simulated(Arc::clone(&cluster), PID, trace.sink(), plan.planted);
-        let served_before = served(&cluster);
+        let chooser = Chooser::new(&cluster, plan.seed);
         Self {
             client,
             cluster,
             trace: trace.clone(),
-            steps: plan.steps.clone(),
+            schedule: Schedule::new(plan.steps.clone()),
+            heard: Heard::default(),
+            chooser,
+            abort: plan.abort.clone(),
+            held_since: BTreeMap::new(),
+            notes: Notes::default(),
             kills: plan.kills.clone(),
             duration: plan.duration,
             settle: plan.settle,
             set: Vec::new(),
-            served_before,
             moments: Vec::new(),
             changed: Rc::new(Notify::new()),
             stage,
@@ -69,22 +87,12 @@ impl Operator {
 
     /// The whole run: the schedule, the end of the work, and the settling.
     pub(crate) async fn run(mut self, executor: &VirtualExecutor) -> Result<Operated, DrillError> {
-        let ticker = executor.spawn(tick(Arc::clone(&self.cluster), Rc::clone(&self.changed)));
+        let mut views = self.stage.views();
+        views.insert(0, Arc::clone(&self.cluster));
+        let ticker = executor.spawn(tick(views, Rc::clone(&self.changed)));
         let clock = self.cluster.clock().clone();
-        let mut kills = std::mem::take(&mut self.kills);
-        kills.sort_unstable();
-        let mut kills = kills.into_iter().peekable();
-        for step in std::mem::take(&mut self.steps) {
-            while let Some((at, pid)) = kills.next_if(|(at, _)| *at <= step.at) {
-                self.kill(at, pid).await;
-            }
-            clock.sleep_until(Time::ZERO + step.at).await;
-            self.act(&step).await?;
-        }
-        for (at, pid) in kills {
-            self.kill(at, pid).await;
-        }
-        clock.sleep_until(Time::ZERO + self.duration).await;
+        self.operate().await?;
+        self.trace.listen(false);
         self.heal(None)?;
         // Long enough for every member to time out once for a call that had just begun.
         let members = self.cluster.devices().len() as u32;
@@ -93,12 +101,100 @@ impl Operator {
         self.stage.ended(clock.now() + patience).await;
         let equal_ns = self.settle().await?;
         ticker.abort();
-        let Self { set, moments, .. } = self;
-        Ok(Operated { set, moments, equal_ns })
+        let Self { set, moments, notes, .. } = self;
+        let set = set.into_iter().map(|(step, id)| (step.name, id)).collect();
+        Ok(Operated { set, moments, equal_ns, notes })
     }
 
-    async fn kill(&mut self, at: Duration, pid: u32) {
-        self.cluster.clock().sleep_until(Time::ZERO + at).await;
+    /// The schedule, until the load ends or the run is stopped.
+    async fn operate(&mut self) -> Result<(), DrillError> {
+        let clock = self.cluster.clock().clone();
+        let mut kills = std::mem::take(&mut self.kills);
+        kills.sort_unstable();
+        let mut kills = kills.into_iter().peekable();
+        let end = self.duration;
+        loop {
+            let now = clock.now() - Time::ZERO;
+            while let Some((_, pid)) = kills.next_if(|(at, _)| *at <= now) {
+                self.kill(pid);
+            }
+            self.listen();
+            while let Some(step) = self.schedule.due(clock.now() - Time::ZERO) {
+                self.act(&step).await?;
+                self.listen();
+            }
+            for missed in self.schedule.missed(clock.now() - Time::ZERO) {
+                self.mark(missed.clone());
+                self.notes.inconclusive.push(missed);
+            }
+            if self.stop_conditions()? {
+                self.heal(None)?;
+                self.mark("healed: everything");
+                self.stage.stop();
+                return Ok(());
+            }
+            let now = clock.now() - Time::ZERO;
+            if now >= end {
+                return Ok(());
+            }
+            let mut next = self.schedule.next().unwrap_or(end).min(end);
+            if let Some((at, _)) = kills.peek() {
+                next = next.min(*at);
+            }
+            if self.abort.is_some() {
+                next = next.min(now + LOOK);
+            }
+            let wait = clock.sleep_until(Time::ZERO + next.max(now));
+            let listens = self.schedule.listens();
+            self.trace.listen(listens);
+            if listens {
+                race(wait, self.trace.news()).await;
+            } else {
+                wait.await;
+            }
+        }
+    }
+
+    /// Tells the schedule what has happened, if a step waits for it.
+    fn listen(&mut self) {
+        if !self.schedule.listens() {
+            return;
+        }
+        let begin_ns = self.cluster.clock().unix_now()
+            - (self.cluster.clock().now() - Time::ZERO).as_nanos() as u64;
+        let at = |at_ns: u64| Duration::from_nanos(at_ns.saturating_sub(begin_ns));
+        let (events, failures) = self.trace.unheard(&mut self.heard);
+        for event in events {
+            self.schedule.event(&event, at(event.at_ns));
+        }
+        for ended_ns in failures {
+            self.schedule.call_failed(at(ended_ns));
+        }
+    }
+
+    /// Whether a condition has held for so long that the run is to stop.
+    fn stop_conditions(&mut self) -> Result<bool, DrillError> {
+        let Some(abort) = &self.abort else { return Ok(false) };
+        let tally = self.trace.tally();
+        let now = self.cluster.clock().now();
+        for (index, condition) in abort.when.iter().enumerate() {
+            let (holds, measured) = tally.look(condition, &self.cluster)?;
+            if !holds {
+                self.held_since.remove(&index);
+                continue;
+            }
+            let since = *self.held_since.entry(index).or_insert(now);
+            if now - since >= abort.grace {
+                let condition = condition.text.clone();
+                self.mark(format!("stopped: {condition} ({measured})"));
+                self.notes.aborted = Some((condition, measured));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn kill(&mut self, pid: u32) {
         if self.stage.kill(pid) {
             self.mark(format!("killed: application {pid}"));
         }
@@ -112,8 +208,8 @@ impl Operator {
     }
 
     fn heal(&mut self, step: Option<&str>) -> Result<(), DrillError> {
-        for (name, id) in &self.set {
-            if step.is_none_or(|step| step == name) {
+        for (set, id) in &self.set {
+            if step.is_none_or(|step| set.name == step || set.group.as_deref() == Some(step)) {
                 self.cluster.heal_fault(*id)?;
             }
         }
@@ -122,28 +218,57 @@ impl Operator {
     }
 
     async fn act(&mut self, step: &Step) -> Result<(), DrillError> {
+        let begin = self.cluster.clock().now() - Time::ZERO;
+        self.perform(step).await?;
+        let now = self.cluster.clock().now() - Time::ZERO;
+        self.schedule.ends(&step.name, (begin + step.length()).max(now));
+        Ok(())
+    }
+
+    async fn perform(&mut self, step: &Step) -> Result<(), DrillError> {
         match &step.action {
             Action::Fault(fault) => {
                 let cluster = Arc::clone(&self.cluster);
-                let busiest =
-                    |candidates: &[DeviceId]| busiest(&cluster, candidates, &self.served_before);
-                for fault in fault.resolved(cluster.topology(), busiest)? {
+                for fault in fault.resolved_by(cluster.topology(), &mut self.chooser)? {
                     let ids = cluster.add_fault(&fault, |_| 0, None)?;
-                    self.set.extend(ids.into_iter().map(|id| (step.name.clone(), id)));
+                    self.set.extend(ids.into_iter().map(|id| (step.clone(), id)));
                     self.mark(format!("fault: {fault}"));
                 }
                 self.changed.notify_one();
             }
             Action::Heal { step } => {
                 self.heal(Some(step))?;
+                self.schedule.ends(step, self.cluster.clock().now() - Time::ZERO);
                 self.mark(format!("healed: {step}"));
             }
             Action::HealAll => {
                 self.heal(None)?;
+                self.schedule.all_end(self.cluster.clock().now() - Time::ZERO);
                 self.mark("healed: everything");
             }
             Action::Mark { text } => self.mark(text.clone()),
-            Action::Wait => {}
+            Action::Wait { .. } => {}
+            Action::Snapshot => {
+                let members = inventory(&self.cluster)?;
+                self.mark(format!("snapshot {}: {}", step.name, held(&members)));
+                let (step, at_ns) = (step.name.clone(), self.cluster.clock().unix_now());
+                self.notes.snapshots.push(Snapshot { step, at_ns, members });
+            }
+            Action::Assert { that } => {
+                let tally = self.trace.tally();
+                for condition in that {
+                    let check = assert(&step.name, condition, &tally, &self.cluster)?;
+                    let word = if check.met { "holds" } else { "does not hold" };
+                    self.mark(format!(
+                        "assert {}: {} {word} ({})",
+                        step.name, check.wanted, check.measured
+                    ));
+                    self.notes.checks.push(check);
+                }
+            }
+            Action::Run { .. } => {
+                return Err(DrillError::usage("virtual time can run no program"));
+            }
             Action::Recover { group } => {
                 for label in labels(&self.cluster, group.as_deref()) {
                     let reports = self.client.ha_recover(&label).await?;
@@ -209,17 +334,20 @@ impl Operator {
 }
 
 /// Puts devices and links into the state that the fault table says whenever that changes by itself:
-/// in virtual time nobody but this looks while all calls wait.
-async fn tick(cluster: Arc<Cluster>, changed: Rc<Notify>) {
-    let clock = cluster.clock().clone();
+/// in virtual time nobody but this looks while all calls wait. `views`: the cluster as each place sees it.
+async fn tick(views: Vec<Arc<Cluster>>, changed: Rc<Notify>) {
+    let Some(first) = views.first() else { return };
+    let clock = first.clock().clone();
     loop {
-        match cluster.next_change_ns() {
+        match views.iter().filter_map(|cluster| cluster.next_change_ns()).min() {
             None => changed.notified().await,
             Some(at_ns) => {
                 let wait = Duration::from_nanos(at_ns.saturating_sub(clock.unix_now()));
                 race(clock.sleep(wait), changed.notified()).await;
             }
         }
-        cluster.refresh();
+        for cluster in &views {
+            cluster.refresh();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A drill in virtual time from its file to its report.
 
-use std::{collections::BTreeMap, fs, io, io::Write, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, io, io::Write, path::PathBuf, time::Instant};
 
 use hsmsim_sim_config::{Drill, WorkloadSource};
 
@@ -10,7 +10,7 @@ use crate::{
     film::Film,
     records::Batch,
     report::{Facts, Moment, Report, Tier, replay_command},
-    run::{DrillError, guard_data},
+    run::{DrillError, conclude, guard, seed_of},
     timeline::Timeline,
 };
 
@@ -34,8 +34,8 @@ pub struct VirtualOptions {
 /// fails is no error: that is the report's verdict.
 pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Report, DrillError> {
     let drill = Drill::resolve(&options.drill)?;
-    guard_data(&drill)?;
-    let seed = options.seed.or(drill.seed).unwrap_or(1);
+    guard(&drill)?;
+    let seed = seed_of(options.seed, &drill)?;
     let plan = Plan::of_drill(&drill, seed)?;
     writeln!(out, "drill {}: {}", drill.name, drill.title)?;
     writeln!(
@@ -66,12 +66,10 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
         log: None,
         timeline,
     };
+    outcome.history.notes.broken = broken.iter().map(ToString::to_string).collect();
     let report = Report::new(&drill, &outcome.history, facts);
-    if let Some(directory) = &options.report {
-        let text = Drill::shipped_text(&options.drill)
-            .map_or_else(|| fs::read_to_string(&options.drill), |text| Ok(text.to_owned()))?;
-        report.write(directory, &text, &outcome.history)?;
-    }
+    let directory = options.report.clone().or_else(|| drill.report.folder.clone());
+    let report = conclude(report, &drill, &options.drill, directory.as_deref(), &outcome.history)?;
     report.print(out)?;
     let length = report.duration_ms / 1000.0;
     writeln!(out, "\n  {length:.0} s of virtual time in {:.2} s", took.as_secs_f64())?;
@@ -104,7 +102,8 @@ fn control(
 fn workloads(drill: &Drill) -> BTreeMap<u32, String> {
     let own =
         drill.workloads.iter().filter(|it| matches!(it.source, WorkloadSource::Threads { .. }));
-    (1..).zip(own.map(|workload| workload.name.clone())).collect()
+    let processes = own.flat_map(|workload| (0..workload.processes).map(|_| workload.name.clone()));
+    (1..).zip(processes).collect()
 }
 
 /// Prints what happened in the order of time, as a drill in real time does while it happens.

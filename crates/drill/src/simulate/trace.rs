@@ -7,12 +7,16 @@ use std::{borrow::Cow, sync::Arc};
 use hsmsim_client::record::{CallRecord, EventRecord, EventSink};
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
+use tokio::sync::Notify;
+
+use crate::{metrics::failed, tally::Tally};
 
 /// A trace under way; clones are the same trace. A lock because the client's sinks must be `Sync`; in
 /// a run of one thread it is always free.
 #[derive(Clone)]
 pub(crate) struct Trace {
     inner: Arc<Mutex<Inner>>,
+    news: Arc<Notify>,
 }
 
 struct Inner {
@@ -23,6 +27,19 @@ struct Inner {
     calls: Vec<CallRecord>,
     call_count: u64,
     events: Vec<EventRecord>,
+    /// When calls that failed had ended.
+    failures: Vec<u64>,
+    /// Whether somebody is to be told of events at once.
+    listening: bool,
+    /// What conditions ask, if the run has any.
+    tally: Option<Tally>,
+}
+
+/// How much of a trace somebody has heard of.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heard {
+    events: usize,
+    failures: usize,
 }
 
 /// A finished trace.
@@ -55,7 +72,8 @@ impl Inner {
 }
 
 impl Trace {
-    pub(crate) fn new(keep_calls: bool) -> Self {
+    /// `conditions`: whether the run has any.
+    pub(crate) fn new(keep_calls: bool, conditions: bool) -> Self {
         let inner = Inner {
             hash: Context::new(&SHA256),
             pending: Vec::with_capacity(2 * PIECE),
@@ -63,8 +81,35 @@ impl Trace {
             calls: Vec::new(),
             call_count: 0,
             events: Vec::new(),
+            failures: Vec::new(),
+            listening: false,
+            tally: conditions.then(Tally::default),
         };
-        Self { inner: Arc::new(Mutex::new(inner)) }
+        Self { inner: Arc::new(Mutex::new(inner)), news: Arc::new(Notify::new()) }
+    }
+
+    /// Whether [`Trace::news`] is to end when something happens.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.inner.lock().listening = listening;
+    }
+
+    /// Waits for the next event or failed call.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// What has happened since the last look: events, and when failed calls had ended.
+    pub(crate) fn unheard(&self, heard: &mut Heard) -> (Vec<EventRecord>, Vec<u64>) {
+        let inner = self.inner.lock();
+        let events = inner.events[heard.events..].to_vec();
+        let failures = inner.failures[heard.failures..].to_vec();
+        *heard = Heard { events: inner.events.len(), failures: inner.failures.len() };
+        (events, failures)
+    }
+
+    /// What conditions ask.
+    pub(crate) fn tally(&self) -> Tally {
+        self.inner.lock().tally.clone().unwrap_or_default()
     }
 
     /// A call has ended; `member` is asked which device answered it, if calls are kept.
@@ -82,6 +127,15 @@ impl Trace {
         }
         inner.flush(PIECE);
         inner.call_count += 1;
+        if failed(&call) {
+            inner.failures.push(call.at_ns + call.took_ns);
+            if inner.listening {
+                self.news.notify_one();
+            }
+        }
+        if let Some(tally) = &mut inner.tally {
+            tally.call(&call, 1.0);
+        }
         if inner.keep_calls {
             call.member = Cow::Owned(member());
             inner.calls.push(call);
@@ -112,7 +166,13 @@ impl Trace {
             inner.text(text);
         }
         inner.flush(PIECE);
+        if let Some(tally) = &mut inner.tally {
+            tally.event(&event);
+        }
         inner.events.push(event);
+        if inner.listening {
+            self.news.notify_one();
+        }
     }
 
     /// The events so far.

@@ -101,6 +101,11 @@ impl Module {
             return Err(format!("C_GetFunctionList: 0x{rv:X}"));
         }
         let module = Self { list, _library: library };
+        module.initialize().map_err(|Code(rv)| format!("C_Initialize: 0x{rv:X}"))?;
+        Ok(module)
+    }
+
+    pub(super) fn initialize(&self) -> Result<()> {
         let mut arguments = CK_C_INITIALIZE_ARGS {
             CreateMutex: None,
             DestroyMutex: None,
@@ -110,9 +115,7 @@ impl Module {
             pReserved: ptr::null_mut(),
         };
         let arguments: *mut c_void = ptr::from_mut(&mut arguments).cast();
-        call!(module.C_Initialize(arguments))
-            .map_err(|Code(rv)| format!("C_Initialize: 0x{rv:X}"))?;
-        Ok(module)
+        call!(self.C_Initialize(arguments))
     }
 
     pub(super) fn finalize(&self) -> Result<()> {
@@ -279,14 +282,24 @@ impl Module {
     }
 
     pub(super) fn find(&self, session: CK_SESSION_HANDLE, label: &[u8]) -> Result<usize> {
-        let mut values = Values::of(&[Attribute::Bytes(CKA_LABEL, label)]);
+        self.find_all(session, CKA_LABEL, label).map(|found| found.len())
+    }
+
+    /// Objects with this value of an attribute, at most sixteen.
+    pub(super) fn find_all(
+        &self,
+        session: CK_SESSION_HANDLE,
+        kind: CK_ATTRIBUTE_TYPE,
+        value: &[u8],
+    ) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        let mut values = Values::of(&[Attribute::Bytes(kind, value)]);
         let mut template = values.template();
         call!(self.C_FindObjectsInit(session, template.as_mut_ptr(), template.len() as CK_ULONG))?;
         let mut found = [0; 16];
         let mut count = 0;
         let searched = call!(self.C_FindObjects(session, found.as_mut_ptr(), 16, &mut count));
         call!(self.C_FindObjectsFinal(session))?;
-        searched.map(|()| count as usize)
+        searched.map(|()| found[..(count as usize).min(found.len())].to_vec())
     }
 
     pub(super) fn random(&self, session: CK_SESSION_HANDLE, len: usize) -> Result<Vec<u8>> {

@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod explore;
+mod files;
 mod schema;
 mod simulate;

@@ -117,6 +117,7 @@ fn header(report: &Report, history: &History) -> Markup {
     let (class, sign) = match report.verdict {
         Verdict::Pass => ("pass", "✓"),
         Verdict::Fail => ("fail", "✗"),
+        Verdict::Broken => ("fail", "✗✗"),
         Verdict::Inconclusive => ("inconclusive", "?"),
     };
     let metrics = &report.metrics;
