@@ -61,8 +61,8 @@ pub use profile::{
 pub use region::{Cloud, Region, RegionCode};
 pub use show::show;
 pub use topology::{
-    DeletePolicy, Device, DeviceId, Group, HaPreset, HaSettings, Jitter, LinkOverride, LinkTiming,
-    Links, Member, OwedCopies, PARTITIONS_PER_DEVICE, Pin, PlacePattern, Provisioning,
+    ConnectBy, DeletePolicy, Device, DeviceId, Group, HaPreset, HaSettings, Jitter, LinkOverride,
+    LinkTiming, Links, Member, OwedCopies, PARTITIONS_PER_DEVICE, Pin, PlacePattern, Provisioning,
     RecoveryAttempts, RecoveryMode, Replication, Role, RoundTrip, RoundTripSource, StateSettings,
     Topology,
 };

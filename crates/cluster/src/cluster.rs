@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_device::{Device, Wire};
+use hsmsim_device::{Device, KeepAlive, Wire};
 use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link, stream};
 use hsmsim_partition::{Identities, Partition, Personality};
-use hsmsim_sim_config::{Jitter as JitterSpec, Place, Profile, Topology};
+use hsmsim_sim_config::{ConnectBy, Jitter as JitterSpec, Place, Profile, Topology};
 use hsmsim_store::{
     Counter, DeviceIndex, DeviceSpec, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing,
     StateDir, StateError, StateSpec,
@@ -130,8 +130,7 @@ impl Cluster {
     /// them are its own.
     pub fn seen_from(&self, place: Place) -> Arc<Self> {
         let topology = Topology { client: place, ..(*self.topology).clone() };
-        let wire =
-            |index| Wire { clock: self.clock.clone(), links: Arc::new(links(&topology, index)) };
+        let wire = |index| wire(&topology, &self.clock, index);
         let cluster = Arc::new(Self {
             wires: (0..self.devices.len()).map(wire).collect(),
             // As another process of the same state: whoever looks first carries.
@@ -199,7 +198,7 @@ impl Cluster {
             });
             let chance = stream(topology.seed, &format!("device {}", device.id));
             devices.push(Device::new(device.id.to_string(), partitions, store, served, chance));
-            wires.push(Wire { clock: clock.clone(), links: Arc::new(links(&topology, index)) });
+            wires.push(wire(&topology, &clock, index));
         }
         let replicator = Replicator::of(&topology);
         let cluster = Self {
@@ -331,8 +330,8 @@ impl Cluster {
         let struck = effects.devices.iter().zip(&effects.links);
         for ((device, wire), (state, link)) in self.devices.iter().zip(&self.wires).zip(struck) {
             let since = now - Duration::from_nanos(now_ns.saturating_sub(link.since_ns));
-            wire.links.there.set_state(since, link.there);
-            wire.links.back.set_state(since, link.back);
+            wire.links.there.set_state(since, link.there.clone());
+            wire.links.back.set_state(since, link.back.clone());
             device.set_state(*state);
         }
         for (device, trouble) in self.devices.iter().zip(effects.troubles) {
@@ -455,6 +454,25 @@ fn links(topology: &Topology, index: usize) -> Duplex {
         there: Link::new(topology.seed, &format!("{near}>{far}"), model(0)),
         back: Link::new(topology.seed, &format!("{far}>{near}"), model(1)),
     }
+}
+
+/// Linux's keep-alive: nine probes, 75 s apart. Drill time, like the client's other timers.
+const PROBING: Duration = Duration::from_secs(9 * 75);
+
+/// The way from this process to a device.
+fn wire(topology: &Topology, clock: &Clock, index: usize) -> Wire {
+    Wire {
+        clock: clock.clone(),
+        links: Arc::new(links(topology, index)),
+        keep_alive: keep_alive(topology),
+        by_name: topology.ha.connect_by == ConnectBy::Name,
+    }
+}
+
+fn keep_alive(topology: &Topology) -> Option<KeepAlive> {
+    let scaled = |time: Duration| time.div_f64(topology.time_scale);
+    let idle = topology.ha.keep_alive?;
+    Some(KeepAlive { idle: scaled(idle), patience: scaled(PROBING) })
 }
 
 pub(crate) fn jitter(spec: JitterSpec) -> Jitter {

@@ -7,10 +7,15 @@
 
 use std::time::Duration;
 
-use hsmsim_device::{Condition as DeviceCondition, State as DeviceState, Trouble};
+use hsmsim_device::{Condition as DeviceCondition, ConnectFault, State as DeviceState, Trouble};
 use hsmsim_network::{Condition as LinkCondition, LinkState};
 use hsmsim_sim_config::{Device, Endpoint, Fault, Strikes, Topology};
 use hsmsim_types::{ck::CKR_DEVICE_ERROR, names::return_value_number};
+
+use crate::{
+    impairments::impairments,
+    spells::{Spell, spell_of},
+};
 
 /// A row of the fault table, read.
 #[derive(Clone, Debug)]
@@ -41,7 +46,7 @@ pub(crate) struct Effects {
 }
 
 /// The faults of the links to a device and back.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LinkEffect {
     /// Requests.
     pub(crate) there: LinkState,
@@ -66,13 +71,16 @@ enum Strike {
     EndSessions,
 }
 
-fn strike(id: &str) -> Option<Strike> {
-    Some(match id {
-        "device.power_loss" | "stamp.loss" | "region.loss" => Strike::Power,
+fn strike(fault: &Fault) -> Option<Strike> {
+    Some(match fault.spec.id {
+        "device.power_loss" | "device.swizzle" | "stamp.loss" | "region.loss" => Strike::Power,
         "device.restart" => Strike::Restart,
         "device.hang" | "device.stall" => Strike::Hang,
         "device.tamper" => Strike::Tamper,
         "device.zeroize" | "session.drop_all" => Strike::EndSessions,
+        "trust.cert_mismatch" if fault.word_param("connections") == Some("ended") => {
+            Strike::EndSessions
+        }
         _ => return None,
     })
 }
@@ -121,15 +129,17 @@ impl History<'_> {
     pub(crate) fn device(&self, device: &Device, next: &mut Next) -> (DeviceState, Trouble) {
         let mut state = DeviceState { condition: DeviceCondition::On, epoch: 0 };
         let mut trouble = Trouble::default();
-        for fault in
-            self.past(next.now_ns).filter(|fault| fault.strikes.devices.contains(&device.id))
-        {
-            if let Some(kind) = strike(fault.fault.spec.id) {
+        for fault in self.past(next.now_ns) {
+            let spell = spell_of(fault, &device.id, self.topology.seed, self.scaled);
+            let Some(spell) = spell.filter(|spell| !next.is_before(Some(spell.begin_ns))) else {
+                continue;
+            };
+            if let Some(kind) = strike(&fault.fault) {
                 let boot = fault.fault.duration_param("boot_time");
                 let boot = boot.unwrap_or(self.topology.ha.boot_time);
-                strike_device(&mut state, &kind, fault, nanos((self.scaled)(boot)), next);
+                strike_device(&mut state, &kind, spell, nanos((self.scaled)(boot)), next);
             }
-            if fault.fault.spec.lasts && next.is_before(fault.end_ns) {
+            if fault.fault.spec.lasts && next.is_before(spell.end_ns) {
                 add_trouble(&mut trouble, &fault.fault);
             }
         }
@@ -176,7 +186,7 @@ impl Next {
 fn strike_device(
     state: &mut DeviceState,
     kind: &Strike,
-    fault: &ActiveFault,
+    spell: Spell,
     boot_ns: u64,
     next: &mut Next,
 ) {
@@ -184,9 +194,9 @@ fn strike_device(
     let condition = match kind {
         Strike::Power => {
             state.epoch += 1;
-            if next.is_before(fault.end_ns) {
+            if next.is_before(spell.end_ns) {
                 DeviceCondition::Off
-            } else if fault.end_ns.is_some_and(|end| next.is_before(booted(end))) {
+            } else if spell.end_ns.is_some_and(|end| next.is_before(booted(end))) {
                 DeviceCondition::Refusing
             } else {
                 DeviceCondition::On
@@ -194,18 +204,18 @@ fn strike_device(
         }
         Strike::Restart => {
             state.epoch += 1;
-            if next.is_before(booted(fault.set_at_ns)) {
+            if next.is_before(booted(spell.begin_ns)) {
                 DeviceCondition::Refusing
             } else {
                 DeviceCondition::On
             }
         }
-        Strike::Hang if next.is_before(fault.end_ns) => DeviceCondition::Hung,
+        Strike::Hang if next.is_before(spell.end_ns) => DeviceCondition::Hung,
         Strike::Hang => DeviceCondition::On,
         Strike::Tamper => {
             state.epoch += 1;
-            let cleared = !next.is_before(fault.end_ns);
-            let booted = fault.end_ns.is_some_and(|end| !next.is_before(booted(end)));
+            let cleared = !next.is_before(spell.end_ns);
+            let booted = spell.end_ns.is_some_and(|end| !next.is_before(booted(end)));
             if cleared && booted { DeviceCondition::On } else { DeviceCondition::Refusing }
         }
         Strike::EndSessions => {
@@ -245,7 +255,17 @@ fn add_trouble(trouble: &mut Trouble, fault: &Fault) {
             let most = fault.count_param("max").unwrap_or_default();
             trouble.sessions_max = Some(trouble.sessions_max.unwrap_or(most).min(most));
         }
-        "trust.cert_expired" => trouble.new_refused = true,
+        "trust.cert_expired" | "trust.cert_revoked" | "trust.cert_mismatch" => {
+            trouble.refuse_connections(match fault.word_param("side") {
+                Some("client") => ConnectFault::ClientCertificate,
+                _ => ConnectFault::DeviceCertificate,
+            });
+        }
+        "port.blocked" => trouble.refuse_connections(match fault.word_param("answer") {
+            Some("dropped") => ConnectFault::PortDropped,
+            _ => ConnectFault::PortRefused,
+        }),
+        "dns.fail" => trouble.refuse_connections(ConnectFault::NameUnknown),
         _ => {}
     }
 }
@@ -270,14 +290,14 @@ fn link_state(
             return (LinkState::HEALTHY, begin + down);
         }
         "link.cut" => LinkState::in_condition(LinkCondition::Cut),
-        "link.blackhole" | "region.isolate" => LinkState::in_condition(LinkCondition::Blackhole),
+        "link.blackhole" | "region.isolate" | "region.loss" => {
+            LinkState::in_condition(LinkCondition::Blackhole)
+        }
         "link.hold" => LinkState::in_condition(LinkCondition::Held),
-        "link.delay" | "region.brownout" => LinkState {
-            extra_delay: fault.duration_param("extra").unwrap_or_default(),
-            extra_spread: fault.duration_param("spread").unwrap_or_default(),
-            ..LinkState::HEALTHY
-        },
-        _ => LinkState::HEALTHY,
+        "link.idle_drop" => {
+            LinkState { idle_limit: fault.duration_param("idle").map(scaled), ..LinkState::HEALTHY }
+        }
+        _ => LinkState { impairments: impairments(fault), ..LinkState::HEALTHY },
     };
     (state, active.set_at_ns)
 }
@@ -361,15 +381,55 @@ mod tests {
         assert_eq!(conditions(&effects), "----");
         assert_eq!(effects.links[0].there.condition, LinkCondition::Cut);
         assert_eq!(effects.links[0].back.condition, LinkCondition::Cut);
-        let healthy = LinkState::HEALTHY;
-        assert_eq!(effects.links[1], LinkEffect { there: healthy, back: healthy, since_ns: 0 });
+        assert_eq!(effects.links[1], healthy_since(0));
     }
 
     #[test]
     fn a_healed_link_is_healthy() {
         let effects = at(9, &[fault("link.blackhole client:hsm-eus-1", 0, Some(9))]);
-        let healthy = LinkState::HEALTHY;
-        let since_ns = 9 * SECOND;
-        assert_eq!(effects.links[0], LinkEffect { there: healthy, back: healthy, since_ns });
+        assert_eq!(effects.links[0], healthy_since(9));
+    }
+
+    fn healthy_since(seconds: u64) -> LinkEffect {
+        let since_ns = seconds * SECOND;
+        LinkEffect { there: LinkState::HEALTHY, back: LinkState::HEALTHY, since_ns }
+    }
+
+    #[test]
+    fn a_staggered_loss_takes_one_device_after_the_other() {
+        let faults = [fault("region.loss eastus stagger=20s boot_time=30s", 100, Some(200))];
+        for (now, expected, next) in
+            [(100, "o---", 120), (119, "o---", 120), (120, "oo--", 200), (200, "rr--", 230)]
+        {
+            let effects = at(now, &faults);
+            assert_eq!(conditions(&effects), expected, "at {now}");
+            assert_eq!(effects.next_change_ns, Some(next * SECOND), "at {now}");
+        }
+    }
+
+    #[test]
+    fn a_region_lost_with_its_links_is_out_of_reach_for_clients_inside() {
+        // The client stands in eastus.
+        let effects = at(1, &[fault("region.loss eastus links=lost", 0, None)]);
+        assert_eq!(conditions(&effects), "oo--");
+        let conditions: Vec<_> = effects.links.iter().map(|link| link.there.condition).collect();
+        let (open, lost) = (LinkCondition::Open, LinkCondition::Blackhole);
+        assert_eq!(conditions, [open, open, lost, lost]);
+    }
+
+    #[test]
+    fn a_mismatch_ends_connections_only_if_the_service_was_restarted() {
+        let epoch = |text| at(1, &[fault(text, 0, None)]).devices[0].epoch;
+        assert_eq!(epoch("trust.cert_mismatch hsm-eus-1"), 0);
+        assert_eq!(epoch("trust.cert_mismatch hsm-eus-1 connections=ended"), 1);
+    }
+
+    #[test]
+    fn of_two_reasons_why_nobody_can_connect_the_first_met_counts() {
+        let faults =
+            [fault("trust.cert_expired hsm-eus-1", 0, None), fault("dns.fail hsm-eus-1", 0, None)];
+        let met = |faults: &[ActiveFault]| at(1, faults).troubles[0].connecting;
+        assert_eq!(met(&faults[..1]), Some(ConnectFault::DeviceCertificate));
+        assert_eq!(met(&faults), Some(ConnectFault::NameUnknown));
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     Cluster, ClusterError,
     call_faults::CALL_FAULT,
     effects::{ActiveFault, nanos},
+    spells::{draw, own_length},
 };
 
 impl Cluster {
@@ -29,7 +30,8 @@ impl Cluster {
                 self.zeroize(&fault)?;
             }
             let set_at_ns = self.clock().unix_now();
-            let until_ns = fault.duration.map(|time| set_at_ns + nanos(self.scaled(time)));
+            let length = fault.duration.or_else(|| own_length(&fault));
+            let until_ns = length.map(|time| set_at_ns + nanos(self.scaled(time)));
             let params: Vec<String> =
                 fault.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let row = NewFault {
@@ -116,7 +118,8 @@ impl Cluster {
             }
             let text = format!("{} {} {}", set.kind, set.target, set.params);
             let read = text.parse::<Fault>().and_then(|fault| {
-                let strikes = fault.strikes(self.topology(), |_| 0)?;
+                let mut strikes = fault.strikes(self.topology(), |_| 0)?;
+                draw(&fault, row.id, self.topology().seed, &mut strikes.devices);
                 Ok((fault, strikes))
             });
             let (fault, strikes) = match read {

@@ -12,10 +12,12 @@ mod effects;
 mod error;
 mod faults;
 mod hsm_so;
+mod impairments;
 mod locate;
 mod provision;
 mod replication;
 mod requests;
+mod spells;
 mod truth;
 
 pub use call_faults::SetCallFault;

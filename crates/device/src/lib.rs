@@ -20,8 +20,8 @@ use hsmsim_store::DeviceStore;
 
 pub use condition::{Condition, State};
 pub use session::{Envelope, SessionChannel};
-pub use trouble::Trouble;
-pub use trust::{LinkRefused, TrustLink, Wire};
+pub use trouble::{ConnectFault, Trouble};
+pub use trust::{KeepAlive, LinkRefused, TrustLink, Wire};
 
 use condition::Switch;
 use trouble::Troubles;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Device,
     trouble::OpenSessions,
-    trust::{Uncut, Wire},
+    trust::{Established, Wire},
 };
 
 /// A request on its way to a session, with the place where the reply is wanted. A reply place that
@@ -39,14 +39,14 @@ pub(crate) fn serve(
     session: Session,
     wire: Wire,
     epoch: u64,
-    begin: Uncut,
+    connection: Arc<Established>,
     place: OpenSessions,
 ) -> SessionChannel {
     // Unbounded, and yet at most one message is ever in it: the client waits for each reply.
     let (requests, inbox) = mpsc::unbounded_channel();
     let task = async move {
         let _place = place;
-        run(device, session, inbox, wire, epoch, begin).await;
+        run(device, session, inbox, wire, epoch, &connection).await;
     };
     SessionChannel { requests, task: Box::pin(task) }
 }
@@ -59,11 +59,12 @@ async fn run(
     mut inbox: mpsc::UnboundedReceiver<Envelope>,
     wire: Wire,
     epoch: u64,
-    begin: Uncut,
+    connection: &Established,
 ) {
+    let begin = connection.begin;
     let (mut there, mut back) = (Flow::new(), Flow::new());
     while let Some(Envelope { request, reply }) = inbox.recv().await {
-        if wire.is_cut_since(begin) || wire.there(&mut there).await.is_err() {
+        if wire.is_cut_since(begin) || wire.there(&mut there, connection).await.is_err() {
             return;
         }
         if device.admit(Some(epoch), &wire, begin).await.is_err() {
@@ -86,7 +87,7 @@ async fn run(
             return;
         }
         device.count_served();
-        if wire.back(&mut back).await.is_err() {
+        if wire.back(&mut back, connection).await.is_err() {
             return;
         }
         // A caller that has given up is not waiting.

@@ -32,8 +32,31 @@ pub struct Trouble {
     pub self_test_failed: bool,
     /// Sessions that it has open at most, of one process.
     pub sessions_max: Option<u64>,
-    /// New connections are refused.
-    pub new_refused: bool,
+    /// What becomes of new connections, if they fail.
+    pub connecting: Option<ConnectFault>,
+}
+
+/// Why a connection cannot be made, in the order in which a client would find out: of two reasons the
+/// first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConnectFault {
+    /// The device's name cannot be resolved; a client that has its address does not ask.
+    NameUnknown,
+    /// A firewall drops what is sent to the port.
+    PortDropped,
+    /// The port refuses connections.
+    PortRefused,
+    /// The client refuses the device's certificate.
+    DeviceCertificate,
+    /// The device refuses the client's certificate.
+    ClientCertificate,
+}
+
+impl Trouble {
+    /// Adds a reason why connections cannot be made.
+    pub fn refuse_connections(&mut self, fault: ConnectFault) {
+        self.connecting = Some(self.connecting.map_or(fault, |other| other.min(fault)));
+    }
 }
 
 /// The trouble of a device, and what it needs to act.

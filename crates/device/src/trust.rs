@@ -1,11 +1,14 @@
 //! The trust link (NTLS) of one client to one partition: what a connection costs and what ends it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use hsmsim_network::{Clock, Duplex, Flow, race};
+use hsmsim_network::{CONNECT_RETRANSMISSION, Clock, Duplex, Either, Flow, Time, race};
 use hsmsim_partition::{
     Connection,
     api::{AppId, OpenSession},
@@ -13,7 +16,7 @@ use hsmsim_partition::{
 use hsmsim_types::{Result, ck::CKR_SESSION_COUNT, error::fail};
 
 use crate::{
-    Device,
+    ConnectFault, Device,
     session::{SessionChannel, serve},
 };
 
@@ -26,11 +29,31 @@ pub struct Wire {
     pub clock: Clock,
     /// Requests go there, replies come back.
     pub links: Arc<Duplex>,
+    /// How the client's system looks after idle connections; `None`: not at all.
+    pub keep_alive: Option<KeepAlive>,
+    /// Whether the client knows the device by a name that has to be resolved.
+    pub by_name: bool,
+}
+
+/// TCP's keep-alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Idle time before the first probe.
+    pub idle: Duration,
+    /// From the first unanswered probe until the connection is given up.
+    pub patience: Duration,
 }
 
 /// How often either direction had been cut when something began: any later cut ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Uncut(u64, u64);
+
+/// What of a connection its sessions share.
+pub(crate) struct Established {
+    pub(crate) begin: Uncut,
+    /// When it last carried something, as far as a firewall minds; nanoseconds of the clock.
+    last_ns: AtomicU64,
+}
 
 impl Wire {
     fn uncut(&self) -> Uncut {
@@ -46,16 +69,67 @@ impl Wire {
         race(self.links.there.cut_since(begin.0), self.links.back.cut_since(begin.1)).await;
     }
 
-    /// One message there.
-    pub(crate) async fn there(&self, flow: &mut Flow) -> std::result::Result<(), LinkRefused> {
+    /// One request there over a connection. What is sent on one that a firewall has forgotten vanishes.
+    pub(crate) async fn there(
+        &self,
+        flow: &mut Flow,
+        connection: &Established,
+    ) -> std::result::Result<(), LinkRefused> {
+        if self.links.there.has_firewall() {
+            if self.forgot(connection).is_some() {
+                return self.vanished(connection).await;
+            }
+            connection.last_ns.store(self.clock.now().as_nanos(), Ordering::Release);
+        }
         self.links.there.carry(&self.clock, flow).await
     }
 
-    /// One message back.
-    pub(crate) async fn back(&self, flow: &mut Flow) -> std::result::Result<(), LinkRefused> {
+    /// One reply back. A long command's heartbeats have kept the connection in every firewall's memory.
+    pub(crate) async fn back(
+        &self,
+        flow: &mut Flow,
+        connection: &Established,
+    ) -> std::result::Result<(), LinkRefused> {
+        if self.links.there.has_firewall() {
+            connection.last_ns.store(self.clock.now().as_nanos(), Ordering::Release);
+        }
         self.links.back.carry(&self.clock, flow).await
     }
+
+    /// When the connection last carried something, if a firewall has forgotten it since.
+    fn forgot(&self, connection: &Established) -> Option<Time> {
+        let mut last = Time::from_nanos(connection.last_ns.load(Ordering::Acquire));
+        loop {
+            let forgotten = self.links.there.forgot(last, self.clock.now())?;
+            match self.keep_alive {
+                // A probe came before, and the firewall counts from there.
+                Some(keep) if last + keep.idle <= forgotten => last += keep.idle,
+                _ => return Some(last),
+            }
+        }
+    }
+
+    /// Whether the client's system has found out by unanswered probes that the connection is dead.
+    fn is_probed_dead(&self, connection: &Established) -> bool {
+        let (Some(keep), Some(last)) = (self.keep_alive, self.forgot(connection)) else {
+            return false;
+        };
+        self.clock.now() >= last + keep.idle + keep.patience
+    }
+
+    /// A message on a forgotten connection: at once an error if probes have found out, otherwise silence
+    /// until TCP gives up or a cut shows.
+    async fn vanished(&self, connection: &Established) -> std::result::Result<(), LinkRefused> {
+        if !self.is_probed_dead(connection) {
+            let gives_up = self.clock.sleep(RETRANSMISSION_PATIENCE);
+            race(self.cut_since(connection.begin), gives_up).await;
+        }
+        Err(LinkRefused)
+    }
 }
+
+/// How long TCP sends a segment again before it gives the connection up (Linux, `tcp_retries2`).
+const RETRANSMISSION_PATIENCE: Duration = Duration::from_millis(924_600);
 
 /// A client's connection to one partition. The application's login on that partition lives as long
 /// as the connection (or a session of it) does.
@@ -64,7 +138,7 @@ pub struct TrustLink {
     partition: usize,
     wire: Wire,
     epoch: u64,
-    begin: Uncut,
+    connection: Arc<Established>,
     reset: AtomicBool,
     _presence: Connection,
 }
@@ -88,25 +162,36 @@ impl TrustLink {
         wire: Wire,
     ) -> std::result::Result<Self, LinkRefused> {
         let begin = wire.uncut();
-        let (mut there, mut back) = (Flow::new(), Flow::new());
+        let fault = device.reach_port(&wire, begin).await?;
         let mut epoch = None;
-        if device.troubles.now().is_some_and(|trouble| trouble.new_refused) {
-            // The handshake is begun, and ends with the certificate.
-            wire.there(&mut there).await?;
-            wire.back(&mut back).await?;
-            return Err(LinkRefused);
-        }
-        for _ in 0..HANDSHAKE_ROUND_TRIPS {
-            wire.there(&mut there).await?;
+        for round_trip in 0..HANDSHAKE_ROUND_TRIPS {
+            let first = round_trip == 0;
+            let flow = || if first { Flow::connecting() } else { Flow::new() };
+            wire.links.there.carry(&wire.clock, &mut flow()).await?;
+            if fault == Some(ConnectFault::PortRefused) {
+                wire.links.back.carry(&wire.clock, &mut flow()).await?;
+                return Err(LinkRefused);
+            }
             epoch = Some(device.admit(epoch, &wire, begin).await?);
-            wire.back(&mut back).await?;
+            wire.links.back.carry(&wire.clock, &mut flow()).await?;
+        }
+        match fault {
+            None => {}
+            Some(ConnectFault::ClientCertificate) => {
+                // The client has shown it with its last word; the device's alert answers that.
+                wire.links.there.carry(&wire.clock, &mut Flow::new()).await?;
+                wire.links.back.carry(&wire.clock, &mut Flow::new()).await?;
+                return Err(LinkRefused);
+            }
+            Some(_) => return Err(LinkRefused),
         }
         let presence = device.partitions()[partition].connect(app);
+        let last_ns = AtomicU64::new(wire.clock.now().as_nanos());
         Ok(Self {
             epoch: epoch.unwrap_or_default(),
             device,
             partition,
-            begin,
+            connection: Arc::new(Established { begin, last_ns }),
             reset: AtomicBool::new(false),
             _presence: presence,
             wire,
@@ -123,26 +208,29 @@ impl TrustLink {
         open: OpenSession,
     ) -> std::result::Result<Result<SessionChannel>, LinkRefused> {
         let (mut there, mut back) = (Flow::new(), Flow::new());
-        self.wire.there(&mut there).await?;
-        self.device.admit(Some(self.epoch), &self.wire, self.begin).await?;
+        self.wire.there(&mut there, &self.connection).await?;
+        self.device.admit(Some(self.epoch), &self.wire, self.connection.begin).await?;
         let session = match self.device.troubles.open_session() {
             Some(place) => self.device.partitions()[self.partition]
                 .open_session(open)
                 .map(|session| (session, place)),
             None => fail(CKR_SESSION_COUNT, "the device opens no more sessions"),
         };
-        self.wire.back(&mut back).await?;
+        self.wire.back(&mut back, &self.connection).await?;
         Ok(session.map(|(session, place)| {
             let device = Arc::clone(&self.device);
-            serve(device, session, self.wire.clone(), self.epoch, self.begin, place)
+            let connection = Arc::clone(&self.connection);
+            serve(device, session, self.wire.clone(), self.epoch, connection, place)
         }))
     }
 
-    /// Whether the connection is known to be dead: the device lost power since, or a link was cut.
+    /// Whether the connection is known to be dead: the device lost power since, a link was cut, or TCP's
+    /// probes found nobody.
     pub fn is_broken(&self) -> bool {
         let broken = self.reset.load(Ordering::Relaxed)
             || self.device.state().epoch != self.epoch
-            || self.wire.is_cut_since(self.begin);
+            || self.wire.is_cut_since(self.connection.begin)
+            || self.wire.is_probed_dead(&self.connection);
         if broken {
             self.reset.store(true, Ordering::Relaxed);
         }
@@ -162,6 +250,31 @@ impl TrustLink {
 }
 
 impl Device {
+    /// What a client meets before it can shake hands: completes when a first packet would reach the
+    /// device, with what it will find there.
+    async fn reach_port(
+        &self,
+        wire: &Wire,
+        begin: Uncut,
+    ) -> std::result::Result<Option<ConnectFault>, LinkRefused> {
+        let mut timeout = CONNECT_RETRANSMISSION;
+        loop {
+            let fault = self.troubles.now().and_then(|trouble| trouble.connecting);
+            match fault {
+                Some(ConnectFault::NameUnknown) if wire.by_name => return Err(LinkRefused),
+                Some(ConnectFault::PortDropped) => {
+                    // TCP sends its first packet again, and waits twice as long each time.
+                    match race(wire.cut_since(begin), wire.clock.sleep(timeout)).await {
+                        Either::First(()) => return Err(LinkRefused),
+                        Either::Second(()) => timeout = timeout.saturating_mul(2),
+                    }
+                }
+                Some(ConnectFault::NameUnknown) => return Ok(None),
+                fault => return Ok(fault),
+            }
+        }
+    }
+
     /// Completes when something that belongs to power epoch `epoch` (any, if `None`) may take
     /// effect; pends while the device is silent, but not beyond a cut of the link.
     pub(crate) async fn admit(
@@ -174,7 +287,7 @@ impl Device {
             return decision.map_err(|_| LinkRefused);
         }
         match race(self.switch.admit(epoch), wire.cut_since(begin)).await {
-            hsmsim_network::Either::First(Ok(epoch)) => Ok(epoch),
+            Either::First(Ok(epoch)) => Ok(epoch),
             _ => Err(LinkRefused),
         }
     }

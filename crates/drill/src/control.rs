@@ -133,6 +133,12 @@ impl Control {
     /// # Errors
     /// A folder that is not a report, or one of an older form, which does not say when it began.
     pub fn read(folder: &Path) -> Result<Self, DrillError> {
+        if !folder.join("result.json").exists() {
+            let folder = folder.display();
+            return Err(DrillError::usage(format!(
+                "there is no report to compare with in {folder}"
+            )));
+        }
         let refuse = |name: &str, error: &dyn std::fmt::Display| {
             DrillError::new(format!("{}: {error}", folder.join(name).display()))
         };

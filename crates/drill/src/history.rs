@@ -168,7 +168,11 @@ impl FaultSpan {
     ) -> Self {
         let boots = matches!(
             fault.spec.id,
-            "device.power_loss" | "device.restart" | "stamp.loss" | "region.loss"
+            "device.power_loss"
+                | "device.restart"
+                | "device.swizzle"
+                | "stamp.loss"
+                | "region.loss"
         );
         let boot_time = fault.duration_param("boot_time").unwrap_or(topology.ha.boot_time);
         let boot_ns = if boots { (boot_time.as_nanos() as f64 / time_scale) as u64 } else { 0 };

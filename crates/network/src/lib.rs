@@ -20,6 +20,8 @@ mod chance;
 mod clock;
 mod drive;
 mod executor;
+mod firewall;
+mod impairment;
 mod latency;
 mod link;
 mod passage;
@@ -33,6 +35,10 @@ pub use chance::{SimRng, stream};
 pub use clock::{Clock, Sleep, VIRTUAL_UNIX_EPOCH_NS};
 pub use drive::{NoTick, TICK_INTERVAL, Tick, drive};
 pub use executor::{DEFAULT_LIMITS, ExecutorError, Limits, VirtualExecutor};
+pub use impairment::{
+    CONNECT_RETRANSMISSION, Distribution, ExtraDelay, Impairment, Impairments, Loss,
+    RETRANSMISSION_MAX, RETRANSMISSION_MIN, RETRANSMISSIONS, Toll,
+};
 pub use latency::{Jitter, LatencyModel};
 pub use link::{Condition, Duplex, Flow, Link, LinkState};
 pub use passage::{LinkRefused, Passage, Transit};

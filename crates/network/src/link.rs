@@ -3,9 +3,11 @@
 //! A link leads one way, from a place where clients are to a device or back, or between two
 //! devices; the two directions of a path are two links with states of their own, so that a fault can
 //! strike one of them. What a link does to a message is decided in this order: a cut refuses it, a
-//! blackhole or a random loss drops it, a hold keeps it, and otherwise it arrives after the delay,
-//! but not before an earlier message of the same [`Flow`]. What counts is everything that happens to
-//! the link until the message has arrived; see [`Passage`](crate::Passage).
+//! blackhole drops it, a hold keeps it, and otherwise it arrives after the delay and what its
+//! [impairments](Impairment) add, but not before an earlier message of the same [`Flow`], unless one of
+//! them ends the connection. What counts is everything that happens to the link until the message has
+//! arrived; see [`Passage`](crate::Passage). A firewall on the way that forgets idle connections is asked
+//! by whoever keeps a connection: [`Link::forgot`].
 //!
 //! Faults are set and healed from outside, by whoever keeps the fault table; a link never heals
 //! itself. The link's own jitter is drawn for every message, whatever becomes of it, and the faults
@@ -21,6 +23,8 @@ use tokio::sync::Notify;
 
 use crate::chance::{SimRng, stream};
 use crate::clock::Clock;
+use crate::firewall::Firewall;
+use crate::impairment::{Impairment, Impairments, Toll};
 use crate::latency::LatencyModel;
 use crate::passage::{History, LinkRefused, Passage, Transit};
 use crate::time::Time;
@@ -41,41 +45,43 @@ pub enum Condition {
 }
 
 /// The faults on a link.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LinkState {
     /// What happens to messages.
     pub condition: Condition,
-    /// Added to the delay of each message sent from now on.
-    pub extra_delay: Duration,
-    /// Added besides: a part drawn evenly from zero to this for each message.
-    pub extra_spread: Duration,
-    /// The probability with which a message sent from now on is dropped, 0 to 1.
-    pub loss: f64,
+    /// What befalls the packets of each message sent from now on.
+    pub impairments: Vec<Impairment>,
+    /// A firewall on the way forgets connections that are idle for longer.
+    pub idle_limit: Option<Duration>,
 }
 
 impl LinkState {
     /// A link without faults.
-    pub const HEALTHY: LinkState = LinkState {
-        condition: Condition::Open,
-        extra_delay: Duration::ZERO,
-        extra_spread: Duration::ZERO,
-        loss: 0.0,
-    };
+    pub const HEALTHY: LinkState =
+        LinkState { condition: Condition::Open, impairments: Vec::new(), idle_limit: None };
 
     /// A link in this condition with no other fault.
-    pub const fn in_condition(condition: Condition) -> Self {
+    pub fn in_condition(condition: Condition) -> Self {
         LinkState { condition, ..Self::HEALTHY }
     }
 
-    /// Two faults at once on one link: the worse condition, the sum of the delays and of their
-    /// spreads, and both chances of loss. The order of the two does not matter.
+    /// A link with one impairment and no other fault.
+    pub fn impaired(impairment: Impairment) -> Self {
+        LinkState { impairments: vec![impairment], ..Self::HEALTHY }
+    }
+
+    /// Two faults at once on one link: the worse condition, the impairments of both, the shorter idle
+    /// limit.
     #[must_use]
-    pub fn and(self, other: LinkState) -> LinkState {
+    pub fn and(mut self, other: LinkState) -> LinkState {
+        self.impairments.extend(other.impairments);
         LinkState {
             condition: self.condition.max(other.condition),
-            extra_delay: self.extra_delay.saturating_add(other.extra_delay),
-            extra_spread: self.extra_spread.saturating_add(other.extra_spread),
-            loss: 1.0 - (1.0 - self.loss) * (1.0 - other.loss),
+            impairments: self.impairments,
+            idle_limit: match (self.idle_limit, other.idle_limit) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            },
         }
     }
 }
@@ -88,12 +94,20 @@ impl LinkState {
 pub struct Flow {
     /// When the last message arrives that may still be under way; zero if there is none.
     last_arrival: Time,
+    /// Whether its messages are the first packets of a connection.
+    connecting: bool,
 }
 
 impl Flow {
     /// A channel on which nothing has been sent.
     pub const fn new() -> Self {
-        Flow { last_arrival: Time::ZERO }
+        Flow { last_arrival: Time::ZERO, connecting: false }
+    }
+
+    /// The first packets of a connection, whose round trip nobody knows yet: if they are lost, they are
+    /// missed later.
+    pub const fn connecting() -> Self {
+        Flow { last_arrival: Time::ZERO, connecting: true }
     }
 }
 
@@ -109,6 +123,9 @@ struct Shared {
     /// a call in an undelayed cluster.
     plain: AtomicBool,
     generation: AtomicU64,
+    /// Whether a firewall with an idle limit has ever been on the way.
+    walled: AtomicBool,
+    seed: u64,
     /// A plain mutex, since it is held for a few instructions and never across an await.
     wire: Mutex<Wire>,
     changed: Notify,
@@ -118,26 +135,29 @@ struct Wire {
     latency: LatencyModel,
     state: LinkState,
     history: History,
+    firewall: Firewall,
     delay_rng: SimRng,
-    loss_rng: SimRng,
-    spread_rng: SimRng,
+    /// Made when first needed: most links never have any.
+    impairments: Option<Box<Impairments>>,
 }
 
 impl Link {
-    /// A healthy link. Its delays and losses are drawn from streams of `seed` and `name`, so the
+    /// A healthy link. Its delays and impairments are drawn from streams of `seed` and `name`, so the
     /// name must be the link's own in the whole cluster: `place>device` is usual.
     pub fn new(seed: u64, name: &str, latency: LatencyModel) -> Self {
         let shared = Shared {
             name: name.into(),
             plain: AtomicBool::new(latency.is_instant()),
             generation: AtomicU64::new(0),
+            walled: AtomicBool::new(false),
+            seed,
             wire: Mutex::new(Wire {
                 latency,
                 state: LinkState::HEALTHY,
                 history: History::default(),
+                firewall: Firewall::default(),
                 delay_rng: stream(seed, &format!("link {name} delay")),
-                loss_rng: stream(seed, &format!("link {name} loss")),
-                spread_rng: stream(seed, &format!("link {name} spread")),
+                impairments: None,
             }),
             changed: Notify::new(),
         };
@@ -151,7 +171,7 @@ impl Link {
 
     /// The faults set at present.
     pub fn state(&self) -> LinkState {
-        self.shared.wire.lock().state
+        self.shared.wire.lock().state.clone()
     }
 
     /// The delay it was given, without faults.
@@ -162,9 +182,17 @@ impl Link {
     /// Sets the faults of the link as of `now` and wakes everyone who waits on it. Setting the state
     /// it already has changes nothing.
     pub fn set_state(&self, now: Time, state: LinkState) {
+        let Shared { seed, name, walled, .. } = &*self.shared;
         self.change(|wire| {
             let differs = wire.state != state;
             wire.history.record(wire.state.condition, state.condition, now);
+            if wire.firewall.set(state.idle_limit, now) {
+                walled.store(true, Ordering::Release);
+            }
+            if wire.state.impairments != state.impairments {
+                let new = || Box::new(Impairments::new(*seed, name));
+                wire.impairments.get_or_insert_with(new).set(&state.impairments);
+            }
             wire.state = state;
             differs
         });
@@ -208,7 +236,8 @@ impl Link {
 
     /// Completes once the link holds nothing back.
     pub async fn released(&self) {
-        self.until(|link| (link.state().condition != Condition::Held).then_some(())).await;
+        let held = |link: &Link| link.shared.wire.lock().state.condition == Condition::Held;
+        self.until(|link| (!held(link)).then_some(())).await;
     }
 
     /// Counts the cuts so far. A connection made over the link is broken by the next one, even if
@@ -227,6 +256,17 @@ impl Link {
     /// for, so that a cut ends the wait at once.
     pub async fn cut_since(&self, seen: u64) {
         self.until(|link| link.is_cut_since(seen).then_some(())).await;
+    }
+
+    /// When a firewall on the way forgot a connection that has carried nothing since `last`; `None` if it
+    /// has not. One atomic load on a link that never had such a firewall.
+    pub fn forgot(&self, last: Time, now: Time) -> Option<Time> {
+        self.has_firewall().then(|| self.shared.wire.lock().firewall.forgot(last, now))?
+    }
+
+    /// Whether there ever was a firewall on the way that forgets connections.
+    pub fn has_firewall(&self) -> bool {
+        self.shared.walled.load(Ordering::Acquire)
     }
 
     /// Waits until `condition` gives a value, asking at every change.
@@ -248,18 +288,14 @@ impl Link {
         let mut wire = self.shared.wire.lock();
         let wire = &mut *wire;
         let delay = wire.latency.sample(&mut wire.delay_rng);
-        // The loss stream is drawn from only under a loss fault; nothing else uses it.
-        let lost = wire.state.loss > 0.0 && wire.loss_rng.chance(wire.state.loss);
-        let spread = wire.state.extra_spread;
-        // Like the loss stream: drawn from only under the fault that it belongs to.
-        let extra = if spread.is_zero() {
-            wire.state.extra_delay
-        } else {
-            let part = spread.mul_f64(wire.spread_rng.unit());
-            wire.state.extra_delay.saturating_add(part)
+        let toll = match &mut wire.impairments {
+            Some(set) if !wire.state.impairments.is_empty() => {
+                set.toll(now, delay, flow.connecting)
+            }
+            _ => Toll::default(),
         };
-        let arrival = (now + delay + extra).max(flow.last_arrival);
-        let passage = wire.history.depart(wire.state.condition, arrival, lost);
+        let arrival = (now + delay + toll.late).max(flow.last_arrival);
+        let passage = wire.history.depart(wire.state.condition, arrival, toll.breaks);
         if !passage.is_dropped() {
             flow.last_arrival = if arrival > now { arrival } else { Time::ZERO };
         }
@@ -279,14 +315,15 @@ impl Link {
         self.passage(&passage)
     }
 
-    /// Sends a message and completes when it has arrived. A held message waits for the release. A
-    /// lost one is never heard of: the future then completes only if the link is cut, and the caller
-    /// has a timeout. Dropping the future does not call the message back.
+    /// Sends a message and completes when it has arrived. A held message waits for the release. One that
+    /// a blackhole swallowed is never heard of: the future then completes only if the link is cut, and the
+    /// caller has a timeout. Dropping the future does not call the message back.
     ///
     /// On a link without delay or fault it completes at the first poll, after one atomic load.
     ///
     /// # Errors
-    /// [`LinkRefused`] as soon as the link is cut, also while the message is under way.
+    /// [`LinkRefused`] as soon as the link is cut, also while the message is under way, or the message
+    /// ends its connection.
     pub async fn carry(&self, clock: &Clock, flow: &mut Flow) -> Result<(), LinkRefused> {
         if self.is_plain() && flow.last_arrival == Time::ZERO {
             return Ok(());
@@ -309,11 +346,10 @@ impl Link {
             match self.passage(passage) {
                 Transit::Refused => return Err(LinkRefused),
                 Transit::Lost | Transit::Held => changed.await,
-                Transit::Arrives(arrival) => {
-                    if clock.now() >= arrival {
-                        return Ok(());
-                    }
-                    race(changed, clock.sleep_until(arrival)).await;
+                Transit::Arrives(at) if clock.now() >= at => return Ok(()),
+                Transit::Breaks(at) if clock.now() >= at => return Err(LinkRefused),
+                Transit::Arrives(at) | Transit::Breaks(at) => {
+                    race(changed, clock.sleep_until(at)).await;
                 }
             }
         }
@@ -352,7 +388,7 @@ impl Duplex {
 
     /// Sets the faults of both directions.
     pub fn set_state(&self, now: Time, state: LinkState) {
-        self.there.set_state(now, state);
+        self.there.set_state(now, state.clone());
         self.back.set_state(now, state);
     }
 }

@@ -11,6 +11,7 @@
 //!   cut, which breaks the connection for good.
 //! * A hold keeps it if it is in force at the arrival time. Released, it arrives at the moment of the
 //!   release. A hold that ends before the arrival time is never noticed.
+//! * An impairment may have decided when it was sent that it ends the connection instead of arriving.
 //!
 //! An event at the very moment of arrival strikes first. Of several holds, cuts or blackholes during
 //! one passage only the last is remembered with its time; a waiting caller, who is woken at each, sees
@@ -38,6 +39,8 @@ impl std::error::Error for LinkRefused {}
 pub enum Transit {
     /// It arrives then, or has arrived if that is past.
     Arrives(Time),
+    /// It does not arrive: the connection ends then, or has ended if that is past.
+    Breaks(Time),
     /// It does not arrive, and the sender knows.
     Refused,
     /// It does not arrive, and nobody knows.
@@ -51,6 +54,8 @@ pub enum Transit {
 pub struct Passage {
     /// When it arrives if nothing happens; [`Time::MAX`] if it was dropped at once.
     arrival: Time,
+    /// Whether the connection ends then instead.
+    breaks: bool,
     refused: bool,
     /// What the link had been through when it was sent.
     cuts: u64,
@@ -105,11 +110,13 @@ impl History {
         }
     }
 
-    /// A message that is sent while the link is in `condition` and would arrive at `arrival`.
-    pub(crate) fn depart(&self, condition: Condition, arrival: Time, lost: bool) -> Passage {
-        let dropped = lost || condition == Condition::Blackhole;
+    /// A message that is sent while the link is in `condition` and would arrive at `arrival`, or end its
+    /// connection then.
+    pub(crate) fn depart(&self, condition: Condition, arrival: Time, breaks: bool) -> Passage {
+        let dropped = condition == Condition::Blackhole;
         Passage {
             arrival: if dropped { Time::MAX } else { arrival },
+            breaks,
             refused: condition == Condition::Cut,
             cuts: self.cuts,
             blackholes: self.blackholes,
@@ -136,6 +143,8 @@ impl History {
             Transit::Lost
         } else if held {
             Transit::Held
+        } else if passage.breaks {
+            Transit::Breaks(leaves)
         } else {
             Transit::Arrives(leaves)
         }

@@ -44,17 +44,18 @@ pub(super) const SECTIONS: &[KnownSection] = &[
     },
     KnownSection {
         name: "LunaSA Client",
-        used: &["ReceiveTimeout"],
+        used: &["ReceiveTimeout", "TCPKeepAlive", "ServerName##"],
         others: &[
             "SSLConfigFile",
             "ClientPrivKeyFile",
             "ClientCertFile",
             "ServerCAFile",
             "NetClient",
+            // As some published files write them.
             "TCPKeepAlive",
+            "ServerName##",
             "HtlDir",
             "ProbeTimeout",
-            "ServerName##",
             "ServerPort##",
             "ServerHtl##",
         ],

@@ -9,13 +9,14 @@
 mod keys;
 mod syntax;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::keys::{KnownSection, SECTIONS};
 use self::syntax::{Entry, Section};
 use crate::error::{ConfigError, suggestion};
-use crate::topology::{HaSettings, RecoveryAttempts, RecoveryMode};
+use crate::topology::{ConnectBy, HaSettings, RecoveryAttempts, RecoveryMode};
 
 /// The environment variable that names the folder of a Luna client's file.
 pub(crate) const VARIABLE: &str = "ChrystokiConfigurationPath";
@@ -53,6 +54,8 @@ pub(crate) struct Chrystoki {
     file: String,
     pub(crate) groups: Vec<VirtualToken>,
     receive_timeout: Option<Duration>,
+    keep_alive: bool,
+    connect_by: Option<ConnectBy>,
     ha_only: bool,
     recovery_attempts: RecoveryAttempts,
     recovery_interval: Option<Duration>,
@@ -84,6 +87,8 @@ impl Chrystoki {
             file: file.to_owned(),
             groups: Vec::new(),
             receive_timeout: None,
+            keep_alive: true,
+            connect_by: None,
             // Off unless the file turns it on, and so is recovery.
             ha_only: false,
             recovery_attempts: RecoveryAttempts::Off,
@@ -107,6 +112,16 @@ impl Chrystoki {
                     ("LunaSA Client", "ReceiveTimeout") => {
                         let ms = this.number(entry, 1, u64::from(u32::MAX))?;
                         this.receive_timeout = Some(Duration::from_millis(ms));
+                    }
+                    ("LunaSA Client", "TCPKeepAlive") => {
+                        this.keep_alive = this.number(entry, 0, 1)? == 1;
+                    }
+                    // One name among addresses is enough to need a name service.
+                    ("LunaSA Client", _) => {
+                        let address = entry.value.parse::<IpAddr>().is_ok();
+                        let named = !address || this.connect_by == Some(ConnectBy::Name);
+                        this.connect_by =
+                            Some(if named { ConnectBy::Name } else { ConnectBy::Address });
                     }
                     ("HAConfiguration", "HAOnly") => this.ha_only = this.number(entry, 0, 1)? == 1,
                     ("HAConfiguration", "reconnAtt") => {
@@ -244,6 +259,8 @@ impl Chrystoki {
     /// Puts what the file says in the place of a preset's settings.
     pub(crate) fn apply(&self, ha: &mut HaSettings) {
         ha.receive_timeout = self.receive_timeout.unwrap_or(ha.receive_timeout);
+        ha.keep_alive = ha.keep_alive.filter(|_| self.keep_alive);
+        ha.connect_by = self.connect_by.unwrap_or(ha.connect_by);
         ha.ha_only = self.ha_only;
         ha.recovery_attempts = self.recovery_attempts;
         ha.recovery_interval = self.recovery_interval.unwrap_or(ha.recovery_interval);

@@ -6,7 +6,7 @@ use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 32] = [
+const SHIPPED: [(&str, &str); 38] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
     ("pair-loss", include_str!("../../drills/pair-loss.toml")),
     ("region-loss", include_str!("../../drills/region-loss.toml")),
@@ -39,6 +39,12 @@ const SHIPPED: [(&str, &str); 32] = [
     ("restart-storm", include_str!("../../drills/restart-storm.toml")),
     ("slow-link", include_str!("../../drills/slow-link.toml")),
     ("standby-hang", include_str!("../../drills/standby-hang.toml")),
+    ("lossy-link", include_str!("../../drills/lossy-link.toml")),
+    ("rough-brown-out", include_str!("../../drills/rough-brown-out.toml")),
+    ("forgotten-standby", include_str!("../../drills/forgotten-standby.toml")),
+    ("cert-overwritten", include_str!("../../drills/cert-overwritten.toml")),
+    ("dns-outage", include_str!("../../drills/dns-outage.toml")),
+    ("swizzle", include_str!("../../drills/swizzle.toml")),
 ];
 
 impl Drill {

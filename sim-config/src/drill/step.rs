@@ -264,6 +264,9 @@ fn fault(
             }
             ParamKind::Count => v.integer(0..=u64::MAX).map(ParamValue::Count),
             ParamKind::Code => v.one_of(&ERROR_CODES).map(ParamValue::Code),
+            ParamKind::Word(words) => {
+                v.one_of(&crate::fault::parse::pairs(words)).map(ParamValue::Word)
+            }
         })?;
         if let Some(value) = value {
             params.insert(param.name, value);

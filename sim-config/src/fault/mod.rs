@@ -81,6 +81,15 @@ impl Fault {
         }
     }
 
+    /// The word given for a parameter; the first of its words when nothing was said.
+    pub fn word_param(&self, name: &str) -> Option<&'static str> {
+        match (self.params.get(name), self.spec.param(name)?.kind) {
+            (Some(ParamValue::Word(word)), _) => Some(word),
+            (_, ParamKind::Word(words)) => words.first().copied(),
+            _ => None,
+        }
+    }
+
     /// The way of a link that is struck; both when nothing was said.
     pub fn direction(&self) -> Direction {
         match self.params.get("direction") {

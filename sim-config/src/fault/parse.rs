@@ -15,6 +15,10 @@ use crate::error::{ConfigError, nearest, suggestion};
 use crate::region::RegionCode;
 use crate::topology::{DeviceId, PlacePattern, Topology};
 
+/// Parameters that describe another one, and that one.
+const COMPANIONS: [(&str, &str); 3] =
+    [("distribution", "spread"), ("correlation", "spread"), ("burst", "loss")];
+
 impl Fault {
     /// A fault from the words of a command line: `device.power_loss`, `hsm-eus-1`, 90 s,
     /// `[("boot_time", "30s")]`. Names in the target are compared with a topology only by
@@ -55,6 +59,13 @@ impl Fault {
             let message = format!("{} needs \"{}\": {}", spec.id, p.name, p.help);
             return Err(ConfigError::new(message));
         }
+        let alone = |(name, other): &&(&str, &str)| {
+            params.contains_key(name) && !params.contains_key(other) && spec.param(other).is_some()
+        };
+        if let Some((name, other)) = COMPANIONS.iter().find(alone) {
+            let message = format!("{}: \"{name}\" says nothing without \"{other}\"", spec.id);
+            return Err(ConfigError::new(message));
+        }
         target.fits(spec)?;
         Ok(Self { spec, target, duration, params })
     }
@@ -78,14 +89,14 @@ impl Fault {
         busiest: impl FnMut(&[DeviceId]) -> usize,
     ) -> Result<Strikes, ConfigError> {
         let busiest: &mut dyn Choose = &mut ByLoad(busiest);
-        match &self.target {
+        let strikes = match &self.target {
             Target::Device(id) => {
                 Ok(Strikes { devices: vec![known_device(topology, id)?], links: Vec::new() })
             }
             Target::Members(selector) => {
                 Ok(Strikes { devices: selector.devices(topology, busiest)?, links: Vec::new() })
             }
-            Target::Place(place) => strike_place(self.spec, *place, topology),
+            Target::Place(place) => strike_place(self, *place, topology),
             Target::Link { from, to } => {
                 let from = from.set(topology, busiest)?;
                 let to = match to {
@@ -94,7 +105,13 @@ impl Fault {
                 };
                 Ok(Strikes { devices: Vec::new(), links: directions(from, to, self.direction()) })
             }
+        }?;
+        let (wanted, there) = (self.count_param("count").unwrap_or(0), strikes.devices.len());
+        if wanted > there as u64 {
+            let message = format!("{self}: \"count\" is more than the {there} devices it strikes");
+            return Err(ConfigError::new(message));
         }
+        Ok(strikes)
     }
 }
 
@@ -154,8 +171,14 @@ pub(crate) fn param(
             ConfigError::new(format!("\"{name}\" must be a whole number, not \"{text}\""))
         })?),
         ParamKind::Code => ParamValue::Code(word(text, &ERROR_CODES, "code")?),
+        ParamKind::Word(words) => ParamValue::Word(word(text, &pairs(words), name)?),
     };
     Ok((known.name, value))
+}
+
+/// Words as readers of words want them.
+pub(crate) fn pairs(words: &[&'static str]) -> Vec<(&'static str, &'static str)> {
+    words.iter().map(|word| (*word, *word)).collect()
 }
 
 fn word<T: Copy>(text: &str, words: &[(&str, T)], what: &str) -> Result<T, ConfigError> {
@@ -284,7 +307,7 @@ pub(crate) fn probability(name: &str, value: Option<f64>) -> Result<f64, ConfigE
 }
 
 fn strike_place(
-    spec: &FaultSpec,
+    fault: &Fault,
     place: PlacePattern,
     topology: &Topology,
 ) -> Result<Strikes, ConfigError> {
@@ -294,19 +317,20 @@ fn strike_place(
         let message = format!("topology {} has no device in {place}", topology.name);
         return Err(ConfigError::new(message));
     }
-    if spec.id == "region.brownout" {
-        let inside = EndSet::Inside(place);
-        return Ok(Strikes {
-            devices: Vec::new(),
-            links: directions(inside, EndSet::Any, Direction::Both),
-        });
-    }
-    if spec.id == "region.isolate" {
-        let (inside, outside) = (EndSet::Inside(place), EndSet::Outside(place.region));
-        let links = directions(inside, outside, Direction::Both);
-        return Ok(Strikes { devices: Vec::new(), links });
-    }
-    Ok(Strikes { devices, links: Vec::new() })
+    let inside = EndSet::Inside(place);
+    let outside = EndSet::Outside(place.region);
+    Ok(match fault.spec.id {
+        "region.brownout" => {
+            Strikes { devices: Vec::new(), links: directions(inside, EndSet::Any, Direction::Both) }
+        }
+        "region.isolate" => {
+            Strikes { devices: Vec::new(), links: directions(inside, outside, Direction::Both) }
+        }
+        _ if fault.word_param("links") == Some("lost") => {
+            Strikes { devices, links: directions(inside, outside, Direction::Both) }
+        }
+        _ => Strikes { devices, links: Vec::new() },
+    })
 }
 
 fn directions(from: EndSet, to: EndSet, direction: Direction) -> Vec<StruckLinks> {

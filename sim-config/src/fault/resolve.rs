@@ -7,7 +7,8 @@ use crate::topology::{DeviceId, Topology};
 
 impl Fault {
     /// The same fault by names alone: one for each device that a selector picks. A fault that names
-    /// devices or places already stays as it is.
+    /// devices or places already stays as it is, and so does one that strikes members together, unless
+    /// load decides which.
     ///
     /// # Errors
     /// As [`Fault::check`].
@@ -31,6 +32,11 @@ impl Fault {
     ) -> Result<Vec<Fault>, ConfigError> {
         self.check(topology)?;
         let targets = match &self.target {
+            Target::Members(selector)
+                if self.spec.id == "device.swizzle" && selector.pick.is_by_role() =>
+            {
+                vec![self.target.clone()]
+            }
             Target::Members(selector) => {
                 let devices = selector.devices(topology, choose)?;
                 devices.into_iter().map(Target::Device).collect()
@@ -117,6 +123,8 @@ mod tests {
         assert_eq!(names("device.power_loss /all").len(), 4);
         assert_eq!(names("link.cut client:/primary"), ["client:hsm-eus-1"]);
         assert_eq!(names("region.loss eastus"), ["eastus"]);
+        assert_eq!(names("device.swizzle /all count=2 interval=9s"), ["/all"]);
+        assert_eq!(names("device.swizzle /busiest count=1 interval=9s"), ["hsm-eus-2"]);
     }
 
     /// Draws the first or the last of those it is asked about.

@@ -67,6 +67,8 @@ pub enum ParamKind {
     Count,
     /// One of the codes in [`ERROR_CODES`].
     Code,
+    /// One of these words.
+    Word(&'static [&'static str]),
 }
 
 /// Codes that a device can be made to answer with.
@@ -92,6 +94,8 @@ pub enum ParamValue {
     Count(u64),
     /// The name of a code.
     Code(&'static str),
+    /// A word.
+    Word(&'static str),
 }
 
 impl fmt::Display for ParamValue {
@@ -101,7 +105,7 @@ impl fmt::Display for ParamValue {
             ParamValue::Direction(d) => write!(f, "{d}"),
             ParamValue::Probability(p) => write!(f, "{p}"),
             ParamValue::Count(count) => write!(f, "{count}"),
-            ParamValue::Code(code) => f.write_str(code),
+            ParamValue::Code(word) | ParamValue::Word(word) => f.write_str(word),
         }
     }
 }
@@ -180,7 +184,125 @@ const SPREAD: ParamSpec = ParamSpec {
     name: "spread",
     kind: ParamKind::Duration,
     required: false,
-    help: "a part drawn evenly from 0 to this that is added to `extra`; none",
+    help: "the size of a random part that is added to `extra`; none",
+};
+
+const DISTRIBUTION: ParamSpec = ParamSpec {
+    name: "distribution",
+    kind: ParamKind::Word(&["uniform", "normal", "exponential", "pareto"]),
+    required: false,
+    help: "how the random part is spread: uniform (default), from 0 to `spread`; normal, with `spread` \
+           as standard deviation; exponential or pareto (a long tail, shape 3), with `spread` as mean",
+};
+
+const CORRELATION: ParamSpec = ParamSpec {
+    name: "correlation",
+    kind: ParamKind::Probability,
+    required: false,
+    help: "how much the random part of a message resembles the one before, from 0 to 1; 0",
+};
+
+const LOST: ParamSpec = ParamSpec {
+    name: "probability",
+    kind: ParamKind::Probability,
+    required: true,
+    help: "the part of the segments that is lost, from 0 to 1",
+};
+
+const LOSS: ParamSpec = ParamSpec {
+    name: "loss",
+    kind: ParamKind::Probability,
+    required: false,
+    help: "the part of the segments that is lost and sent again, as with `link.loss`; none",
+};
+
+const BURST: ParamSpec = ParamSpec {
+    name: "burst",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "how long a bad phase lasts on the average, in which all is lost, in link time; without it \
+           each segment has its own luck",
+};
+
+const PER_MESSAGE: ParamSpec = ParamSpec {
+    name: "probability",
+    kind: ParamKind::Probability,
+    required: true,
+    help: "how likely it befalls a message, from 0 to 1",
+};
+
+const OVERTAKEN: ParamSpec = ParamSpec {
+    name: "extra",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "how much later an overtaken message arrives; link time, which time_scale leaves alone",
+};
+
+const PER_SECOND: ParamSpec = ParamSpec {
+    name: "per_second",
+    kind: ParamKind::Count,
+    required: true,
+    help: "messages a second on each struck link, each way and of one process; clock time, which \
+           time_scale leaves alone",
+};
+
+const IDLE: ParamSpec = ParamSpec {
+    name: "idle",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "how long a connection may carry nothing; drill time, counted from when the fault is set",
+};
+
+const SIDE: ParamSpec = ParamSpec {
+    name: "side",
+    kind: ParamKind::Word(&["device", "client"]),
+    required: false,
+    help: "whose certificate it is: the device's (default), which clients refuse, or the clients', \
+           which the device refuses one round trip later",
+};
+
+const CONNECTIONS: ParamSpec = ParamSpec {
+    name: "connections",
+    kind: ParamKind::Word(&["kept", "ended"]),
+    required: false,
+    help: "kept (default): those there are live on until they are made anew; ended: the device's NTLS \
+           service was restarted, as its certificate's regeneration asks for",
+};
+
+const ANSWER: ParamSpec = ParamSpec {
+    name: "answer",
+    kind: ParamKind::Word(&["refused", "dropped"]),
+    required: false,
+    help: "refused (default): a connection attempt fails at once; dropped: it is met with silence",
+};
+
+const STAGGER: ParamSpec = ParamSpec {
+    name: "stagger",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "time from one device's loss to the next's, in the topology's order; all at once",
+};
+
+const LINKS: ParamSpec = ParamSpec {
+    name: "links",
+    kind: ParamKind::Word(&["kept", "lost"]),
+    required: false,
+    help: "kept (default), or lost: what goes into and out of the region vanishes too, so that clients \
+           there are alone",
+};
+
+const HOW_MANY: ParamSpec = ParamSpec {
+    name: "count",
+    kind: ParamKind::Count,
+    required: true,
+    help: "how many of the devices, drawn from the run's seed",
+};
+
+const INTERVAL: ParamSpec = ParamSpec {
+    name: "interval",
+    kind: ParamKind::Duration,
+    required: true,
+    help: "time from one loss to the next, then to the first return, and from one return to the next",
 };
 
 const LAG: ParamSpec =
@@ -403,6 +525,50 @@ pub const FAULTS: &[FaultSpec] = &[
         destroys_keys: false,
     },
     FaultSpec {
+        id: "trust.cert_revoked",
+        target: TargetKind::Device,
+        params: &[SIDE],
+        effect: "a certificate of the trust link is revoked: only new connections are refused",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "trust.cert_mismatch",
+        target: TargetKind::Device,
+        params: &[SIDE, CONNECTIONS],
+        effect: "a certificate is not the one that was registered: new connections are refused",
+        ends: "heal (the certificate is registered anew)",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "port.blocked",
+        target: TargetKind::Device,
+        params: &[ANSWER],
+        effect: "nobody reaches the device's port any more; connections that there are live on",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "dns.fail",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "the device's name cannot be resolved: new connections fail at once",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
         id: "device.zeroize",
         target: TargetKind::Device,
         params: &[],
@@ -428,7 +594,7 @@ pub const FAULTS: &[FaultSpec] = &[
         id: "link.blackhole",
         target: TargetKind::Link,
         params: &[DIRECTION],
-        effect: "messages on the link vanish, as behind a firewall that forgot the connection",
+        effect: "messages on the link vanish, attempts to connect among them",
         ends: "heal; what was sent meanwhile is lost",
         appearance: Appearance::Silent,
         permitted_codes: MEMBER_GONE,
@@ -449,11 +615,88 @@ pub const FAULTS: &[FaultSpec] = &[
     FaultSpec {
         id: "link.delay",
         target: TargetKind::Link,
-        params: &[EXTRA, SPREAD, DIRECTION],
+        params: &[EXTRA, SPREAD, DISTRIBUTION, CORRELATION, DIRECTION],
         effect: "messages on the link take longer",
         ends: "heal",
         appearance: Appearance::None,
         permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.loss",
+        target: TargetKind::Link,
+        params: &[LOST, BURST, DIRECTION],
+        effect: "segments are lost; TCP sends them again, later each time, and calls stall",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.duplicate",
+        target: TargetKind::Link,
+        params: &[PER_MESSAGE, DIRECTION],
+        effect: "packets arrive twice, which TCP hides; a place under `link.rate` is all it costs",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.reorder",
+        target: TargetKind::Link,
+        params: &[PER_MESSAGE, OVERTAKEN, DIRECTION],
+        effect: "packets are overtaken; TCP waits for them, so that messages are late",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.rate",
+        target: TargetKind::Link,
+        params: &[PER_SECOND, DIRECTION],
+        effect: "messages leave one after the other, at this rate",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.corrupt",
+        target: TargetKind::Link,
+        params: &[PER_MESSAGE, DIRECTION],
+        effect: "a record is damaged past TCP's checksum: TLS refuses it and ends the connection",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.reset",
+        target: TargetKind::Link,
+        params: &[PER_MESSAGE, DIRECTION],
+        effect: "something on the way answers a message with a reset: the connection ends",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "link.idle_drop",
+        target: TargetKind::Link,
+        params: &[IDLE],
+        effect: "a firewall forgets idle connections: what is sent on one later vanishes",
+        ends: "heal; what was forgotten stays so until a new connection is made",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
         lasts: true,
         destroys_keys: false,
     },
@@ -469,9 +712,20 @@ pub const FAULTS: &[FaultSpec] = &[
         destroys_keys: false,
     },
     FaultSpec {
+        id: "device.swizzle",
+        target: TargetKind::Device,
+        params: &[HOW_MANY, INTERVAL, BOOT_TIME],
+        effect: "some of the devices lose power one by one, and get it back in another order",
+        ends: "power on after the last return, or heal, then the boot time",
+        appearance: Appearance::Silent,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
         id: "stamp.loss",
         target: TargetKind::Stamp,
-        params: &[BOOT_TIME],
+        params: &[STAGGER, BOOT_TIME],
         effect: "every device of the stamp loses power",
         ends: "power on, then the boot time",
         appearance: Appearance::Silent,
@@ -482,7 +736,7 @@ pub const FAULTS: &[FaultSpec] = &[
     FaultSpec {
         id: "region.loss",
         target: TargetKind::Region,
-        params: &[BOOT_TIME],
+        params: &[STAGGER, LINKS, BOOT_TIME],
         effect: "every device of the region loses power; clients there live on",
         ends: "power on, then the boot time",
         appearance: Appearance::Silent,
@@ -504,7 +758,7 @@ pub const FAULTS: &[FaultSpec] = &[
     FaultSpec {
         id: "region.brownout",
         target: TargetKind::Region,
-        params: &[EXTRA, SPREAD],
+        params: &[EXTRA, SPREAD, DISTRIBUTION, CORRELATION, LOSS, BURST],
         effect: "every message into, out of or inside the region takes longer",
         ends: "heal",
         appearance: Appearance::None,

@@ -62,6 +62,11 @@ pub enum Pick {
 }
 
 impl Pick {
+    /// Whether it names the same members whenever it is asked: neither load nor chance decides.
+    pub(crate) fn is_by_role(self) -> bool {
+        matches!(self, Self::Primary | Self::Active | Self::Standby | Self::All)
+    }
+
     /// Every pick that is a word, under it; numbers (`2`) and parts (`50%`) are the others.
     pub const ALL: [(&'static str, Pick); 8] = [
         ("busiest", Pick::Busiest),

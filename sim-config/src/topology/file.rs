@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::expand::{self, Builder};
 use super::{
-    DeletePolicy, HaPreset, HaSettings, Jitter, LinkOverride, LinkTiming, Links, OwedCopies, Pin,
-    PlacePattern, Provisioning, RecoveryAttempts, RecoveryMode, StateSettings, Topology,
+    ConnectBy, DeletePolicy, HaPreset, HaSettings, Jitter, LinkOverride, LinkTiming, Links,
+    OwedCopies, Pin, PlacePattern, Provisioning, RecoveryAttempts, RecoveryMode, StateSettings,
+    Topology,
 };
 use crate::chrystoki::{self, Chrystoki};
 use crate::error::{ConfigError, suggestion};
@@ -150,6 +151,8 @@ fn ha(value: Option<Value<'_>>, conf: Option<&Chrystoki>) -> Result<HaSettings, 
         "boot_time",
         "log",
         "log_length",
+        "keep_alive",
+        "connect_by",
     ])?;
     let preset =
         table.optional("preset", |v| v.one_of(&HaPreset::ALL))?.unwrap_or(HaPreset::Default);
@@ -186,6 +189,10 @@ fn ha(value: Option<Value<'_>>, conf: Option<&Chrystoki>) -> Result<HaSettings, 
         log_length: table
             .optional("log_length", |v| v.integer(1..=i64::MAX as u64))?
             .unwrap_or(ha.log_length),
+        keep_alive: table.optional("keep_alive", or_off)?.unwrap_or(ha.keep_alive),
+        connect_by: table
+            .optional("connect_by", |v| v.one_of(&ConnectBy::ALL))?
+            .unwrap_or(ha.connect_by),
         ..ha
     })
 }
@@ -203,6 +210,14 @@ fn above_zero(value: &Value<'_>) -> Result<Duration, ConfigError> {
     match value.duration()? {
         Duration::ZERO => Err(value.error("must be longer than zero")),
         duration => Ok(duration),
+    }
+}
+
+/// A duration above zero, or `off`.
+fn or_off(value: &Value<'_>) -> Result<Option<Duration>, ConfigError> {
+    match value.is_str() && value.str()? == "off" {
+        true => Ok(None),
+        false => above_zero(value).map(Some),
     }
 }
 

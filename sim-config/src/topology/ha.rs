@@ -53,6 +53,8 @@ impl HaPreset {
             boot_time: Duration::from_secs(60),
             log: None,
             log_length: 100_000_000,
+            keep_alive: Some(Duration::from_secs(2 * 3600)),
+            connect_by: ConnectBy::Name,
         };
         let luna = HaSettings {
             owed_copies: OwedCopies::Process,
@@ -132,6 +134,21 @@ pub enum DeletePolicy {
     Ignore,
 }
 
+/// How a client's configuration names the devices it connects to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectBy {
+    /// By host name, which is resolved for every connection.
+    Name,
+    /// By IP address.
+    Address,
+}
+
+impl ConnectBy {
+    /// Every way under the word of the topology file.
+    pub const ALL: [(&'static str, ConnectBy); 2] =
+        [("name", ConnectBy::Name), ("address", ConnectBy::Address)];
+}
+
 /// Timers and habits of the HA client. Durations are in drill time: `time_scale` divides them.
 ///
 /// Sources: "Timeouts", "Failover", "Recovery" of the Luna Network HSM 7 guides; recovery off by
@@ -168,6 +185,11 @@ pub struct HaSettings {
     pub log: Option<PathBuf>,
     /// Bytes beyond which that file is renamed and begun anew (`logLen`); 100,000,000.
     pub log_length: u64,
+    /// Idle time after which TCP looks whether the other end is still there (`TCPKeepAlive` and the
+    /// system's `tcp_keepalive_time`); 2 h, as Linux has it. `None`: it never looks.
+    pub keep_alive: Option<Duration>,
+    /// How the client's configuration names devices (`ServerName`).
+    pub connect_by: ConnectBy,
 }
 
 impl Default for HaSettings {

@@ -20,7 +20,9 @@ pub(crate) use file::{place, time_scale};
 pub(crate) use sets::{GroupSet, names};
 
 pub use device::{Device, DeviceId, Group, Member, PARTITIONS_PER_DEVICE, Replication, Role};
-pub use ha::{DeletePolicy, HaPreset, HaSettings, OwedCopies, RecoveryAttempts, RecoveryMode};
+pub use ha::{
+    ConnectBy, DeletePolicy, HaPreset, HaSettings, OwedCopies, RecoveryAttempts, RecoveryMode,
+};
 pub use links::{
     Jitter, LinkOverride, LinkTiming, Links, PlacePattern, RoundTrip, RoundTripSource,
 };

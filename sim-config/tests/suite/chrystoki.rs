@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hsmsim_sim_config::{
-    ConfigError, RecoveryAttempts, RecoveryMode, Role, Severity, Topology, check,
+    ConfigError, ConnectBy, RecoveryAttempts, RecoveryMode, Role, Severity, Topology, check,
 };
 use tempfile::TempDir;
 
@@ -205,7 +205,7 @@ fn check_tells_what_means_nothing_here() {
     for key in [
         "Chrystoki2.LibUNIX64",
         "Luna.DefaultTimeOut",
-        "LunaSA Client.ServerName01",
+        "LunaSA Client.ServerPort01",
         "LunaSA Client.ServerHtl01",
         "HASynchronize.retired",
     ] {
@@ -375,4 +375,19 @@ fn a_topology_that_is_copied_elsewhere_still_finds_its_files() {
     assert_eq!(Topology::load(copy).unwrap(), Topology::load(file).unwrap());
     let single = Topology::shipped_text("single").unwrap();
     assert_eq!(Topology::anchored(single, "single.toml").unwrap(), single);
+}
+
+#[test]
+fn keep_alive_and_the_names_of_the_devices_are_the_file_s() {
+    let read = |client: &str| {
+        let topology = load(&folder(DEVICES, client)).unwrap_or_else(|e| panic!("{e}"));
+        (topology.ha.keep_alive, topology.ha.connect_by)
+    };
+    let two_hours = Some(Duration::from_secs(7_200));
+    // One name among addresses is enough to need a name service.
+    assert_eq!(read(CLIENT), (two_hours, ConnectBy::Name));
+    let numbers = CLIENT.replace("hsm-far.example", "10.1.0.4");
+    assert_eq!(read(&numbers), (two_hours, ConnectBy::Address));
+    let silent = numbers.replace("TCPKeepAlive = 1", "TCPKeepAlive = 0");
+    assert_eq!(read(&silent), (None, ConnectBy::Address));
 }

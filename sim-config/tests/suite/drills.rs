@@ -114,6 +114,18 @@ fn what_is_not_said_has_a_sensible_value() {
 }
 
 #[test]
+fn words_of_a_fault_are_those_of_the_table() {
+    let step = |answer: &str| {
+        format!("[[step]]\nat = \"9s\"\ndo = \"port.blocked\"\ntarget = \"hsm-eus-1\"\n{answer}\n")
+    };
+    let Action::Fault(fault) = &drill(&step("answer = \"dropped\"")).steps[0].action else {
+        panic!("no fault")
+    };
+    assert_eq!(fault.to_string(), "port.blocked hsm-eus-1 answer=dropped");
+    refused(&step("answer = \"droped\""), 13, &["did you mean \"dropped\"?"]);
+}
+
+#[test]
 fn steps_are_ordered_by_time_and_named() {
     let d = drill(
         r#"

@@ -46,9 +46,9 @@ fn the_table_is_consistent() {
     assert_eq!(ids.len(), FAULTS.len(), "ids are unique");
     for spec in FAULTS {
         let kind = spec.id.split('.').next();
-        // Sessions and the trust link are a device's.
+        // Sessions, the trust link, port and name are a device's.
         let target = match kind {
-            Some("session" | "trust") => Some("device"),
+            Some("session" | "trust" | "port" | "dns") => Some("device"),
             // What devices tell each other goes over links.
             Some("repl") => Some("link"),
             kind => kind,
@@ -56,6 +56,8 @@ fn the_table_is_consistent() {
         assert_eq!(target, Some(spec.target.to_string().as_str()), "{}", spec.id);
         assert!(spec.permitted_codes.iter().all(|c| c.starts_with("CKR_")), "{}", spec.id);
         let gone = matches!(spec.appearance, Appearance::Silent | Appearance::Refused);
+        // Loss may be so heavy that a client gives the member up.
+        let gone = gone || spec.id == "link.loss";
         assert_eq!(gone, spec.permitted_codes.contains(&"CKR_TOKEN_NOT_PRESENT"), "{}", spec.id);
         assert!(!spec.effect.is_empty() && !spec.ends.is_empty());
         assert!(spec.effect.len() <= 90, "{}: one line", spec.id);
@@ -90,6 +92,22 @@ fn every_fault_survives_being_written_and_read() {
         "link.blackhole eastus:eastus2 for=2m direction=there",
         "link.hold client:/primary",
         "link.delay eastus/stamp1:eastus2 extra=25ms spread=4ms",
+        "link.delay client extra=5ms spread=4ms distribution=pareto correlation=0.25",
+        "link.loss client:hsm-eus-1 probability=0.05 burst=300ms direction=there",
+        "link.duplicate client probability=1",
+        "link.reorder client probability=0.1 extra=30ms",
+        "link.rate eastus:eastus2 per_second=100",
+        "link.corrupt client:hsm-eus-1 probability=0.001",
+        "link.reset client:hsm-eus-1 probability=0.001 direction=back",
+        "link.idle_drop client:/all idle=4m",
+        "trust.cert_revoked hsm-eus-1 side=client",
+        "trust.cert_mismatch /primary connections=ended",
+        "port.blocked hsm-eus-1 answer=dropped for=30s",
+        "dns.fail /all",
+        "device.swizzle /all count=3 interval=20s",
+        "stamp.loss eastus/stamp1 stagger=2s",
+        "region.loss eastus links=lost stagger=5s",
+        "region.brownout eastus extra=1ms loss=0.02 burst=1s",
         "stamp.loss eastus/stamp2",
         "region.loss eastus for=1m",
         "region.isolate eastus2",
@@ -117,6 +135,11 @@ fn what_is_no_fault_is_refused_with_the_nearest() {
         ("link.delay hsm-eus-1", "needs \"extra\""),
         ("link.cut a:b:c", "not the name of a target"),
         ("link.cut client:hsm-eus-1 direction=forth", "no direction \"forth\""),
+        ("link.delay client extra=5ms distribution=normal", "says nothing without \"spread\""),
+        ("link.delay client extra=5ms spread=1ms distribution=gauss", "no distribution \"gauss\""),
+        ("link.loss client probability=1.5", "from 0 to 1"),
+        ("region.brownout eastus extra=1ms burst=1s", "says nothing without \"loss\""),
+        ("port.blocked hsm-eus-1 answer=droped", "did you mean \"dropped\"?"),
         ("stamp.loss eastus", "eastus/stamp1"),
         ("stamp.loss eastus/stamp3", "stamp1 to stamp2"),
         ("region.loss eastus/stamp1", "strikes a region"),
@@ -219,6 +242,37 @@ fn an_isolated_region_works_inside() {
     assert!(isolated.covers_link(&inside, &far) && isolated.covers_link(&far, &inside));
     assert!(isolated.covers_link(&outside, &near) && isolated.covers_link(&near, &outside));
     assert!(!isolated.covers_link(&outside, &far));
+}
+
+#[test]
+fn a_lost_region_takes_its_links_along_only_when_told_to() {
+    let t = shipped("ha-dr");
+    let (near, far) = (device(&t, "hsm-eus-1"), device(&t, "hsm-eus2-1"));
+    let inside = client("eastus");
+    assert!(strikes("region.loss eastus", &t).links.is_empty());
+    let lost = strikes("region.loss eastus links=lost", &t);
+    assert_eq!(device_ids(&lost), ["hsm-eus-1", "hsm-eus-2"]);
+    assert!(lost.covers_link(&inside, &far) && lost.covers_link(&far, &inside));
+    assert!(!lost.covers_link(&inside, &near) && !lost.covers_link(&client("westeurope"), &far));
+}
+
+#[test]
+fn no_more_devices_can_be_drawn_than_are_struck() {
+    let t = shipped("ha-dr");
+    assert_eq!(device_ids(&strikes("device.swizzle /all count=4 interval=1s", &t)).len(), 4);
+    let too_many = fault("device.swizzle /active count=3 interval=1s").check(&t);
+    let message = too_many.map_or_else(|e| e.to_string(), |()| String::new());
+    assert!(message.contains("more than the 2 devices"), "{message}");
+}
+
+#[test]
+fn a_word_that_was_not_said_is_the_first_of_its_words() {
+    assert_eq!(fault("port.blocked hsm-eus-1").word_param("answer"), Some("refused"));
+    assert_eq!(
+        fault("port.blocked hsm-eus-1 answer=dropped").word_param("answer"),
+        Some("dropped")
+    );
+    assert_eq!(fault("link.cut client").word_param("answer"), None);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hsmsim_sim_config::{
-    Cloud, DeletePolicy, HaPreset, HaSettings, Jitter, OwedCopies, Place, RecoveryAttempts,
-    RecoveryMode, RegionCode, Replication, Role, RoundTripSource, Topology,
+    Cloud, ConnectBy, DeletePolicy, HaPreset, HaSettings, Jitter, OwedCopies, Place,
+    RecoveryAttempts, RecoveryMode, RegionCode, Replication, Role, RoundTripSource, Topology,
 };
 
 use crate::{shipped, topology};
@@ -327,6 +327,8 @@ fn presets_set_what_their_table_says_and_nothing_else() {
     assert_eq!(default.recovery_interval, seconds(60));
     assert_eq!(default.recovery_attempts, RecoveryAttempts::Off);
     assert_eq!(default.boot_time, seconds(60));
+    assert_eq!(default.keep_alive, Some(seconds(7_200)));
+    assert_eq!(default.connect_by, ConnectBy::Name);
     assert!(default.ha_only && default.retry && default.session_object_replication);
     assert_eq!((default.owed_copies, default.deletes), (OwedCopies::Durable, DeletePolicy::Replay));
     let luna = HaSettings {
@@ -355,6 +357,10 @@ fn keys_of_the_file_win_over_its_preset() {
     assert_eq!((t.ha.receive_timeout, t.ha.boot_time), (Duration::from_secs(5), Duration::ZERO));
     let some = topology(&format!("{PAIR}[ha]\nrecovery_attempts = 500\n"));
     assert_eq!(some.ha.recovery_attempts, RecoveryAttempts::AtMost(500));
+    let wire = |line: &str| topology(&format!("{PAIR}[ha]\n{line}\n")).ha;
+    assert_eq!(wire("keep_alive = \"off\"").keep_alive, None);
+    assert_eq!(wire("keep_alive = \"2m\"").keep_alive, Some(Duration::from_secs(120)));
+    assert_eq!(wire("connect_by = \"address\"").connect_by, ConnectBy::Address);
 }
 
 #[test]

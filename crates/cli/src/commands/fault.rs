@@ -12,6 +12,7 @@ use hsmsim_sim_config::{Choose, DeviceId, FAULTS, Fault, parse_duration};
 use crate::{
     context::Context,
     failure::{Failure, Outcome},
+    text::wrap,
 };
 
 /// How long requests are counted to find the busiest device.
@@ -175,7 +176,7 @@ fn kinds() -> Outcome {
         writeln!(out, "    {} ({})", spec.effect, spec.appearance)?;
         writeln!(out, "    ends: {}", spec.ends)?;
         for param in spec.params {
-            writeln!(out, "    {}=…  {}", param.name, param.help)?;
+            writeln!(out, "{}", wrap(&format!("    {}=…  ", param.name), param.help))?;
         }
     }
     Ok(0)

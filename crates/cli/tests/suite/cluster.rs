@@ -61,6 +61,8 @@ fn a_typing_error_is_answered_with_the_nearest_word() {
 #[test]
 fn every_kind_of_fault_is_listed() {
     let text = Run::new("single").ok(&["fault", "kinds"]);
+    let width = |line: &str| line.chars().count();
+    assert_eq!(text.lines().find(|line| width(line) > 100), None);
     for kind in ["device.power_loss", "device.hang", "link.cut", "link.hold", "region.isolate"] {
         assert!(text.contains(kind), "{kind}");
     }

@@ -123,6 +123,43 @@ fn a_cut_between_the_regions_delays_replication_and_no_call() {
 }
 
 #[test]
+fn a_poor_link_between_the_regions_delays_replication_and_loses_nothing() {
+    for fault in [
+        "link.loss eastus:eastus2 probability=0.5",
+        "link.loss eastus:eastus2 probability=0.5 burst=2s",
+        "link.reset eastus:eastus2 probability=0.5",
+        "link.corrupt eastus:eastus2 probability=0.5",
+        "link.reorder eastus:eastus2 probability=1 extra=2s",
+        "link.rate eastus:eastus2 per_second=2",
+        "link.delay eastus:eastus2 extra=1s spread=1s distribution=exponential",
+    ] {
+        let (world, _) = world();
+        let session = world.officer();
+        world.fault(fault);
+        for label in ["a", "b", "c", "d", "e"] {
+            world.pair(session, label);
+        }
+        world.pass(SOON);
+        assert!(!world.is_whole(), "{fault}: some of it is late");
+        world.pass(600 * SECOND);
+        assert!(world.is_whole(), "{fault}: {:?}", world.counts());
+    }
+}
+
+#[test]
+fn over_a_link_that_resets_every_message_nothing_is_told_until_it_is_healed() {
+    let (world, _) = world();
+    let session = world.officer();
+    world.fault("link.reset eastus:eastus2 probability=1");
+    world.pair(session, "k");
+    world.pass(600 * SECOND);
+    assert_eq!(world.counts(), [2, 2, 0, 0]);
+    world.heal_all();
+    world.pass(5 * SECOND);
+    assert!(world.is_whole());
+}
+
+#[test]
 fn a_peer_without_power_gets_what_it_missed_when_it_is_back() {
     let (world, _) = world();
     world.fault("device.power_loss hsm-eus2-1 for=60s boot_time=30s");

@@ -18,4 +18,5 @@ mod objects;
 mod recovery;
 mod replication;
 mod troubles;
+mod wire;
 mod world;

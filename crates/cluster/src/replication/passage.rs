@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hsmsim_device::Condition as DeviceCondition;
-use hsmsim_network::{Condition as LinkCondition, LatencyModel, stream};
+use hsmsim_network::{
+    Condition as LinkCondition, Impairment, Impairments, LatencyModel, Time, Toll, stream,
+};
 use hsmsim_sim_config::{Device, Endpoint, Topology};
 use hsmsim_store::outbox::Carried;
 
@@ -38,15 +40,20 @@ pub(super) struct Passage<'a> {
     carried: Carried,
 }
 
+/// How long devices wait before they connect anew after a damaged or reset message.
+const RECONNECT_NS: u64 = 1_000_000_000;
+
 /// The state of the way for a time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Stretch {
     from_ns: u64,
     /// When it changes; `u64::MAX`: not as far as is known.
     until_ns: u64,
     open: bool,
     extra: Duration,
-    spread: Duration,
+    /// What befalls the packets of each row. Rows do not remember each other: a correlated delay is drawn
+    /// for each by itself.
+    impairments: Vec<Impairment>,
     /// The least time between two rows.
     pause_ns: u64,
     /// How likely a row is lost.
@@ -91,9 +98,10 @@ impl<'a> Passage<'a> {
         let mut leaves_ns = at_ns.max(self.carried.ready_ns);
         let name = format!("replication {} > {} row {seq}", self.source.id, self.target.id);
         let mut chance = stream(self.seed, &name);
-        let (delay, unit, lot) = (self.latency.sample(&mut chance), chance.unit(), chance.unit());
+        let (delay, lot) = (self.latency.sample(&mut chance), chance.unit());
+        let mut resets = 0;
         loop {
-            let way = self.at(leaves_ns);
+            let way = self.at(leaves_ns).clone();
             if !way.open {
                 if way.until_ns > now_ns {
                     let reopens = self.reopens(way);
@@ -106,7 +114,8 @@ impl<'a> Passage<'a> {
                 }
                 continue;
             }
-            let delay = delay + way.extra + way.spread.mul_f64(unit);
+            let toll = self.toll(&way, delay, &format!("{name} attempt {resets}"));
+            let delay = delay.saturating_add(way.extra).saturating_add(toll.late);
             let arrives_ns = (leaves_ns + nanos(delay)).max(self.carried.last_ns);
             if let Some(broken_ns) = self.broken_within(leaves_ns, arrives_ns.min(now_ns)) {
                 leaves_ns = broken_ns;
@@ -115,12 +124,28 @@ impl<'a> Passage<'a> {
             if arrives_ns > now_ns {
                 return Fate::UnderWay(Some(arrives_ns));
             }
+            if toll.breaks {
+                // It had no effect, and is sent again on a new connection.
+                resets += 1;
+                leaves_ns = arrives_ns.saturating_add(RECONNECT_NS);
+                continue;
+            }
             self.carried = Carried { ready_ns: leaves_ns + way.pause_ns, last_ns: arrives_ns };
             if lot < way.loss {
                 return Fate::Lost(arrives_ns);
             }
             return Fate::Arrived(arrives_ns);
         }
+    }
+
+    /// What a row pays on an impaired link.
+    fn toll(&self, way: &Stretch, delay: Duration, name: &str) -> Toll {
+        if way.impairments.is_empty() {
+            return Toll::default();
+        }
+        let mut impairments = Impairments::new(self.seed, name);
+        impairments.set(&way.impairments);
+        impairments.toll(Time::ZERO, delay, false)
     }
 
     /// When the way closes while a row is on it.
@@ -148,16 +173,16 @@ impl<'a> Passage<'a> {
             if way.until_ns == u64::MAX {
                 return None;
             }
-            way = self.at(way.until_ns);
+            way = self.at(way.until_ns).clone();
         }
         Some(way.from_ns)
     }
 
-    fn at(&mut self, at_ns: u64) -> Stretch {
+    fn at(&mut self, at_ns: u64) -> &Stretch {
         if !(self.stretch.from_ns..self.stretch.until_ns).contains(&at_ns) {
             self.stretch = self.look(at_ns);
         }
-        self.stretch
+        &self.stretch
     }
 
     fn look(&self, at_ns: u64) -> Stretch {
@@ -173,9 +198,10 @@ impl<'a> Passage<'a> {
                 && link.condition == LinkCondition::Open
                 && !(from_trouble.self_test_failed || to_trouble.self_test_failed)
                 && !to_trouble.memory_full,
-            extra: link.extra_delay + from_trouble.extra_service + to_trouble.extra_service,
-            spread: link.extra_spread,
-            ..Stretch::default()
+            extra: from_trouble.extra_service + to_trouble.extra_service,
+            pause_ns: link.impairments.iter().map(turn_ns).max().unwrap_or_default(),
+            impairments: link.impairments,
+            loss: 0.0,
         };
         for active in self.history.faults {
             if active.set_at_ns > at_ns {
@@ -210,5 +236,13 @@ impl<'a> Passage<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// The least time between two rows on a link of limited rate.
+fn turn_ns(impairment: &Impairment) -> u64 {
+    match impairment {
+        Impairment::Rate { per_second } => 1_000_000_000 / per_second.max(&1),
+        _ => 0,
     }
 }

@@ -159,7 +159,7 @@ fn fault(topology: &Topology, chance: &mut SimRng) -> String {
     // Short ones end before a time-out, long ones outlast it.
     let seconds = [1, 5, 15, 30, 60, 120][chance.below(6) as usize] + chance.below(10);
     let (id, region) = (&device.id, device.place.region);
-    match chance.below(19) {
+    match chance.below(25) {
         0..=2 => format!("device.power_loss {id} for={seconds}s"),
         3 => format!("device.restart {id}"),
         4 | 5 => format!("device.hang {id} for={seconds}s"),
@@ -176,6 +176,37 @@ fn fault(topology: &Topology, chance: &mut SimRng) -> String {
             let (down, up) = (1 + chance.below(20), 1 + chance.below(20));
             format!("link.flap client:{id} down={down}s up={up}s for={seconds}s")
         }
+        17..=19 => wire_fault(id.as_str(), seconds, chance),
+        20 => {
+            let count = 1 + chance.below(topology.devices.len() as u64);
+            let interval = 1 + chance.below(40);
+            format!("device.swizzle /all count={count} interval={interval}s")
+        }
+        21 => format!("region.loss {region} stagger={}s for={seconds}s", chance.below(30)),
+        22 => format!("region.loss {region} links=lost for={seconds}s"),
         _ => format!("region.loss {region} for={seconds}s"),
     }
+}
+
+/// A fault of the network that carries some messages and not others, or some connections.
+fn wire_fault(id: &str, seconds: u64, chance: &mut SimRng) -> String {
+    let link = format!("client:{id}");
+    let part = [0.001, 0.01, 0.1, 0.5][chance.below(4) as usize];
+    let direction = ["both", "there", "back"][chance.below(3) as usize];
+    let side = ["device", "client"][chance.below(2) as usize];
+    let struck = match chance.below(11) {
+        0 => format!("link.loss {link} probability={part} direction={direction}"),
+        1 => format!("link.loss {link} probability={part} burst={}ms", 1 + chance.below(5_000)),
+        2 => format!("link.reorder {link} probability={part} extra={}ms", 1 + chance.below(2_000)),
+        3 => format!("link.rate {link} per_second={}", 1 + chance.below(50)),
+        4 => format!("link.corrupt {link} probability={part} direction={direction}"),
+        5 => format!("link.reset {link} probability={part} direction={direction}"),
+        6 | 7 => format!("link.idle_drop {link} idle={}s", 1 + chance.below(30)),
+        8 => format!("trust.cert_mismatch {id} side={side} connections=ended"),
+        9 => {
+            format!("port.blocked {id} answer={}", ["refused", "dropped"][chance.below(2) as usize])
+        }
+        _ => "dns.fail /all".to_owned(),
+    };
+    format!("{struck} for={seconds}s")
 }

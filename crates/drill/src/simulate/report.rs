@@ -45,13 +45,13 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
         plan.topology.devices.len(),
         plan.topology.groups.len()
     )?;
+    let control = control(options, &drill, seed)?;
     let begin = Instant::now();
     let mut outcome = simulate(&plan)?;
     let took = begin.elapsed();
     let broken = std::mem::take(&mut outcome.broken);
     outcome.history.calls.sort_by_key(|call| call.at_ns);
     outcome.history.workloads = workloads(&drill);
-    let control = control(options, &drill, seed)?;
     let timeline = tell(&drill, &outcome, out)?;
     let seed_word = seed.to_string();
     let words = ["drill", "run", &options.drill, "--virtual", "--seed", &seed_word];

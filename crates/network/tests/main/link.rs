@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hsmsim_network::{
-    Clock, Condition, Duplex, Flow, Jitter, LatencyModel, Link, LinkState, Time, Transit,
+    Clock, Condition, Duplex, ExtraDelay, Flow, Impairment, Jitter, LatencyModel, Link, LinkState,
+    Time, Transit,
 };
 
 use crate::{Trace, at_ms, ms, virtual_executor};
@@ -130,7 +131,7 @@ fn delays_come_from_the_seed_and_the_name() {
 #[test]
 fn extra_delay_is_added_and_taken_away() {
     let link = Link::new(1, "a>b", LatencyModel::INSTANT);
-    let slow = LinkState { extra_delay: ms(40), ..LinkState::HEALTHY };
+    let slow = delayed(ms(40), ms(0));
     link.set_state(Time::ZERO, slow);
     assert!(!link.is_plain());
     assert_eq!(link.transit_at(1, &mut Flow::new()), Transit::Arrives(at_ms(41)));
@@ -153,8 +154,7 @@ fn spread_of_an_extra_delay_is_even_and_leaves_the_links_own_jitter_alone() {
             .collect()
     };
     let healthy = arrivals(LinkState::HEALTHY);
-    let slow =
-        arrivals(LinkState { extra_delay: ms(20), extra_spread: ms(10), ..LinkState::HEALTHY });
+    let slow = arrivals(delayed(ms(20), ms(10)));
     let mut extra: Vec<Duration> = slow.iter().zip(&healthy).map(|(s, h)| *s - *h).collect();
     extra.sort();
     assert!(extra[0] >= ms(20) && extra[9_999] < ms(30), "{:?} {:?}", extra[0], extra[9_999]);
@@ -162,8 +162,7 @@ fn spread_of_an_extra_delay_is_even_and_leaves_the_links_own_jitter_alone() {
     assert!(median > Duration::from_micros(24_700) && median < Duration::from_micros(25_300));
 
     // The greatest delay there is does not overflow: the message never arrives.
-    let endless =
-        LinkState { extra_delay: Duration::MAX, extra_spread: Duration::MAX, ..LinkState::HEALTHY };
+    let endless = delayed(Duration::MAX, Duration::MAX);
     let link = Link::new(4, "a>b", model);
     link.set_state(Time::ZERO, endless);
     assert_eq!(link.transit_at(0, &mut Flow::new()), Transit::Lost);
@@ -171,18 +170,23 @@ fn spread_of_an_extra_delay_is_even_and_leaves_the_links_own_jitter_alone() {
 
 #[test]
 fn two_faults_on_a_link_add_up_in_either_order() {
-    let faults = |condition, delay, spread, loss| LinkState {
-        condition,
-        extra_delay: ms(delay),
-        extra_spread: ms(spread),
-        loss,
-    };
-    let slow_and_held = faults(Condition::Held, 3, 1, 0.5);
-    let slow_and_cut = faults(Condition::Cut, 4, 10, 0.5);
-    let both = faults(Condition::Cut, 7, 11, 0.75);
-    assert_eq!(slow_and_held.and(slow_and_cut), both);
-    assert_eq!(slow_and_cut.and(slow_and_held), both);
-    assert_eq!(both.and(LinkState::HEALTHY), both);
+    let faults = |condition, delay| LinkState { condition, ..delayed(ms(delay), ms(0)) };
+    let slow_and_held = faults(Condition::Held, 3);
+    let slow_and_cut = faults(Condition::Cut, 4);
+    for both in [
+        slow_and_held.clone().and(slow_and_cut.clone()),
+        slow_and_cut.and(slow_and_held).and(LinkState::HEALTHY),
+    ] {
+        assert_eq!(both.condition, Condition::Cut);
+        let link = Link::new(1, "a>b", LatencyModel::INSTANT);
+        link.set_state(Time::ZERO, LinkState { condition: Condition::Open, ..both });
+        assert_eq!(link.transit_at(0, &mut Flow::new()), Transit::Arrives(at_ms(7)));
+    }
+}
+
+/// A link with an extra delay and an even spread.
+fn delayed(base: Duration, spread: Duration) -> LinkState {
+    LinkState::impaired(Impairment::Delay(ExtraDelay { base, spread, ..ExtraDelay::default() }))
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::thread;
 
 use hsmsim_network::{
-    Clock, Condition, Elapsed, Flow, Jitter, LatencyModel, Link, LinkRefused, LinkState, Time,
-    Transit, VirtualExecutor, drive, timeout,
+    Clock, Condition, Elapsed, Flow, Impairment, Jitter, LatencyModel, Link, LinkRefused,
+    LinkState, Loss, Time, Transit, VirtualExecutor, drive, timeout,
 };
 
 use crate::{Trace, at_ms, ms, virtual_executor, watchdog};
@@ -162,21 +162,123 @@ fn faults_strike_one_direction_only() {
     assert_eq!(path.back.transmit(at_ms(3), &mut Flow::new()), Transit::Arrives(at_ms(4)));
 }
 
-#[test]
-fn losses_have_their_rate_and_do_not_shift_the_delays_of_the_rest() {
+/// What becomes of messages sent every second on a link with jitter.
+fn transits(impairments: &[Impairment]) -> Vec<Transit> {
     let model = LatencyModel { base: ms(10), jitter: Jitter::LogNormal { p99_over_p50: 2.0 } };
-    let transits = |loss: f64| -> Vec<Transit> {
-        let link = Link::new(9, "a>b", model);
-        link.set_state(Time::ZERO, LinkState { loss, ..LinkState::HEALTHY });
-        (0..5_000).map(|sent| link.transmit(at_ms(sent), &mut Flow::new())).collect()
+    let link = Link::new(9, "a>b", model);
+    let state = LinkState { impairments: impairments.to_vec(), ..LinkState::HEALTHY };
+    link.set_state(Time::ZERO, state);
+    (0..5_000).map(|sent| link.transmit(at_ms(sent * 1_000), &mut Flow::new())).collect()
+}
+
+#[test]
+fn impairments_have_their_rate_and_do_not_shift_the_delays_of_the_rest() {
+    let healthy = transits(&[]);
+    let probability = 0.2;
+    for impairment in [
+        Impairment::Loss(Loss { probability, burst: ms(0) }),
+        Impairment::Loss(Loss { probability, burst: ms(500) }),
+        Impairment::Reorder { probability, by: ms(30) },
+        Impairment::Corrupt { probability },
+        Impairment::Reset { probability },
+    ] {
+        let impaired = transits(&[impairment]);
+        let spared = impaired.iter().zip(&healthy).filter(|(now, before)| now == before).count();
+        assert!((3_850..4_150).contains(&spared), "{impairment:?}: {spared} of 5000 spared");
+    }
+}
+
+#[test]
+fn impairments_do_not_shift_each_other() {
+    let probability = 0.2;
+    let reset = Impairment::Reset { probability };
+    let broken = |impairments: &[Impairment]| -> Vec<bool> {
+        let broken = |transit: &Transit| matches!(transit, Transit::Breaks(_));
+        transits(impairments).iter().map(broken).collect()
     };
-    let healthy = transits(0.0);
-    let lossy = transits(0.2);
-    let lost = lossy.iter().filter(|transit| **transit == Transit::Lost).count();
-    assert!((900..1_100).contains(&lost), "{lost} of 5000 lost");
-    let delivered = lossy.iter().zip(&healthy).filter(|(lossy, _)| **lossy != Transit::Lost);
-    assert!(delivered.into_iter().all(|(lossy, healthy)| lossy == healthy));
-    assert!(transits(1.0).iter().all(|transit| *transit == Transit::Lost));
+    let loss = Impairment::Loss(Loss { probability, burst: ms(0) });
+    assert_eq!(broken(&[reset]), broken(&[loss, reset, Impairment::Duplicate { probability }]));
+}
+
+#[test]
+fn a_duplicate_changes_nothing_above_tcp() {
+    assert_eq!(transits(&[Impairment::Duplicate { probability: 1.0 }]), transits(&[]));
+}
+
+#[test]
+fn a_damaged_or_reset_message_ends_the_connection_where_it_would_have_arrived() {
+    for impairment in
+        [Impairment::Corrupt { probability: 1.0 }, Impairment::Reset { probability: 1.0 }]
+    {
+        let executor = virtual_executor();
+        let clock = executor.clock().clone();
+        let link = link();
+        link.set_state(Time::ZERO, LinkState::impaired(impairment));
+        let outcome = executor.block_on(link.carry(&clock, &mut Flow::new()));
+        assert_eq!(outcome, Ok(Err(LinkRefused)), "{impairment:?}");
+        assert_eq!(clock.now(), at_ms(10));
+        link.set_state(clock.now(), LinkState::HEALTHY);
+        assert_eq!(executor.block_on(link.carry(&clock, &mut Flow::new())), Ok(Ok(())));
+    }
+}
+
+#[test]
+fn a_message_that_would_end_its_connection_is_held_and_swallowed_like_any_other() {
+    let link = link();
+    link.set_state(Time::ZERO, LinkState::impaired(Impairment::Reset { probability: 1.0 }));
+    let passage = link.send(at_ms(0), &mut Flow::new());
+    set(&link, 5, Held);
+    assert_eq!(link.passage(&passage), Transit::Held);
+    set(&link, 60, Open);
+    assert_eq!(link.passage(&passage), Transit::Breaks(at_ms(60)));
+    set(&link, 60, Blackhole);
+    assert_eq!(link.passage(&passage), Transit::Lost);
+}
+
+#[test]
+fn what_follows_an_overtaken_message_on_its_connection_waits_for_it() {
+    let link = link();
+    link.set_state(
+        Time::ZERO,
+        LinkState::impaired(Impairment::Reorder { probability: 1.0, by: ms(30) }),
+    );
+    let (mut flow, mut other) = (Flow::new(), Flow::new());
+    assert_eq!(link.transmit(at_ms(0), &mut flow), Transit::Arrives(at_ms(40)));
+    link.set_state(at_ms(1), LinkState::HEALTHY);
+    assert_eq!(link.transmit(at_ms(2), &mut flow), Transit::Arrives(at_ms(40)));
+    assert_eq!(link.transmit(at_ms(2), &mut other), Transit::Arrives(at_ms(12)));
+}
+
+#[test]
+fn the_first_packet_of_a_connection_is_missed_after_a_second() {
+    // The earliest arrival of those that were lost once or more.
+    let missed = |flow: &Flow| {
+        let link = link();
+        let loss = Loss { probability: 0.5, burst: ms(0) };
+        link.set_state(Time::ZERO, LinkState::impaired(Impairment::Loss(loss)));
+        let arrival = |_| match link.transmit(at_ms(0), &mut flow.clone()) {
+            Transit::Arrives(at) => at,
+            other => panic!("{other:?}"),
+        };
+        (0..50).map(arrival).filter(|at| *at > at_ms(10)).min()
+    };
+    assert_eq!(missed(&Flow::new()), Some(at_ms(230)));
+    assert_eq!(missed(&Flow::connecting()), Some(at_ms(1_010)));
+}
+
+#[test]
+fn a_firewall_with_an_idle_limit_carries_messages_and_remembers() {
+    let link = link();
+    assert!(!link.has_firewall() && link.forgot(at_ms(0), at_ms(9_000)).is_none());
+    let walled = LinkState { idle_limit: Some(ms(100)), ..LinkState::HEALTHY };
+    link.set_state(at_ms(0), walled.clone().and(LinkState::HEALTHY));
+    assert_eq!(link.transmit(at_ms(1), &mut Flow::new()), Transit::Arrives(at_ms(11)));
+    assert_eq!(link.forgot(at_ms(1), at_ms(101)), None);
+    assert_eq!(link.forgot(at_ms(1), at_ms(102)), Some(at_ms(101)));
+    link.set_state(at_ms(500), LinkState::HEALTHY);
+    assert_eq!(link.forgot(at_ms(1), at_ms(9_000)), Some(at_ms(101)));
+    let both = walled.and(LinkState { idle_limit: Some(ms(40)), ..LinkState::HEALTHY });
+    assert_eq!(both.idle_limit, Some(ms(40)));
 }
 
 #[test]
@@ -234,11 +336,11 @@ fn setting_the_same_state_again_disturbs_nobody() {
 }
 
 #[test]
-fn lost_message_leaves_the_caller_to_its_timeout() {
+fn swallowed_message_leaves_the_caller_to_its_timeout() {
     let executor = virtual_executor();
     let clock = executor.clock().clone();
     let link = link();
-    link.set_state(Time::ZERO, LinkState { loss: 1.0, ..LinkState::HEALTHY });
+    set(&link, 0, Blackhole);
     let mut flow = Flow::new();
     let outcome = executor.block_on(async {
         let lost = timeout(&clock, at_ms(20_000), link.carry(&clock, &mut flow)).await;
