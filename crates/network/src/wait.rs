@@ -1,4 +1,4 @@
-//! Waiting for one of two things, always asking the first one first.
+//! Waiting for one of two things, always asking the first one first, and for all of many.
 //!
 //! A choice that is not biased would be made by chance, and chance here must come from a seed.
 
@@ -64,6 +64,29 @@ pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output
         second.as_mut().poll(cx).map(Either::Second)
     })
     .await
+}
+
+/// Waits for all of them; gives what they give, in their order.
+///
+/// Each one that is not done is asked at every poll, since [`drive`](crate::drive) learns deadlines from the
+/// polls alone. The usual `join_all` does that for thirty at most: among more, or when it cannot tell how
+/// many there are, it asks only those that were woken, and a sleep in real time is woken by nobody.
+pub async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|cx| {
+        let mut done = true;
+        for (future, output) in &mut futures {
+            if output.is_none() {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(value) => *output = Some(value),
+                    Poll::Pending => done = false,
+                }
+            }
+        }
+        if done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 /// Waits for `call`, running along with it the `task` that answers it: as [`race`], but the call is

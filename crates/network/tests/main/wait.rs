@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use hsmsim_network::{
-    Clock, Either, Elapsed, Time, VIRTUAL_UNIX_EPOCH_NS, alongside, race, timeout,
+    Clock, Either, Elapsed, NoTick, Time, VIRTUAL_UNIX_EPOCH_NS, all, alongside, drive, race,
+    timeout,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,6 +32,22 @@ fn timeout_elapses_at_its_deadline_and_not_before() {
     let clock = executor.clock().clone();
     let outcome = executor.block_on(timeout(&clock, at_ms(20_000), pending::<()>()));
     assert_eq!((outcome, clock.now()), (Ok(Err(Elapsed)), at_ms(20_000)));
+}
+
+#[test]
+fn all_of_many_are_waited_for_in_real_time_however_many_there_are() {
+    let clock = Clock::real();
+    // In the order asked for, not in the order done; a filter does not say how many it lets through.
+    let sleep = |number: u64| {
+        let clock = clock.clone();
+        async move {
+            clock.sleep(ms((100 - number) / 10)).await;
+            number
+        }
+    };
+    let given = drive(&clock, &NoTick, all((0..100).filter(|_| true).map(sleep)));
+    assert_eq!(given, (0..100).collect::<Vec<_>>());
+    assert_eq!(drive(&clock, &NoTick, all(std::iter::empty::<std::future::Ready<()>>())), []);
 }
 
 #[test]
