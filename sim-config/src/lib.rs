@@ -42,16 +42,16 @@ pub use check::{Finding, Severity, check};
 pub use chrystoki::ChrystokiSource;
 pub use cost::CallCost;
 pub use drill::{
-    Abort, Action, Claim, Compare, Condition, CountRange, Drill, Expectations, LatencyBound, Load,
-    Operation, Phase, REPORT_FORMATS, Recovery, ReportSettings, Retry, SOMETIMES, Start, Step,
-    Workload, WorkloadSource,
+    Abort, Action, Administration, Claim, Compare, Condition, CountRange, Drill, Expectations,
+    LatencyBound, Load, Operation, Phase, REPORT_FORMATS, Recovery, ReportSettings, Retry,
+    SOMETIMES, Start, Step, Workload, WorkloadSource,
 };
 pub use duration::{format_duration, parse_duration};
 pub use error::{ConfigError, suggestion};
 pub use fault::{
     Appearance, Choose, Direction, ERROR_CODES, EndSet, Endpoint, FAULTS, Fault, FaultSpec,
-    LinkEnd, ParamKind, ParamSpec, ParamValue, Pick, Selector, Strikes, StruckLinks, Target,
-    TargetKind, fault_spec,
+    LinkEnd, ParamKind, ParamSpec, ParamValue, Pick, REPLACEMENT, Selector, Strikes, StruckLinks,
+    Target, TargetKind, fault_spec,
 };
 pub use place::Place;
 pub use profile::{

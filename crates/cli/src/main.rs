@@ -55,6 +55,9 @@ enum Command {
     /// Run drills
     #[command(subcommand)]
     Drill(commands::drill::Args),
+    /// Replace or activate devices
+    #[command(subcommand)]
+    Device(commands::device::Args),
     /// Initialise or clear partitions
     #[command(subcommand)]
     Partition(commands::partition::Args),
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::CallFault(args) => commands::call_fault::run(&context, &args),
         Command::Ha(args) => commands::ha::run(&context, &args),
         Command::Drill(args) => commands::drill::run(&context, &args),
+        Command::Device(args) => commands::device::run(&context, &args),
         Command::Partition(args) => commands::partition::run(&context, &args),
         Command::Role(args) => commands::role::run(&context, &args),
         Command::Reset(args) => commands::reset::run(&context, &args),

@@ -204,6 +204,13 @@ impl Client {
             }
             Some(Err(CallError::Member(error))) => {
                 member.served.fetch_add(1, Ordering::Relaxed);
+                if self.leaves_deactivated
+                    && error.rv() == CKR_USER_NOT_LOGGED_IN
+                    && member.connection().is_some_and(|connection| connection.is_deactivated())
+                {
+                    self.lose(group, index, Loss::LoginRefused, since);
+                    return Err(Failure::Lost);
+                }
                 Err(Failure::Member(error))
             }
             Some(Err(CallError::Refused)) => {

@@ -227,13 +227,16 @@ impl Client {
         }
     }
 
-    /// Pays what a member that serves is owed; if that fails it stays owed.
+    /// Pays what a member that serves is owed; if that fails it stays owed, and is tried again later.
     pub(crate) async fn pay_in_place(&self, group: &Group, index: usize) {
         let member = &group.members[index];
         let mut report = MemberRecovery::of(member);
         if let Err(error) = self.pay_standing(group, index, &mut report).await {
             tracing::warn!(group = %group.label, member = %member.device, %error,
                 "what it is owed was not delivered");
+            if !member.is_down() {
+                self.try_again_later();
+            }
         }
     }
 
@@ -250,11 +253,20 @@ impl Client {
 
     /// `ha synchronize`: every member gets every object that any member holds, in its newest version;
     /// deletions that a member missed are applied first (`deletes = replay`) or forgotten (`ignore`).
+    /// Other clients are asked to use returning members only then: a member that was replaced has no
+    /// keys before.
     ///
     /// # Errors
     /// CKR_DEVICE_ERROR if a member cannot be reached; the others are then untouched.
     pub async fn ha_synchronize(&self, label: &str) -> Result<Vec<MemberRecovery>> {
-        self.ha_recover(label).await?;
+        self.recover_members(label).await?;
+        let synchronized = self.level(label).await;
+        self.ask_others_to_recover();
+        synchronized
+    }
+
+    /// Copies between the members of a group what one has and another has not.
+    async fn level(&self, label: &str) -> Result<Vec<MemberRecovery>> {
         let group = self.group_by_label(label)?;
         let mut holdings = Vec::with_capacity(group.members.len());
         for index in 0..group.members.len() {

@@ -62,6 +62,8 @@ pub struct Client {
     pub(crate) retry: bool,
     pub(crate) restores_sessions: bool,
     pub(crate) clones_session_objects: bool,
+    /// Whether a member is given up that is no longer activated (`failover_on_deactivation`).
+    pub(crate) leaves_deactivated: bool,
     pub(crate) replays_deletions: bool,
     pub(crate) groups: Vec<Arc<Group>>,
     pub(crate) handles: Handles,
@@ -141,8 +143,12 @@ impl Client {
             recovery_attempts: ha.recovery_attempts,
             recovery_mode: ha.recovery_mode,
         };
-        let process = Process::claim(&cluster);
-        let app = AppId(process.app_id());
+        let pid = match &recorder {
+            Some(Recorder::Memory { pid, .. }) => *pid,
+            _ => std::process::id(),
+        };
+        let process = Process::claim(&cluster, pid);
+        let app = process.app();
         let debts = Debts::new(Arc::clone(&cluster), ha.owed_copies == OwedCopies::Durable);
         let groups = slots::build(&cluster);
         let pid = recorder.as_ref().map_or_else(std::process::id, Recorder::pid);
@@ -163,6 +169,7 @@ impl Client {
             retry: ha.retry,
             restores_sessions: ha.recovery_mode == RecoveryMode::ActiveEnhanced,
             clones_session_objects: ha.session_object_replication,
+            leaves_deactivated: ha.failover_on_deactivation,
             replays_deletions: ha.deletes == DeletePolicy::Replay,
             groups,
             handles: Handles::default(),

@@ -59,4 +59,8 @@ impl Connection for TrustLink {
     fn heartbeats(&self) -> bool {
         TrustLink::heartbeats(self)
     }
+
+    fn is_deactivated(&self) -> bool {
+        TrustLink::is_deactivated(self)
+    }
 }

@@ -8,7 +8,8 @@
 
 #![forbid(unsafe_code)]
 
-pub mod api;
+pub mod again;
+mod api;
 mod call;
 mod catch_up;
 mod choose;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request};
 use hsmsim_types::{Result, SlotId};
 
@@ -49,7 +49,7 @@ impl Client {
     pub async fn list_group(&self, label: &str) -> Result<GroupListing> {
         self.cluster.refresh();
         let group = self.group_by_label(label)?;
-        let tokens = join_all(group.members.iter().map(|member| self.token_label(member))).await;
+        let tokens = all(group.members.iter().map(|member| self.token_label(member))).await;
         let members = group.members.iter().zip(tokens).map(|(member, label)| MemberListing {
             device: member.device.clone(),
             serial: member.serial.clone(),

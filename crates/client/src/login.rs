@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use futures_util::future::join_all;
 use hsmsim_cluster::new_domain;
+use hsmsim_network::all;
 use hsmsim_partition::api::{OpenSession, Request};
 use hsmsim_types::{
     Error, Pin, Result, Role, SessionHandle, SlotId, ck::*, error::fail, role::UserType,
@@ -251,9 +251,8 @@ impl Client {
             self.ask(group, index, &mut sub.session, request.clone()).await
         };
         on_one(0).await.map_err(|failure| lost_during(failure, group, 0))?;
-        let rest = join_all(
-            (1..group.members.len()).map(|index| async move { (index, on_one(index).await) }),
-        );
+        let rest =
+            all((1..group.members.len()).map(|index| async move { (index, on_one(index).await) }));
         for (index, answer) in rest.await {
             answer.map_err(|failure| lost_during(failure, group, index))?;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use futures_util::future::join_all;
+use hsmsim_network::all;
 use hsmsim_types::{Result, Role, SessionHandle, SlotId, ck::*, error::fail};
 
 use crate::{
@@ -80,7 +80,7 @@ impl Client {
             return;
         }
         let patience = fresh.iter().map(|&index| group.members[index].expected_connect).max();
-        let connects = join_all(fresh.iter().map(|&index| self.connected(group, index)));
+        let connects = all(fresh.iter().map(|&index| self.connected(group, index)));
         let in_time = within(self.clock(), patience.unwrap_or_default(), connects).await;
         let one_is_there = fresh.iter().any(|&index| group.members[index].connection().is_some());
         if in_time.is_none() && one_is_there {

@@ -3,26 +3,27 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hsmsim_cluster::Cluster;
+use hsmsim_partition::api::AppId;
 use hsmsim_store::{Counter, ProcessSlot};
 
 /// A claimed place. If all are taken, this process works and is not shown.
 pub(crate) struct Process {
     slot: ProcessSlot,
-    app_id: u64,
+    app: AppId,
 }
 
 impl Process {
-    pub(crate) fn claim(cluster: &Cluster) -> Self {
+    /// `pid` is the process's number, or one that a run of many clients in one process gives it.
+    pub(crate) fn claim(cluster: &Cluster, pid: u32) -> Self {
         // The application ID of Luna's library comes from the process ID; so forked children have
         // logins of their own. The same process initialising anew is another application.
         static INITIALISATIONS: AtomicU64 = AtomicU64::new(0);
         let nth = INITIALISATIONS.fetch_add(1, Ordering::Relaxed);
-        let app_id = u64::from(std::process::id()) << 32 | (nth & 0xFFFF_FFFF);
-        Self { slot: cluster.claim_process(), app_id }
+        Self { slot: cluster.claim_process(), app: AppId::new(pid, nth) }
     }
 
-    pub(crate) fn app_id(&self) -> u64 {
-        self.app_id
+    pub(crate) fn app(&self) -> AppId {
+        self.app
     }
 
     pub(crate) fn count_failover(&self) {

@@ -12,10 +12,9 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
 use hsmsim_cluster::Cluster;
-use hsmsim_network::race;
-use hsmsim_sim_config::{RecoveryAttempts, RecoveryMode};
+use hsmsim_network::{all, race};
+use hsmsim_sim_config::{OwedCopies, RecoveryAttempts, RecoveryMode};
 use hsmsim_types::{Error, Result, SlotId, ck::*};
 use tokio::sync::Notify;
 
@@ -35,6 +34,9 @@ pub(crate) struct Recovery {
     /// Whether threads may be made.
     threads: AtomicBool,
     running: AtomicBool,
+    /// When what members that serve have refused is tried again, on this client's clock in ns;
+    /// `u64::MAX`: nothing is.
+    pub(crate) again_at: AtomicU64,
     /// The client itself, for its thread.
     client: parking_lot::Mutex<Weak<Client>>,
 }
@@ -46,9 +48,22 @@ impl Recovery {
             wake: Notify::new(),
             threads: AtomicBool::new(false),
             running: AtomicBool::new(false),
+            again_at: AtomicU64::new(first_look(cluster)),
             client: parking_lot::Mutex::default(),
         }
     }
+}
+
+/// When a client that starts looks whether a member that serves is owed what another process was refused
+/// there; never if nothing is owed durably.
+fn first_look(cluster: &Cluster) -> u64 {
+    let ha = &cluster.topology().ha;
+    let durable = ha.owed_copies == OwedCopies::Durable;
+    if durable && cluster.ledger().owes_anything().unwrap_or_default() {
+        let interval = cluster.scaled(ha.recovery_interval);
+        return (cluster.clock().now() + interval).as_nanos();
+    }
+    u64::MAX
 }
 
 /// The longest the background thread sleeps between two looks at what is due.
@@ -119,6 +134,9 @@ impl Client {
             }
         }
         self.deliver();
+        if self.timers.recovery_mode != RecoveryMode::Passive && self.again_is_due() {
+            self.try_again().await;
+        }
     }
 
     fn recovers_by_itself(&self) -> bool {
@@ -132,11 +150,14 @@ impl Client {
             self.recovery.followed.store(requested, Ordering::Release);
             for group in &self.groups {
                 let lost = (0..group.members.len()).filter(|&index| group.members[index].is_down());
-                join_all(lost.map(|index| async move {
+                all(lost.map(|index| async move {
                     group.members[index].allow_recovery();
                     self.attempt(group, index).await
                 }))
                 .await;
+            }
+            if self.waits_to_try_again() {
+                self.try_again().await;
             }
         }
         let threads = self.recovery.threads.load(Ordering::Acquire);
@@ -148,6 +169,13 @@ impl Client {
             }
         }
         let inside = self.timers.recovery_mode == RecoveryMode::Passive || !threads;
+        if self.again_is_due() {
+            if inside {
+                self.try_again().await;
+            } else {
+                self.wake_recovery();
+            }
+        }
         if inside && self.recovers_by_itself() && group.members.iter().any(Member::is_down) {
             self.attempt_due(group).await;
         }
@@ -164,15 +192,16 @@ impl Client {
             Status::Down(down) => down.attempt_is_due(now, self.timers.recovery_attempts),
             _ => false,
         });
-        join_all(due.map(|index| self.attempt(group, index))).await;
+        all(due.map(|index| self.attempt(group, index))).await;
     }
 
     /// Whether the background thread has something to do or to wait for.
     fn has_background_work(&self) -> bool {
-        let recovers =
-            self.recovers_by_itself() && self.timers.recovery_mode != RecoveryMode::Passive;
+        let active = self.timers.recovery_mode != RecoveryMode::Passive;
+        let recovers = self.recovers_by_itself() && active;
         self.cluster.is_behind()
             || self.cluster.arrivals_are_due()
+            || (active && self.waits_to_try_again())
             || (recovers
                 && self.groups.iter().any(|group| group.members.iter().any(Member::is_down)))
     }
@@ -262,9 +291,22 @@ impl Client {
     /// # Errors
     /// None of its own: what went wrong stands with the member.
     pub async fn ha_recover(&self, label: &str) -> Result<Vec<MemberRecovery>> {
+        let reports = self.recover_members(label).await?;
+        self.ask_others_to_recover();
+        Ok(reports)
+    }
+
+    /// Asks every other process to bring lost members back at its next call.
+    pub(crate) fn ask_others_to_recover(&self) {
+        self.cluster.request_recovery();
+        self.recovery.followed.store(self.cluster.recovery_requests(), Ordering::Release);
+    }
+
+    /// Connects every member of a group for this client, and brings returning ones up to date.
+    pub(crate) async fn recover_members(&self, label: &str) -> Result<Vec<MemberRecovery>> {
         let group = self.group_by_label(label)?;
         // A client that has just started has not noticed yet who is away.
-        join_all((0..group.members.len()).map(|index| self.connected(&group, index))).await;
+        all((0..group.members.len()).map(|index| self.connected(&group, index))).await;
         let mut reports = Vec::with_capacity(group.members.len());
         for index in 0..group.members.len() {
             let member = &group.members[index];
@@ -276,8 +318,6 @@ impl Client {
             }
             reports.push(report);
         }
-        self.cluster.request_recovery();
-        self.recovery.followed.store(self.cluster.recovery_requests(), Ordering::Release);
         Ok(reports)
     }
 

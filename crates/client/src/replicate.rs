@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
 use hsmsim_types::{Error, ObjectId, Result, ck::*};
@@ -24,8 +24,30 @@ use crate::{
 /// Whether a refusal is the device's own trouble (full, failing) and not the object's: different
 /// domains stay different.
 fn passes(error: &Error) -> bool {
-    [CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_HOST_MEMORY]
-        .contains(&error.rv())
+    [
+        CKR_DEVICE_ERROR,
+        CKR_DEVICE_MEMORY,
+        CKR_FUNCTION_FAILED,
+        CKR_GENERAL_ERROR,
+        CKR_HOST_MEMORY,
+        CKR_MAX_OBJECT_COUNT_EXCEEDED,
+    ]
+    .contains(&error.rv())
+}
+
+/// Members that a change did not reach.
+#[derive(Default)]
+struct Missed {
+    /// They are given up.
+    lost: Vec<usize>,
+    /// They serve, and refused it for a reason that may pass.
+    refused: Vec<usize>,
+}
+
+impl Missed {
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.lost.iter().chain(&self.refused).copied()
+    }
 }
 
 /// The tag of sessions that belong to no virtual session.
@@ -59,8 +81,9 @@ impl Client {
             // The devices themselves tell asynchronous members.
             let missed = self.send_clones(session, &targets, &token).await;
             let ids: Vec<_> = token.iter().map(|object| object.id).collect();
-            self.owe(&group, &missed, OwedKind::Copy, &ids)?;
-            self.pay_returned(&group, &missed).await;
+            let behind: Vec<usize> = missed.all().collect();
+            self.owe(&group, &behind, OwedKind::Copy, &ids)?;
+            self.settle_later(&group, &missed).await;
             self.told_by_devices();
         }
         if !own.is_empty() && self.clones_session_objects {
@@ -72,13 +95,13 @@ impl Client {
         Ok(true)
     }
 
-    /// Sends sealed objects to members, all at the same time. Gives the members that are lost.
+    /// Sends sealed objects to members, all at the same time. Gives those that are owed them.
     async fn send_clones(
         &self,
         session: &mut Checkout,
         targets: &[usize],
         objects: &[SealedObject],
-    ) -> Vec<usize> {
+    ) -> Missed {
         let request = Request::CloneAsTarget { objects: objects.to_vec() };
         self.spread(session, targets, &request).await
     }
@@ -86,30 +109,25 @@ impl Client {
     /// Brings a change to other members. Gives those that are owed it: they are lost, or have refused it
     /// for a reason that may pass. Any other refusal is logged: the member then differs from the others
     /// until somebody finds out why.
-    async fn spread(
-        &self,
-        session: &mut Checkout,
-        targets: &[usize],
-        request: &Request,
-    ) -> Vec<usize> {
+    async fn spread(&self, session: &mut Checkout, targets: &[usize], request: &Request) -> Missed {
         let group = Arc::clone(session.group());
-        let mut lost = Vec::new();
+        let mut missed = Missed::default();
         for (index, answer) in self.send_to_all(session, targets, request).await {
             let member = &group.members[index];
             match answer {
                 Ok(_) => {}
-                Err(Failure::Lost) => lost.push(index),
+                Err(Failure::Lost) => missed.lost.push(index),
                 Err(Failure::Member(error)) => {
                     tracing::error!(group = %group.label, member = %member.device, %error,
                         "not replicated");
                     self.event("not_replicated", &group, Some(member), error.rule());
                     if passes(&error) {
-                        lost.push(index);
+                        missed.refused.push(index);
                     }
                 }
             }
         }
-        lost
+        missed
     }
 
     /// Sends one request to several members at the same time, each through the virtual session's
@@ -130,7 +148,7 @@ impl Client {
             .map(|(index, sub)| async move {
                 (index, self.call_sub(slot, index, sub, request).await)
             });
-        join_all(calls).await
+        all(calls).await
     }
 
     /// One call through a place for a session, which is filled as needed.
@@ -176,8 +194,9 @@ impl Client {
             session.objects.retain(|&(_, id)| id != object);
             return Ok(());
         }
-        self.owe(&group, &missed, OwedKind::Delete, &[object])?;
-        self.pay_returned(&group, &missed).await;
+        let behind: Vec<usize> = missed.all().collect();
+        self.owe(&group, &behind, OwedKind::Delete, &[object])?;
+        self.settle_later(&group, &missed).await;
         self.told_by_devices();
         Ok(())
     }
@@ -189,13 +208,17 @@ impl Client {
         }
     }
 
-    /// A member may have been brought back, and been paid what it was owed by then, while a call that
-    /// had found it lost was about to write down one debt more.
-    async fn pay_returned(&self, group: &Group, behind: &[usize]) {
-        for &index in behind {
+    /// A lost member may have been brought back, and been paid what it was owed by then, while a call that
+    /// had found it lost was about to write down one debt more: it is paid now. What a member that serves
+    /// has refused is tried again later.
+    async fn settle_later(&self, group: &Group, missed: &Missed) {
+        for &index in &missed.lost {
             if !group.members[index].is_down() {
                 self.pay_in_place(group, index).await;
             }
+        }
+        if !missed.refused.is_empty() {
+            self.try_again_later();
         }
     }
 

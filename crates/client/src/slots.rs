@@ -18,7 +18,7 @@ use hsmsim_partition::{
     mechanisms,
 };
 use hsmsim_sim_config::{
-    CryptokiVersion, Group as GroupSpec, Member as MemberSpec, Replication, Role, Topology,
+    CryptokiVersion, Group as GroupSpec, Member as MemberSpec, Replication, Role,
 };
 use hsmsim_types::{Error, Result, SlotId, ck::*};
 
@@ -35,17 +35,19 @@ pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
     cluster.refresh();
     let topology = cluster.topology();
     let base = u64::from(cluster.profile().slot_base);
+    let lost = cluster.unconfigured();
     let mut groups = Vec::new();
     if !topology.ha.ha_only {
         let members = topology
             .groups
             .iter()
             .filter(|group| group.has_ha())
-            .flat_map(|group| group.members.iter().map(move |member| (group, member)));
+            .flat_map(|group| group.members.iter().map(move |member| (group, member)))
+            .filter(|(_, member)| !lost.contains(&member.device));
         for (group, spec) in members.filter(|(_, spec)| is_there(cluster, spec)) {
             let slot = SlotId(base + groups.len() as u64);
             let single = MemberSpec { role: Role::Active, ..spec.clone() };
-            let member = member(topology, &single);
+            let member = member(cluster, &single);
             let serial = member.serial.clone();
             let label = format!("{}@{}", group.label, spec.device);
             groups.push(Group::new(slot, groups.len(), label, false, serial, vec![member]));
@@ -53,7 +55,11 @@ pub(crate) fn build(cluster: &Cluster) -> Vec<Arc<Group>> {
     }
     for spec in &topology.groups {
         let slot = SlotId(base + groups.len() as u64);
-        let members: Vec<Member> = spec.members.iter().map(|spec| member(topology, spec)).collect();
+        let configured = spec.members.iter().filter(|spec| !lost.contains(&spec.device));
+        let members: Vec<Member> = configured.map(|spec| member(cluster, spec)).collect();
+        if members.is_empty() {
+            continue;
+        }
         let serial = serial(spec, &members);
         let label = spec.label.clone();
         groups.push(Group::new(slot, groups.len(), label, spec.has_ha(), serial, members));
@@ -71,7 +77,8 @@ fn is_there(cluster: &Cluster, spec: &MemberSpec) -> bool {
     on && open(&links.there) && open(&links.back)
 }
 
-fn member(topology: &Topology, spec: &MemberSpec) -> Member {
+fn member(cluster: &Cluster, spec: &MemberSpec) -> Member {
+    let topology = cluster.topology();
     // The topology was checked: every member's device is in it.
     let device = topology.device_index(&spec.device).unwrap_or_default();
     let place = topology.devices[device].place;
@@ -79,7 +86,7 @@ fn member(topology: &Topology, spec: &MemberSpec) -> Member {
     Member::new(
         spec.device.to_string(),
         crate::transport::Address { device, partition: spec.partition },
-        topology.devices[device].partition_serial(spec.partition).to_string(),
+        cluster.partition_serial(device, spec.partition).to_string(),
         spec.role == Role::Standby,
         spec.replication == Replication::Async,
         round_trip * 2 + Duration::from_millis(50),

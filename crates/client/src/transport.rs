@@ -62,6 +62,12 @@ pub trait Connection: Send + Sync {
     fn heartbeats(&self) -> bool {
         false
     }
+
+    /// Whether the member has said that its partition is no longer activated, which tells its refusals
+    /// from those of a session that is not logged in.
+    fn is_deactivated(&self) -> bool {
+        false
+    }
 }
 
 /// The client's end of a session on a member: a channel, and in process the task at its other end.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_device::{Device, KeepAlive, Wire};
+use hsmsim_device::{Device, KeepAlive, Shared, Wire};
 use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link, stream};
 use hsmsim_partition::{Identities, Partition, Personality};
 use hsmsim_sim_config::{ConnectBy, Jitter as JitterSpec, Place, Profile, Topology};
@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use crate::{
     ClusterError,
     call_faults::CallFaults,
-    effects::{ActiveFault, effects},
+    effects::{ActiveFault, History, effects},
     locate::{Environment, STATE_TOPOLOGY, locate},
     provision,
     replication::Replicator,
@@ -85,6 +85,12 @@ const RECOVERY_REQUESTS: usize = 0;
 
 /// The device's spare word that counts the requests it has answered, to whatever process.
 const SERVED: usize = 0;
+
+/// The device's spare word that says until when its time is reserved (Unix time in ns).
+const BUSY_UNTIL: usize = 2;
+
+/// The device's spare word that counts how often another appliance has taken its place.
+const REPLACED: usize = 1;
 
 impl Cluster {
     /// Opens the state directory, makes it if it is not there, and provisions it on first use.
@@ -193,11 +199,9 @@ impl Cluster {
                     )
                 })
                 .collect();
-            let served = Box::new(move || {
-                page.device_spare(place, SERVED).fetch_add(1, Ordering::Relaxed);
-            });
+            let shared = shared(page, place);
             let chance = stream(topology.seed, &format!("device {}", device.id));
-            devices.push(Device::new(device.id.to_string(), partitions, store, served, chance));
+            devices.push(Device::new(device.id.to_string(), partitions, store, shared, chance));
             wires.push(wire(&topology, &clock, index));
         }
         let replicator = Replicator::of(&topology);
@@ -320,8 +324,13 @@ impl Cluster {
             }
         }
         let faults = Arc::clone(&*self.faults.lock());
-        let scaled = |duration| self.scaled(duration);
-        let mut effects = effects(&self.topology, &faults, now_ns, &scaled);
+        let history = History {
+            topology: &self.topology,
+            faults: &faults,
+            activation_held: self.profile.activation_held,
+            scaled: &|duration| self.scaled(duration),
+        };
+        let mut effects = effects(&history, now_ns);
         for (state, index) in effects.devices.iter_mut().zip(&self.indices) {
             // A reset of the state ends all sessions too.
             state.epoch += self.page().power_epoch(*index);
@@ -336,6 +345,9 @@ impl Cluster {
         }
         for (device, trouble) in self.devices.iter().zip(effects.troubles) {
             device.set_trouble(trouble);
+        }
+        for (device, ended) in self.devices.iter().zip(effects.endings) {
+            device.set_endings(ended);
         }
         self.next_change.store(effects.next_change_ns.unwrap_or(u64::MAX), Ordering::Release);
         self.seen.store(generation, Ordering::Release);
@@ -372,6 +384,21 @@ impl Cluster {
         self.page().device_spare(self.indices[index], SERVED).load(Ordering::Relaxed)
     }
 
+    /// The serial number of a partition: the topology's, or that of the appliance that has taken the
+    /// device's place since.
+    ///
+    /// # Panics
+    /// If there is no device of that index.
+    pub fn partition_serial(&self, index: usize, partition: u8) -> u64 {
+        let replaced = self.replaced(index).load(Ordering::Acquire);
+        self.topology.devices[index].partition_serial_after(replaced, partition)
+    }
+
+    /// Counts the appliances that have stood in a device's place.
+    pub(crate) fn replaced(&self, index: usize) -> &AtomicU64 {
+        self.page().device_spare(self.indices[index], REPLACED)
+    }
+
     /// A place for this process among those that use the cluster.
     pub fn claim_process(&self) -> ProcessSlot {
         let slot = self.state.claim_process(self.clock.unix_now());
@@ -401,6 +428,9 @@ impl Cluster {
     pub fn reset(&self) -> Result<(), ClusterError> {
         self.state.exclusive()?.reset()?;
         self.forget_requests()?;
+        for index in 0..self.devices.len() {
+            self.replaced(index).store(0, Ordering::Release);
+        }
         provision::provision(self, None)?;
         self.refresh();
         Ok(())
@@ -422,6 +452,22 @@ fn state_spec(topology: &Topology) -> Result<StateSpec, ClusterError> {
         None => Sharing::Private,
     };
     Ok(StateSpec { devices, partitions: u16::from(most.unwrap_or(1)), fingerprint, sharing })
+}
+
+/// What processes share of a device: words of the shared page.
+fn shared(page: Arc<SharedPage>, place: DeviceIndex) -> Shared {
+    let counted = Arc::clone(&page);
+    let served = Box::new(move || {
+        counted.device_spare(place, SERVED).fetch_add(1, Ordering::Relaxed);
+    });
+    let reserve = Box::new(move |now_ns: u64, cost_ns: u64| {
+        let after = |last: u64| last.max(now_ns).saturating_add(cost_ns);
+        let word = page.device_spare(place, BUSY_UNTIL);
+        let last = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(after(last)));
+        // The update always gives a value.
+        after(last.unwrap_or_default())
+    });
+    Shared { served, reserve }
 }
 
 /// The number of a group of users, by name or as a number.

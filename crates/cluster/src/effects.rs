@@ -7,10 +7,16 @@
 
 use std::time::Duration;
 
-use hsmsim_device::{Condition as DeviceCondition, ConnectFault, State as DeviceState, Trouble};
+use hsmsim_device::{
+    Condition as DeviceCondition, ConnectFault, Ended, Room, Scope, Skew, State as DeviceState,
+    Trouble,
+};
 use hsmsim_network::{Condition as LinkCondition, LinkState};
-use hsmsim_sim_config::{Device, Endpoint, Fault, Strikes, Topology};
-use hsmsim_types::{ck::CKR_DEVICE_ERROR, names::return_value_number};
+use hsmsim_sim_config::{Device, Endpoint, Fault, REPLACEMENT, Strikes, Topology};
+use hsmsim_types::{
+    ck::CKR_DEVICE_ERROR,
+    names::{mechanism_number, return_value_number},
+};
 
 use crate::{
     impairments::impairments,
@@ -39,6 +45,8 @@ pub(crate) struct Effects {
     pub(crate) devices: Vec<DeviceState>,
     /// For each device, what is wrong with it.
     pub(crate) troubles: Vec<Trouble>,
+    /// For each device, what has ended on it so far beside losses of power.
+    pub(crate) endings: Vec<Vec<Ended>>,
     /// For each device, from the client to it and back.
     pub(crate) links: Vec<LinkEffect>,
     /// The next time at which something changes by itself.
@@ -67,6 +75,8 @@ enum Strike {
     Hang,
     /// Nothing on it can be used until somebody clears the event; then it boots.
     Tamper,
+    /// Nothing on it can be used until another device takes its place.
+    Decommission,
     /// Its sessions end. If it was to be erased, that was done when the fault was set.
     EndSessions,
 }
@@ -74,10 +84,11 @@ enum Strike {
 fn strike(fault: &Fault) -> Option<Strike> {
     Some(match fault.spec.id {
         "device.power_loss" | "device.swizzle" | "stamp.loss" | "region.loss" => Strike::Power,
-        "device.restart" => Strike::Restart,
+        "device.restart" | "device.factory_reset" => Strike::Restart,
         "device.hang" | "device.stall" => Strike::Hang,
         "device.tamper" => Strike::Tamper,
-        "device.zeroize" | "session.drop_all" => Strike::EndSessions,
+        "device.decommission" => Strike::Decommission,
+        "device.zeroize" | "device.replaced" => Strike::EndSessions,
         "trust.cert_mismatch" if fault.word_param("connections") == Some("ended") => {
             Strike::EndSessions
         }
@@ -85,36 +96,53 @@ fn strike(fault: &Fault) -> Option<Strike> {
     })
 }
 
-/// Computes the effects at `now_ns`. `boot` is the topology's boot time, and `scaled` divides a
-/// duration of drill time by the time scale.
-pub(crate) fn effects(
-    topology: &Topology,
-    faults: &[ActiveFault],
-    now_ns: u64,
-    scaled: &dyn Fn(Duration) -> Duration,
-) -> Effects {
+/// The sessions and logins that a fault ends without a new power epoch.
+fn ended(fault: &Fault) -> Option<Ended> {
+    Some(match fault.spec.id {
+        "session.drop_all" | "admin.delete_partition" | "admin.domain_mismatch" => {
+            Ended::Sessions(scope(fault))
+        }
+        "login.lost" | "partition.deactivate" => Ended::Logins(scope(fault)),
+        _ => return None,
+    })
+}
+
+/// Whom a fault concerns, by its parameters.
+fn scope(fault: &Fault) -> Scope {
+    Scope {
+        process: fault.count_param("pid").and_then(|pid| u32::try_from(pid).ok()),
+        partition: fault.count_param("partition").and_then(|index| usize::try_from(index).ok()),
+    }
+}
+
+/// Computes the effects of a history at `now_ns`.
+pub(crate) fn effects(history: &History<'_>, now_ns: u64) -> Effects {
+    let topology = history.topology;
     let mut next = Next { now_ns, at: None };
-    let history = History { topology, faults, scaled };
     let client = Endpoint { device: None, place: topology.client };
     let mut devices = Vec::with_capacity(topology.devices.len());
     let mut troubles = Vec::with_capacity(topology.devices.len());
     let mut links = Vec::with_capacity(topology.devices.len());
+    let mut endings = Vec::with_capacity(topology.devices.len());
     for device in &topology.devices {
         let (state, trouble) = history.device(device, &mut next);
         let end = Endpoint { device: Some(device.id.clone()), place: device.place };
         let (there, since_there) = history.link(&client, &end, &mut next);
         let (back, since_back) = history.link(&end, &client, &mut next);
+        endings.push(history.endings(device, now_ns));
         devices.push(state);
         troubles.push(trouble);
         links.push(LinkEffect { there, back, since_ns: since_there.max(since_back) });
     }
-    Effects { devices, troubles, links, next_change_ns: next.at }
+    Effects { devices, troubles, endings, links, next_change_ns: next.at }
 }
 
 /// The fault table as a history, to be asked about one device or one way of a link at a time.
 pub(crate) struct History<'a> {
     pub(crate) topology: &'a Topology,
     pub(crate) faults: &'a [ActiveFault],
+    /// How long activation outlives a loss of power; `None`: it does not end with it.
+    pub(crate) activation_held: Option<Duration>,
     /// Divides a duration of drill time by the time scale.
     pub(crate) scaled: &'a dyn Fn(Duration) -> Duration,
 }
@@ -129,21 +157,83 @@ impl History<'_> {
     pub(crate) fn device(&self, device: &Device, next: &mut Next) -> (DeviceState, Trouble) {
         let mut state = DeviceState { condition: DeviceCondition::On, epoch: 0 };
         let mut trouble = Trouble::default();
-        for fault in self.past(next.now_ns) {
-            let spell = spell_of(fault, &device.id, self.topology.seed, self.scaled);
-            let Some(spell) = spell.filter(|spell| !next.is_before(Some(spell.begin_ns))) else {
-                continue;
-            };
+        let own = self.struck(device, next);
+        let replaced = own.iter().filter(|(fault, _)| fault.fault.spec.id == REPLACEMENT.id);
+        let replaced = replaced.map(|(fault, _)| fault.set_at_ns).max();
+        for &(fault, spell) in &own {
             if let Some(kind) = strike(&fault.fault) {
                 let boot = fault.fault.duration_param("boot_time");
                 let boot = boot.unwrap_or(self.topology.ha.boot_time);
-                strike_device(&mut state, &kind, spell, nanos((self.scaled)(boot)), next);
+                // A new appliance does not boot after what befell the old one.
+                let over =
+                    if fault.fault.spec.lasts { spell.end_ns } else { Some(fault.set_at_ns) };
+                let over = over.is_some_and(|over| Some(over) <= replaced);
+                let boot_ns = if over { 0 } else { nanos((self.scaled)(boot)) };
+                let kind = match kind {
+                    Strike::Decommission if over => Strike::EndSessions,
+                    kind => kind,
+                };
+                strike_device(&mut state, &kind, spell, boot_ns, next);
+            }
+            if self.took_activation(device, (fault, spell), next) {
+                trouble.deactivated.push(Scope::default());
             }
             if fault.fault.spec.lasts && next.is_before(spell.end_ns) {
-                add_trouble(&mut trouble, &fault.fault);
+                add_trouble(&mut trouble, fault);
             }
         }
         (state, trouble)
+    }
+
+    /// What had befallen a device by then.
+    fn past_of(&self, device: &Device, now_ns: u64) -> impl Iterator<Item = &ActiveFault> {
+        self.past(now_ns).filter(move |fault| fault.strikes.devices.contains(&device.id))
+    }
+
+    /// What has struck a device so far, each with its begin and end there.
+    fn struck(&self, device: &Device, next: &mut Next) -> Vec<(&ActiveFault, Spell)> {
+        let mut struck = Vec::new();
+        for fault in self.past(next.now_ns) {
+            let spell = spell_of(fault, &device.id, self.topology.seed, self.scaled);
+            if let Some(spell) = spell.filter(|spell| !next.is_before(Some(spell.begin_ns))) {
+                struck.push((fault, spell));
+            }
+        }
+        struck
+    }
+
+    /// What has ended on a device so far beside losses of power, oldest first.
+    pub(crate) fn endings(&self, device: &Device, now_ns: u64) -> Vec<Ended> {
+        self.past_of(device, now_ns).filter_map(|fault| ended(&fault.fault)).collect()
+    }
+
+    /// Whether a loss of power lasted longer than activation outlives one (Luna guide, "Activation"),
+    /// and nobody has activated the device since: whoever does that ends a deactivation.
+    fn took_activation(
+        &self,
+        device: &Device,
+        (loss, spell): (&ActiveFault, Spell),
+        next: &mut Next,
+    ) -> bool {
+        if !matches!(strike(&loss.fault), Some(Strike::Power)) {
+            return false;
+        }
+        let held = loss.fault.duration_param("activation_held").or(self.activation_held);
+        let Some(held) = held else { return false };
+        let lost_at = spell.begin_ns.saturating_add(nanos((self.scaled)(held)));
+        if spell.end_ns.is_some_and(|end| end <= lost_at) || next.is_before(Some(lost_at)) {
+            return false;
+        }
+        let now_ns = next.now_ns;
+        let activates = |fault: &ActiveFault| match fault.fault.spec.id {
+            "partition.deactivate" => {
+                let whole = scope(&fault.fault).partition.is_none();
+                whole && fault.end_ns.is_some_and(|end| end > lost_at && end <= now_ns)
+            }
+            // A new appliance has been activated by whoever set it up.
+            id => id == REPLACEMENT.id && fault.set_at_ns > lost_at,
+        };
+        !self.past_of(device, now_ns).any(activates)
     }
 
     /// What happens to messages from one end to the other, and since when it is so; 0 if nothing
@@ -218,6 +308,10 @@ fn strike_device(
             let booted = spell.end_ns.is_some_and(|end| !next.is_before(booted(end)));
             if cleared && booted { DeviceCondition::On } else { DeviceCondition::Refusing }
         }
+        Strike::Decommission => {
+            state.epoch += 1;
+            DeviceCondition::Refusing
+        }
         Strike::EndSessions => {
             state.epoch += 1;
             DeviceCondition::On
@@ -239,7 +333,9 @@ fn severity(condition: DeviceCondition) -> u8 {
 }
 
 /// Adds what a lasting fault does to a device that has power.
-fn add_trouble(trouble: &mut Trouble, fault: &Fault) {
+fn add_trouble(trouble: &mut Trouble, active: &ActiveFault) {
+    let fault = &active.fault;
+    let count = |name| fault.count_param(name).unwrap_or_default();
     match fault.spec.id {
         "device.stall" => trouble.heartbeats = true,
         "device.slow" => trouble.extra_service += fault.duration_param("extra").unwrap_or_default(),
@@ -248,13 +344,31 @@ fn add_trouble(trouble: &mut Trouble, fault: &Fault) {
             let probability = fault.probability_param("probability").unwrap_or_default();
             trouble.errors = Some((probability, code.unwrap_or(CKR_DEVICE_ERROR)));
         }
-        "device.memory_full" => trouble.memory_full = true,
+        "device.memory_full" => match fault.count_param("objects_max") {
+            Some(max) => trouble.rooms.push(Room::Device(max)),
+            None => trouble.memory_full = true,
+        },
+        "partition.full" => {
+            trouble.rooms.push(Room::Partitions(scope(fault), count("objects_max")));
+        }
+        "device.throttle" => trouble.per_second = least(trouble.per_second, count("per_second")),
+        "device.firmware_skew" => {
+            let names = fault.mechanisms_param("mechanisms").iter();
+            trouble.missing.extend(names.filter_map(|name| mechanism_number(name)));
+        }
+        "device.clock_skew" => {
+            let ns = |name| nanos(fault.duration_param(name).unwrap_or_default()).cast_signed();
+            trouble.clock = Skew {
+                ahead_ns: ns("ahead").saturating_sub(ns("behind")),
+                drift_ppm: count("drift_ppm"),
+                since_ns: active.set_at_ns,
+            };
+        }
+        "audit.log_full" => (trouble.audit_full, trouble.heartbeats) = (true, true),
+        "client.conn_limit" => trouble.links_max = least(trouble.links_max, count("max")),
         "device.entropy_fail" => trouble.entropy_fail = true,
         "device.fips_error" => trouble.self_test_failed = true,
-        "session.exhaust" => {
-            let most = fault.count_param("max").unwrap_or_default();
-            trouble.sessions_max = Some(trouble.sessions_max.unwrap_or(most).min(most));
-        }
+        "session.exhaust" => trouble.sessions_max = least(trouble.sessions_max, count("max")),
         "trust.cert_expired" | "trust.cert_revoked" | "trust.cert_mismatch" => {
             trouble.refuse_connections(match fault.word_param("side") {
                 Some("client") => ConnectFault::ClientCertificate,
@@ -266,8 +380,14 @@ fn add_trouble(trouble: &mut Trouble, fault: &Fault) {
             _ => ConnectFault::PortRefused,
         }),
         "dns.fail" => trouble.refuse_connections(ConnectFault::NameUnknown),
+        "partition.deactivate" => trouble.deactivated.push(scope(fault)),
         _ => {}
     }
+}
+
+/// Of two limits the lower one.
+fn least(one: Option<u64>, other: u64) -> Option<u64> {
+    Some(one.unwrap_or(other).min(other))
 }
 
 /// What a fault does to a link now, and since when.
@@ -322,7 +442,13 @@ mod tests {
 
     fn at(now: u64, faults: &[ActiveFault]) -> Effects {
         let topology = Topology::shipped("ha-dr").unwrap();
-        effects(&topology, faults, now * SECOND, &|duration| duration)
+        let history = History {
+            topology: &topology,
+            faults,
+            activation_held: None,
+            scaled: &|duration| duration,
+        };
+        effects(&history, now * SECOND)
     }
 
     /// Conditions of all four devices in one word: `-` on, `o` off, `h` hung, `r` refusing.
@@ -382,6 +508,31 @@ mod tests {
         assert_eq!(effects.links[0].there.condition, LinkCondition::Cut);
         assert_eq!(effects.links[0].back.condition, LinkCondition::Cut);
         assert_eq!(effects.links[1], healthy_since(0));
+    }
+
+    #[test]
+    fn activation_outlives_a_short_loss_of_power_and_after_a_long_one_somebody_renews_it() {
+        let deactivated = |now: u64, faults: &[ActiveFault]| {
+            let effects = at(now, faults);
+            (!effects.troubles[0].deactivated.is_empty(), effects.next_change_ns)
+        };
+        let short = fault("device.power_loss hsm-eus-1 activation_held=100s", 0, Some(99));
+        assert!(!deactivated(500, &[short]).0);
+        let long = fault("device.power_loss hsm-eus-1 activation_held=100s", 0, Some(200));
+        assert_eq!(deactivated(99, std::slice::from_ref(&long)), (false, Some(100 * SECOND)));
+        assert!(deactivated(500, std::slice::from_ref(&long)).0, "long after power is back");
+        let renewed = fault("partition.deactivate hsm-eus-1", 300, Some(300));
+        assert!(!deactivated(500, &[long, renewed]).0);
+    }
+
+    #[test]
+    fn what_ends_sessions_of_some_leaves_the_power_epoch_alone() {
+        let drop = fault("session.drop_all hsm-eus-1 pid=7 partition=2", 1, None);
+        let effects = at(2, &[drop]);
+        assert_eq!(effects.devices[0].epoch, 0);
+        let scope = Scope { process: Some(7), partition: Some(2) };
+        assert_eq!(effects.endings[0], [Ended::Sessions(scope)]);
+        assert!(effects.endings[1].is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Setting and healing faults. What is set here strikes in every process of the state directory.
 
-use hsmsim_sim_config::{DeviceId, Fault};
+use hsmsim_sim_config::{DeviceId, Fault, REPLACEMENT};
 use hsmsim_store::NewFault;
 
 use crate::{
@@ -26,26 +26,34 @@ impl Cluster {
     ) -> Result<Vec<u64>, ClusterError> {
         let mut ids = Vec::new();
         for fault in fault.resolved(self.topology(), busiest)? {
-            if fault.spec.id == "device.zeroize" {
-                self.zeroize(&fault)?;
-            }
-            let set_at_ns = self.clock().unix_now();
-            let length = fault.duration.or_else(|| own_length(&fault));
-            let until_ns = length.map(|time| set_at_ns + nanos(self.scaled(time)));
-            let params: Vec<String> =
-                fault.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let row = NewFault {
-                kind: fault.spec.id.to_owned(),
-                target: fault.target.to_string(),
-                params: params.join(" "),
-                set_at_ns,
-                until_ns,
-                owner_pid: owner,
-            };
-            ids.push(self.ledger().add_fault(&row, &[])?);
+            let fault = self.counted(fault)?;
+            self.harm(&fault)?;
+            ids.push(self.write_down(&fault, owner)?);
         }
         self.refresh();
         Ok(ids)
+    }
+
+    /// A row of the history, set now. Gives its number.
+    pub(crate) fn write_down(
+        &self,
+        fault: &Fault,
+        owner: Option<u32>,
+    ) -> Result<u64, ClusterError> {
+        let set_at_ns = self.clock().unix_now();
+        let length = fault.duration.or_else(|| own_length(fault));
+        let until_ns = length.map(|time| set_at_ns + nanos(self.scaled(time)));
+        let params: Vec<String> =
+            fault.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let row = NewFault {
+            kind: fault.spec.id.to_owned(),
+            target: fault.target.to_string(),
+            params: params.join(" "),
+            set_at_ns,
+            until_ns,
+            owner_pid: owner,
+        };
+        Ok(self.ledger().add_fault(&row, &[])?)
     }
 
     /// Ends a fault now; `false` if it had ended already or there is none of that number.
@@ -82,17 +90,6 @@ impl Cluster {
         history.iter().filter(lasting).cloned().collect()
     }
 
-    fn zeroize(&self, fault: &Fault) -> Result<(), ClusterError> {
-        // What had arrived elsewhere by now has; the rest is lost with the device.
-        self.deliver()?;
-        for id in fault.strikes(self.topology(), |_| 0)?.devices {
-            if let Some(index) = self.topology().device_index(&id) {
-                self.device(index).store().zeroize()?;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends the faults of processes that are gone: a drill that was killed must not leave a device
     /// without power.
     fn heal_orphans(&self) -> Result<(), ClusterError> {
@@ -117,7 +114,11 @@ impl Cluster {
                 continue;
             }
             let text = format!("{} {} {}", set.kind, set.target, set.params);
-            let read = text.parse::<Fault>().and_then(|fault| {
+            let fault = match set.kind == REPLACEMENT.id {
+                true => Ok(Fault::replacement(DeviceId::new(set.target.as_str()))),
+                false => text.parse::<Fault>(),
+            };
+            let read = fault.and_then(|fault| {
                 let mut strikes = fault.strikes(self.topology(), |_| 0)?;
                 draw(&fault, row.id, self.topology().seed, &mut strikes.devices);
                 Ok((fault, strikes))

@@ -90,6 +90,11 @@ impl Cluster {
         self.keep(device, &Record { failures: 0, changed })
     }
 
+    /// The HSM SO has the topology's PIN again, and no wrong ones are counted.
+    pub(crate) fn forget_hsm_so(&self, device: &DeviceId) -> Result<(), ClusterError> {
+        Ok(self.state.set_meta(&key(device), None)?)
+    }
+
     fn is_hsm_so_pin(&self, record: &Record, pin: &Pin) -> Result<bool, ClusterError> {
         Ok(match &record.changed {
             Some((salt, hash)) => self.hash(salt, pin)? == *hash,

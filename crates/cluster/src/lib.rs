@@ -6,11 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+mod administer;
 mod call_faults;
 mod cluster;
 mod effects;
 mod error;
 mod faults;
+mod harm;
 mod hsm_so;
 mod impairments;
 mod locate;

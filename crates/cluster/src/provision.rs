@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hsmsim_partition::api::DomainSeed;
 use hsmsim_sim_config::{Group, Member};
-use hsmsim_types::{Pin, SecretBytes};
+use hsmsim_types::{Pin, SecretBytes, ck::CKF_TOKEN_INITIALIZED};
 
 use crate::{Cluster, ClusterError, cluster::Progress};
 
@@ -48,7 +48,7 @@ pub(crate) fn provision(
 
 impl Cluster {
     /// Sets up a member of a group with the topology's label and PINs, erasing what was there.
-    fn provision_member(
+    pub(crate) fn provision_member(
         &self,
         group: &Group,
         member: &Member,
@@ -71,6 +71,35 @@ impl Cluster {
     pub fn partition_of(&self, member: &Member) -> &Arc<hsmsim_partition::Partition> {
         let device = self.topology().device_index(&member.device).unwrap_or_default();
         &self.device(device).partitions()[usize::from(member.partition)]
+    }
+}
+
+impl Cluster {
+    /// The cloning domain of a group as its members on other devices than those of `new` have it, so that
+    /// a partition that is initialised anew can take their keys; a new one if all of them are blank.
+    ///
+    /// # Errors
+    /// The SO's PIN is not that of the member that is asked.
+    pub fn joined_domain(
+        &self,
+        group: &Group,
+        new: &[Member],
+        so: &Pin,
+        now: std::time::Duration,
+    ) -> Result<DomainSeed, ClusterError> {
+        let stays = |member: &&Member| new.iter().all(|new| new.device != member.device);
+        for member in group.members.iter().filter(stays) {
+            let partition = self.partition_of(member);
+            if partition.token_info()?.flags & CKF_TOKEN_INITIALIZED != 0 {
+                return partition.domain_seed(so, now).map_err(|error| {
+                    ClusterError::State(format!(
+                        "to join the domain of {}, the SO's PIN must be that of {}: {error}",
+                        group.label, member.device
+                    ))
+                });
+            }
+        }
+        new_domain()
     }
 }
 

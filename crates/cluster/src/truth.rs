@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use hsmsim_device::Condition;
 use hsmsim_partition::Partition;
-use hsmsim_sim_config::{Endpoint, Group, Member};
+use hsmsim_sim_config::{DeviceId, Endpoint, Group, Member};
 use hsmsim_types::{ObjectId, Result};
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ pub struct PartitionTruth {
     pub serial: String,
     /// Whether it has a token.
     pub initialized: bool,
+    /// Whether it takes logins: a deactivated one waits for a person.
+    pub activated: bool,
     /// The token's label; empty while the partition is blank.
     pub label: String,
     /// Token objects.
@@ -62,8 +64,9 @@ impl Cluster {
                 let info = partition.token_info()?;
                 partitions.push(PartitionTruth {
                     index,
-                    serial: spec.partition_serial(index as u8).to_string(),
+                    serial: self.partition_serial(place, index as u8).to_string(),
                     initialized: info.flags & hsmsim_types::ck::CKF_TOKEN_INITIALIZED != 0,
+                    activated: !device.is_deactivated(index),
                     label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
                     objects: info.objects,
                 });
@@ -96,6 +99,14 @@ impl Cluster {
                 || fault.strikes.covers_link(&end, &client)
         });
         faults
+    }
+
+    /// Devices that clients which start now do not have in their configuration.
+    pub fn unconfigured(&self) -> Vec<DeviceId> {
+        let lost = self.active_faults().into_iter();
+        lost.filter(|fault| fault.fault.spec.id == "client.config_loss")
+            .flat_map(|fault| fault.strikes.devices)
+            .collect()
     }
 
     /// A member's partition, for those who administer it at the device and not through a client.

@@ -7,7 +7,9 @@
 
 #![forbid(unsafe_code)]
 
+mod burden;
 mod condition;
+mod ending;
 mod session;
 mod trouble;
 mod trust;
@@ -19,11 +21,13 @@ use hsmsim_partition::Partition;
 use hsmsim_store::DeviceStore;
 
 pub use condition::{Condition, State};
+pub use ending::{Ended, Scope};
 pub use session::{Envelope, SessionChannel};
-pub use trouble::{ConnectFault, Trouble};
+pub use trouble::{ConnectFault, Room, Skew, Trouble};
 pub use trust::{KeepAlive, LinkRefused, TrustLink, Wire};
 
 use condition::Switch;
+use ending::Endings;
 use trouble::Troubles;
 
 /// One simulated appliance, as this process sees it.
@@ -33,21 +37,32 @@ pub struct Device {
     store: Arc<DeviceStore>,
     switch: Switch,
     troubles: Arc<Troubles>,
-    served: Box<dyn Fn() + Send + Sync>,
+    endings: Endings,
+    pub(crate) shared: Shared,
+}
+
+/// What all processes that use an appliance share of it.
+pub struct Shared {
+    /// Called for each request that was answered.
+    pub served: Box<dyn Fn() + Send + Sync>,
+    /// Reserves so much of the appliance's time, all in nanoseconds: asked at a time for a cost, it gives
+    /// the time at which that is done, behind what was reserved before.
+    pub reserve: Box<dyn Fn(u64, u64) -> u64 + Send + Sync>,
 }
 
 impl Device {
-    /// An appliance over its store. It is on until somebody says otherwise. `served` is called for
-    /// each request that it has answered; `chance` decides which requests a fault strikes.
+    /// An appliance over its store. It is on until somebody says otherwise. `chance` decides which
+    /// requests a fault strikes.
     pub fn new(
         id: String,
         partitions: Vec<Arc<Partition>>,
         store: Arc<DeviceStore>,
-        served: Box<dyn Fn() + Send + Sync>,
+        shared: Shared,
         chance: SimRng,
     ) -> Arc<Self> {
         let troubles = Arc::new(Troubles::new(chance));
-        Arc::new(Self { id, partitions, store, switch: Switch::new(), troubles, served })
+        let (switch, endings) = (Switch::new(), Endings::default());
+        Arc::new(Self { id, partitions, store, switch, troubles, endings, shared })
     }
 
     /// The name in the topology, such as `hsm-eus-1`.
@@ -72,12 +87,33 @@ impl Device {
 
     /// Whether it says by heartbeats that it works on what it was asked.
     pub fn heartbeats(&self) -> bool {
-        self.troubles.now().is_some_and(|trouble| trouble.heartbeats)
+        let powered = matches!(self.state().condition, Condition::On | Condition::Hung);
+        powered && self.troubles.now().is_some_and(|trouble| trouble.heartbeats)
+    }
+
+    /// Whether a partition has lost its activation: no login is to be had on it.
+    pub fn is_deactivated(&self, partition: usize) -> bool {
+        self.troubles.now().is_some_and(|trouble| trouble.is_deactivated(partition))
+    }
+
+    /// Everything that has ended on the appliance beside losses of power, from the beginning. What is
+    /// new takes away logins and session objects.
+    pub fn set_endings(&self, all: Vec<Ended>) {
+        for ended in self.endings.set(all) {
+            let (Ended::Sessions(scope) | Ended::Logins(scope)) = ended;
+            let partitions = self.partitions.iter().enumerate();
+            for (_, partition) in partitions.filter(|(index, _)| scope.covers_partition(*index)) {
+                match ended {
+                    Ended::Sessions(_) => partition.end_presence(scope.process),
+                    Ended::Logins(_) => partition.take_logins(scope.process),
+                }
+            }
+        }
     }
 
     /// Counts a request as answered.
     pub(crate) fn count_served(&self) {
-        (self.served)();
+        (self.shared.served)();
     }
 
     /// What the appliance is doing now.

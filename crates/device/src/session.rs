@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Device,
-    trouble::OpenSessions,
-    trust::{Established, Wire},
+    burden::Burden,
+    trouble::Place,
+    trust::{Established, Seat, Wire},
 };
 
 /// A request on its way to a session, with the place where the reply is wanted. A reply place that
@@ -38,15 +39,15 @@ pub(crate) fn serve(
     device: Arc<Device>,
     session: Session,
     wire: Wire,
-    epoch: u64,
+    seat: Seat,
     connection: Arc<Established>,
-    place: OpenSessions,
+    place: Place,
 ) -> SessionChannel {
     // Unbounded, and yet at most one message is ever in it: the client waits for each reply.
     let (requests, inbox) = mpsc::unbounded_channel();
     let task = async move {
         let _place = place;
-        run(device, session, inbox, wire, epoch, &connection).await;
+        run(device, session, inbox, wire, seat, &connection).await;
     };
     SessionChannel { requests, task: Box::pin(task) }
 }
@@ -58,7 +59,7 @@ async fn run(
     mut session: Session,
     mut inbox: mpsc::UnboundedReceiver<Envelope>,
     wire: Wire,
-    epoch: u64,
+    seat: Seat,
     connection: &Established,
 ) {
     let begin = connection.begin;
@@ -67,23 +68,25 @@ async fn run(
         if wire.is_cut_since(begin) || wire.there(&mut there, connection).await.is_err() {
             return;
         }
-        if device.admit(Some(epoch), &wire, begin).await.is_err() {
+        if device.admit_to(&seat, &wire, begin).await.is_err() {
             return;
         }
         let answer = match device.troubles.now() {
             None => session.handle(request, Duration::from_nanos(wire.clock.unix_now())),
             Some(trouble) => {
-                if !trouble.extra_service.is_zero() {
-                    wire.clock.sleep(trouble.extra_service).await;
+                let burden = Burden { device: &device, trouble: &trouble, seat: &seat };
+                if burden.wait(&request, &wire, begin).await.is_err() {
+                    return;
                 }
-                match device.troubles.refusal(&trouble, &request) {
+                let now = trouble.clock.shown(wire.clock.unix_now());
+                match burden.refusal(&request) {
                     Some(error) => Err(error),
-                    None => session.handle(request, Duration::from_nanos(wire.clock.unix_now())),
+                    None => session.handle(request, Duration::from_nanos(now)),
                 }
             }
         };
         // A device that lost power while it computed answers no more.
-        if device.admit(Some(epoch), &wire, begin).await.is_err() {
+        if device.admit_to(&seat, &wire, begin).await.is_err() {
             return;
         }
         device.count_served();

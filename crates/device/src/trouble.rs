@@ -3,6 +3,7 @@
 //! A device without trouble costs its sessions one relaxed load a request.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,8 +13,11 @@ use std::{
 
 use hsmsim_network::SimRng;
 use hsmsim_partition::api::Request;
-use hsmsim_types::{Error, ck::*};
+use hsmsim_types::{Error, Role, ck::*, role::UserType};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::Scope;
 
 /// What is wrong.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +28,18 @@ pub struct Trouble {
     pub heartbeats: bool,
     /// How likely a cryptographic request is answered with which code.
     pub errors: Option<(f64, CK_RV)>,
-    /// No room for new objects.
+    /// No room for new objects, session objects included.
     pub memory_full: bool,
+    /// Room for so many token objects at most.
+    pub rooms: Vec<Room>,
+    /// Cryptographic requests a second at most, of all processes together.
+    pub per_second: Option<u64>,
+    /// Mechanisms that it does not have.
+    pub missing: Vec<CK_MECHANISM_TYPE>,
+    /// How wrong its clock is.
+    pub clock: Skew,
+    /// The audit log is full: cryptography waits.
+    pub audit_full: bool,
     /// No random numbers.
     pub entropy_fail: bool,
     /// All cryptography is refused.
@@ -34,6 +48,10 @@ pub struct Trouble {
     pub sessions_max: Option<u64>,
     /// What becomes of new connections, if they fail.
     pub connecting: Option<ConnectFault>,
+    /// Connections that it holds at most, of one process.
+    pub links_max: Option<u64>,
+    /// Partitions that have lost their activation.
+    pub deactivated: Vec<Scope>,
 }
 
 /// Why a connection cannot be made, in the order in which a client would find out: of two reasons the
@@ -52,10 +70,44 @@ pub enum ConnectFault {
     ClientCertificate,
 }
 
+/// Room for token objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// So many on all partitions together.
+    Device(u64),
+    /// So many on each of these partitions.
+    Partitions(Scope, u64),
+}
+
+/// How wrong a clock is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skew {
+    /// How far it is ahead, in nanoseconds; below zero if it is behind.
+    pub ahead_ns: i64,
+    /// How much faster it runs, in millionths.
+    pub drift_ppm: u64,
+    /// Since when it does; Unix time in nanoseconds.
+    pub since_ns: u64,
+}
+
+impl Skew {
+    /// What the clock shows when it is `now_ns`.
+    pub(crate) fn shown(&self, now_ns: u64) -> u64 {
+        let gained = u128::from(now_ns.saturating_sub(self.since_ns)) * u128::from(self.drift_ppm);
+        let gained = u64::try_from(gained / 1_000_000).unwrap_or(u64::MAX);
+        now_ns.saturating_add_signed(self.ahead_ns).saturating_add(gained)
+    }
+}
+
 impl Trouble {
     /// Adds a reason why connections cannot be made.
     pub fn refuse_connections(&mut self, fault: ConnectFault) {
         self.connecting = Some(self.connecting.map_or(fault, |other| other.min(fault)));
+    }
+
+    /// Whether a partition has lost its activation.
+    pub(crate) fn is_deactivated(&self, partition: usize) -> bool {
+        self.deactivated.iter().any(|scope| scope.covers_partition(partition))
     }
 }
 
@@ -65,8 +117,11 @@ pub(crate) struct Troubles {
     // Locks: looks and changes only, never across an await.
     now: Mutex<Arc<Trouble>>,
     chance: Mutex<SimRng>,
-    /// Sessions open, of this process.
+    /// Wakes what waits for a trouble to end, in the order in which it began to wait.
+    changed: Notify,
+    /// Sessions and connections open, of this process.
     sessions: AtomicU64,
+    links: AtomicU64,
 }
 
 impl Troubles {
@@ -75,13 +130,29 @@ impl Troubles {
             any: AtomicBool::new(false),
             now: Mutex::default(),
             chance: Mutex::new(chance),
+            changed: Notify::new(),
             sessions: AtomicU64::new(0),
+            links: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn set(&self, trouble: Trouble) {
         self.any.store(trouble != Trouble::default(), Ordering::Release);
         *self.now.lock() = Arc::new(trouble);
+        self.changed.notify_waiters();
+    }
+
+    /// Completes when the audit log has room.
+    pub(crate) async fn audit_has_room(&self) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // Before the look: a change in between then wakes this.
+            changed.as_mut().enable();
+            if self.now().is_none_or(|trouble| !trouble.audit_full) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// What is wrong; `None` if nothing is.
@@ -90,9 +161,22 @@ impl Troubles {
     }
 
     /// What a request is refused with, if it is.
-    pub(crate) fn refusal(&self, trouble: &Trouble, request: &Request) -> Option<Error> {
+    pub(crate) fn refusal(
+        &self,
+        trouble: &Trouble,
+        partition: usize,
+        request: &Request,
+    ) -> Option<Error> {
         let refuse = |rv, rule: &'static str| Some(Error::new(rv, rule));
         let kind = Kind::of(request);
+        let logs_in = matches!(request, Request::Login { user, .. }
+            if *user != UserType::Role(Role::SecurityOfficer));
+        if trouble.is_deactivated(partition) && (logs_in || request.uses_objects()) {
+            return refuse(
+                CKR_USER_NOT_LOGGED_IN,
+                "the partition is not activated: somebody must do that at the device",
+            );
+        }
         if trouble.self_test_failed && kind.cryptographic() {
             return refuse(
                 CKR_DEVICE_ERROR,
@@ -105,6 +189,9 @@ impl Troubles {
         if trouble.entropy_fail && kind == Kind::Generates {
             return refuse(CKR_FUNCTION_FAILED, "the random number generator has failed its test");
         }
+        if mechanism(request).is_some_and(|kind| trouble.missing.contains(&kind)) {
+            return refuse(CKR_MECHANISM_INVALID, "this firmware does not have the mechanism");
+        }
         if trouble.memory_full && matches!(kind, Kind::Generates | Kind::Stores) {
             return refuse(CKR_DEVICE_MEMORY, "the device has no room for new objects");
         }
@@ -114,21 +201,58 @@ impl Troubles {
     }
 
     /// A place for a session; `None` if all are taken.
-    pub(crate) fn open_session(self: &Arc<Self>) -> Option<OpenSessions> {
-        let open = self.sessions.fetch_add(1, Ordering::AcqRel) + 1;
-        let place = OpenSessions(Arc::clone(self));
+    pub(crate) fn open_session(self: &Arc<Self>) -> Option<Place> {
         let most = self.now().and_then(|trouble| trouble.sessions_max);
-        most.is_none_or(|most| open <= most).then_some(place)
+        self.place(|troubles| &troubles.sessions, most)
+    }
+
+    /// A place for a connection; `None` if all are taken.
+    pub(crate) fn open_link(self: &Arc<Self>) -> Option<Place> {
+        let most = self.now().and_then(|trouble| trouble.links_max);
+        self.place(|troubles| &troubles.links, most)
+    }
+
+    fn place(
+        self: &Arc<Self>,
+        taken: fn(&Troubles) -> &AtomicU64,
+        most: Option<u64>,
+    ) -> Option<Place> {
+        let count = taken(self).fetch_add(1, Ordering::AcqRel) + 1;
+        let place = Place { troubles: Arc::clone(self), taken };
+        most.is_none_or(|most| count <= most).then_some(place)
     }
 }
 
-/// A session's place among those open; free again when dropped.
-pub(crate) struct OpenSessions(Arc<Troubles>);
+/// A place among the sessions or connections that are open; free again when dropped.
+pub(crate) struct Place {
+    troubles: Arc<Troubles>,
+    taken: fn(&Troubles) -> &AtomicU64,
+}
 
-impl Drop for OpenSessions {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.sessions.fetch_sub(1, Ordering::AcqRel);
+        (self.taken)(&self.troubles).fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// The mechanism that a request is about.
+fn mechanism(request: &Request) -> Option<CK_MECHANISM_TYPE> {
+    match request {
+        Request::Check { operation }
+        | Request::OnePart { operation, .. }
+        | Request::Begin { operation, .. } => Some(operation.mechanism.kind),
+        Request::GenerateKey { mechanism, .. }
+        | Request::GenerateKeyPair { mechanism, .. }
+        | Request::Wrap { mechanism, .. }
+        | Request::Unwrap { mechanism, .. }
+        | Request::Derive { mechanism, .. } => Some(mechanism.kind),
+        _ => None,
+    }
+}
+
+/// Whether the device has to compute with keys or random numbers for it.
+pub(crate) fn is_cryptographic(request: &Request) -> bool {
+    Kind::of(request).cryptographic()
 }
 
 /// What a request needs of the device.
@@ -178,7 +302,7 @@ mod tests {
 
     fn code(trouble: &Trouble, request: &Request) -> Option<CK_RV> {
         let troubles = Troubles::new(stream(1, "test"));
-        troubles.refusal(trouble, request).map(|error| error.rv())
+        troubles.refusal(trouble, 0, request).map(|error| error.rv())
     }
 
     #[test]
@@ -209,8 +333,20 @@ mod tests {
         let troubles = Troubles::new(stream(1, "test"));
         let trouble = Trouble { errors: Some((0.25, CKR_DEVICE_ERROR)), ..Trouble::default() };
         let request = Request::Random { len: 8 };
-        let struck = (0..4000).filter(|_| troubles.refusal(&trouble, &request).is_some()).count();
+        let struck =
+            (0..4000).filter(|_| troubles.refusal(&trouble, 0, &request).is_some()).count();
         assert!((900..1100).contains(&struck), "{struck}");
+    }
+
+    #[test]
+    fn a_wrong_clock_is_ahead_or_behind_and_runs_away() {
+        const HOUR: u64 = 3_600_000_000_000;
+        let skew = |ahead_ns, drift_ppm| Skew { ahead_ns, drift_ppm, since_ns: HOUR };
+        assert_eq!(Skew::default().shown(5), 5);
+        assert_eq!(skew(7, 0).shown(HOUR), HOUR + 7);
+        assert_eq!(skew(-7, 0).shown(HOUR), HOUR - 7);
+        assert_eq!(skew(-7, 0).shown(3), 0, "no clock shows what was before 1970");
+        assert_eq!(skew(0, 100).shown(2 * HOUR), 2 * HOUR + HOUR / 10_000);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use hsmsim_types::{Result, ck::CKR_SESSION_COUNT, error::fail};
 use crate::{
     ConnectFault, Device,
     session::{SessionChannel, serve},
+    trouble::Place,
 };
 
 pub use hsmsim_network::LinkRefused;
@@ -130,16 +131,26 @@ impl Wire {
 
 /// How long TCP sends a segment again before it gives the connection up (Linux, `tcp_retries2`).
 const RETRANSMISSION_PATIENCE: Duration = Duration::from_millis(924_600);
+/// Whose connection it is, where it leads, and what it was made under.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    pub(crate) process: u32,
+    pub(crate) partition: usize,
+    /// The device's power epoch.
+    pub(crate) epoch: u64,
+    /// How much had ended on the device.
+    pub(crate) endings: usize,
+}
 
 /// A client's connection to one partition. The application's login on that partition lives as long
 /// as the connection (or a session of it) does.
 pub struct TrustLink {
     device: Arc<Device>,
-    partition: usize,
     wire: Wire,
-    epoch: u64,
+    seat: Seat,
     connection: Arc<Established>,
     reset: AtomicBool,
+    _place: Place,
     _presence: Connection,
 }
 
@@ -163,6 +174,13 @@ impl TrustLink {
     ) -> std::result::Result<Self, LinkRefused> {
         let begin = wire.uncut();
         let fault = device.reach_port(&wire, begin).await?;
+        let endings = device.endings.count();
+        let Some(place) = device.troubles.open_link() else {
+            // The handshake is begun, and ends for want of a place.
+            wire.links.there.carry(&wire.clock, &mut Flow::connecting()).await?;
+            wire.links.back.carry(&wire.clock, &mut Flow::connecting()).await?;
+            return Err(LinkRefused);
+        };
         let mut epoch = None;
         for round_trip in 0..HANDSHAKE_ROUND_TRIPS {
             let first = round_trip == 0;
@@ -185,14 +203,15 @@ impl TrustLink {
             }
             Some(_) => return Err(LinkRefused),
         }
+        let epoch = epoch.unwrap_or_default();
         let presence = device.partitions()[partition].connect(app);
         let last_ns = AtomicU64::new(wire.clock.now().as_nanos());
         Ok(Self {
-            epoch: epoch.unwrap_or_default(),
+            seat: Seat { process: app.process(), partition, epoch, endings },
             device,
-            partition,
             connection: Arc::new(Established { begin, last_ns }),
             reset: AtomicBool::new(false),
+            _place: place,
             _presence: presence,
             wire,
         })
@@ -209,9 +228,9 @@ impl TrustLink {
     ) -> std::result::Result<Result<SessionChannel>, LinkRefused> {
         let (mut there, mut back) = (Flow::new(), Flow::new());
         self.wire.there(&mut there, &self.connection).await?;
-        self.device.admit(Some(self.epoch), &self.wire, self.connection.begin).await?;
+        self.device.admit_to(&self.seat, &self.wire, self.connection.begin).await?;
         let session = match self.device.troubles.open_session() {
-            Some(place) => self.device.partitions()[self.partition]
+            Some(place) => self.device.partitions()[self.seat.partition]
                 .open_session(open)
                 .map(|session| (session, place)),
             None => fail(CKR_SESSION_COUNT, "the device opens no more sessions"),
@@ -220,15 +239,16 @@ impl TrustLink {
         Ok(session.map(|(session, place)| {
             let device = Arc::clone(&self.device);
             let connection = Arc::clone(&self.connection);
-            serve(device, session, self.wire.clone(), self.epoch, connection, place)
+            serve(device, session, self.wire.clone(), self.seat, connection, place)
         }))
     }
 
-    /// Whether the connection is known to be dead: the device lost power since, a link was cut, or TCP's
-    /// probes found nobody.
+    /// Whether the connection is known to be dead: the device lost power since or dropped it, a link
+    /// was cut, or TCP's probes found nobody.
     pub fn is_broken(&self) -> bool {
         let broken = self.reset.load(Ordering::Relaxed)
-            || self.device.state().epoch != self.epoch
+            || self.device.state().epoch != self.seat.epoch
+            || self.device.has_ended(&self.seat)
             || self.wire.is_cut_since(self.connection.begin)
             || self.wire.is_probed_dead(&self.connection);
         if broken {
@@ -242,10 +262,15 @@ impl TrustLink {
         self.device.heartbeats()
     }
 
+    /// Whether the partition has lost its activation.
+    pub fn is_deactivated(&self) -> bool {
+        self.device.is_deactivated(self.seat.partition)
+    }
+
     /// The generation of the partition's objects; see
     /// [`PartitionStore::generation`](hsmsim_partition::port::PartitionStore::generation).
     pub fn generation(&self) -> u64 {
-        self.device.partitions()[self.partition].store().generation()
+        self.device.partitions()[self.seat.partition].store().generation()
     }
 }
 
@@ -273,6 +298,21 @@ impl Device {
                 fault => return Ok(fault),
             }
         }
+    }
+
+    fn has_ended(&self, seat: &Seat) -> bool {
+        self.endings.ended_since(seat.endings, seat.process, seat.partition)
+    }
+
+    /// Completes when something that came over a connection may take effect; see [`Self::admit`].
+    pub(crate) async fn admit_to(
+        &self,
+        seat: &Seat,
+        wire: &Wire,
+        begin: Uncut,
+    ) -> std::result::Result<(), LinkRefused> {
+        self.admit(Some(seat.epoch), wire, begin).await?;
+        if self.has_ended(seat) { Err(LinkRefused) } else { Ok(()) }
     }
 
     /// Completes when something that belongs to power epoch `epoch` (any, if `None`) may take

@@ -230,7 +230,8 @@ pub fn judge(
         || metrics.failovers > 0
         || metrics.calls.failed > 0
         || metrics.rto_max_ms > 0.0
-        || findings.fell_behind;
+        || findings.fell_behind
+        || events.iter().any(|event| event.event == "not_replicated");
     let proves_nothing =
         metrics.calls.ok == 0 || sheet.proves_nothing || (findings.faults > 0 && !noticed);
     let calls = metrics.calls;

@@ -17,6 +17,18 @@ use crate::output::OutputLen;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AppId(pub u64);
 
+impl AppId {
+    /// The application of a process that initialised its library for the `nth` time.
+    pub fn new(process: u32, nth: u64) -> Self {
+        Self(u64::from(process) << 32 | nth & 0xFFFF_FFFF)
+    }
+
+    /// The process.
+    pub fn process(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
 /// Names one session of an application across all members, so that a session object and its clones
 /// end with the session that made them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -263,6 +275,31 @@ pub enum Request {
         /// Which; one that is not there counts as removed.
         objects: Vec<ObjectId>,
     },
+}
+
+impl Request {
+    /// Whether it makes, uses or touches an object: what a session that has lost its login is refused.
+    /// A search is not, since it finds what is public.
+    pub fn uses_objects(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::Copy { .. }
+            | Self::Destroy { .. }
+            | Self::Size { .. }
+            | Self::GetAttributes { .. }
+            | Self::SetAttributes { .. }
+            | Self::DigestKey { .. }
+            | Self::GenerateKey { .. }
+            | Self::GenerateKeyPair { .. }
+            | Self::Wrap { .. }
+            | Self::Unwrap { .. }
+            | Self::Derive { .. } => true,
+            Self::Check { operation }
+            | Self::OnePart { operation, .. }
+            | Self::Begin { operation, .. } => operation.key.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// What makes members of one cloning domain understand each other's sealed objects.

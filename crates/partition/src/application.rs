@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Application {
     role: AtomicU8,
     // Written at login and logout; read when an object is sealed or opened.
     login: RwLock<Option<Login>>,
+    /// Whether the login was taken away, and not given up by the application.
+    taken: AtomicBool,
     /// The store's generation at which the login was last known to be good.
     checked: AtomicU64,
     // Written when a session object comes, changes or goes.
@@ -59,6 +61,7 @@ impl Application {
             partition,
             role: AtomicU8::new(0),
             login: RwLock::new(None),
+            taken: AtomicBool::new(false),
             checked: AtomicU64::new(u64::MAX),
             transients: RwLock::default(),
             sequence: AtomicU64::new(0),
@@ -133,13 +136,27 @@ impl Application {
         };
         *current = Some(login);
         self.role.store(number, Relaxed);
+        self.taken.store(false, Relaxed);
         Ok(())
+    }
+
+    /// Takes the login away from an application that does not know. Whether there was one.
+    pub(crate) fn take_login(&self) -> bool {
+        let was = self.log_out();
+        self.taken.store(was, Relaxed);
+        was
+    }
+
+    /// Whether the login was taken away, and nobody has logged in or out since.
+    pub(crate) fn login_was_taken(&self) -> bool {
+        self.taken.load(Relaxed)
     }
 
     /// Ends the login and with it the private session objects (5.6.8). Whether there was one.
     pub(crate) fn log_out(&self) -> bool {
         let mut current = self.login.write();
         self.role.store(0, Relaxed);
+        self.taken.store(false, Relaxed);
         let was = current.take().is_some();
         self.transients.write().retain(|_, transient| !transient.object.private);
         was

@@ -125,6 +125,32 @@ impl Partition {
         debug!(serial = self.store.serial(), "partition lost power");
     }
 
+    /// What a device does that drops the sessions of a process, or all: logins and session objects are
+    /// gone. That the sessions themselves end is the device's to see to.
+    pub fn end_presence(&self, process: Option<u32>) {
+        for application in self.present(process) {
+            application.power_lost();
+        }
+        self.after_logout();
+    }
+
+    /// Takes the logins of a process, or all, away: sessions live on, and what needs a login is refused
+    /// until the application logs in anew.
+    pub fn take_logins(&self, process: Option<u32>) {
+        for application in self.present(process) {
+            application.take_login();
+        }
+        self.after_logout();
+    }
+
+    fn present(&self, process: Option<u32>) -> Vec<Arc<Application>> {
+        let applications = self.applications.lock();
+        let of_process = |application: &Arc<Application>| {
+            process.is_none_or(|process| application.id().process() == process)
+        };
+        applications.values().filter_map(Weak::upgrade).filter(of_process).collect()
+    }
+
     /// Makes the partition blank: every object and the token record are gone, for every process.
     ///
     /// # Errors
@@ -133,6 +159,21 @@ impl Partition {
         self.store.update_token(&mut |_| Ok(TokenUpdate::Erase(None)))?;
         self.cache.clear();
         info!(serial = self.store.serial(), "partition zeroized");
+        Ok(())
+    }
+
+    /// What the change of a destructive policy does: every object is gone; label, roles and PINs stay.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR or CKR_DEVICE_MEMORY when the store cannot write.
+    pub fn erase_objects(&self) -> Result<()> {
+        self.store.update_token(&mut |record| {
+            Ok(match record {
+                Some(record) => TokenUpdate::Erase(Some(record.to_vec())),
+                None => TokenUpdate::Keep,
+            })
+        })?;
+        self.cache.clear();
         Ok(())
     }
 

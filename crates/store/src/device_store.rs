@@ -129,6 +129,15 @@ impl DeviceStore {
         Arc::new(StoredPartition { device: self.clone(), index })
     }
 
+    /// Changes a partition's objects as a bad disk does: the device does not know, so its peers are told
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`PartitionStore::apply`].
+    pub fn lose(self: &Arc<Self>, partition: u16, changes: &[Change]) -> Result<()> {
+        StoredPartition { device: self.clone(), index: partition }.write(changes, None)
+    }
+
     /// Durably removes the objects and token records of all partitions, as zeroization does. The
     /// device's key stays: it only ever sealed what is public.
     ///
@@ -170,6 +179,22 @@ struct StoredPartition {
 }
 
 impl StoredPartition {
+    fn write(&self, changes: &[Change], feed: Option<&Feed>) -> Result<()> {
+        match &self.device.medium {
+            Medium::File(file) => file.write(&[self.word()], |db| {
+                let changed = sql::apply(db, self.index, changes, feed)?;
+                Ok(if changed { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
+            }),
+            Medium::Memory(memory) => {
+                let _turn = memory.turn()?;
+                let words = [self.word()];
+                let mut partition = memory.partitions[self.place()].write();
+                let _bump = Bump::begin(&words);
+                partition.apply(changes, feed)
+            }
+        }
+    }
+
     fn word(&self) -> &AtomicU64 {
         self.device.word(self.index)
     }
@@ -275,19 +300,7 @@ impl PartitionStore for StoredPartition {
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
         let feed = self.device.feed_of(self.index);
-        match &self.device.medium {
-            Medium::File(file) => file.write(&[self.word()], |db| {
-                let changed = sql::apply(db, self.index, changes, feed.as_deref())?;
-                Ok(if changed { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
-            })?,
-            Medium::Memory(memory) => {
-                let _turn = memory.turn()?;
-                let words = [self.word()];
-                let mut partition = memory.partitions[self.place()].write();
-                let _bump = Bump::begin(&words);
-                partition.apply(changes, feed.as_deref())?;
-            }
-        }
+        self.write(changes, feed.as_deref())?;
         if let Some(feed) = &feed {
             self.device.rows_were_added(feed);
         }

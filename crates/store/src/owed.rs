@@ -98,6 +98,17 @@ impl Ledger {
         self.owed_where("member = ?1", member)
     }
 
+    /// Whether any member is owed anything.
+    ///
+    /// # Errors
+    /// See [`Ledger`].
+    pub fn owes_anything(&self) -> Result<bool> {
+        let owes = self.database.read(|db| {
+            db.prepare_cached("SELECT EXISTS (SELECT 1 FROM owed)")?.query_row([], |row| row.get(0))
+        })?;
+        Ok(owes.unwrap_or_default())
+    }
+
     /// Strikes out work that was done; rows that are gone already are no error.
     ///
     /// # Errors

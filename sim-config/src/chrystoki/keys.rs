@@ -91,8 +91,9 @@ pub(super) const SECTIONS: &[KnownSection] = &[
             "logLen",
             "reconnAtt",
             "AutoReconnectInterval",
+            "failover_on_deactivation",
         ],
-        others: &["failover_on_deactivation", "statusTimeout", "ProbeTimeout", "haLogToStdout"],
+        others: &["statusTimeout", "ProbeTimeout", "haLogToStdout"],
     },
     KnownSection { name: "HARecovery", used: &[], others: ANY },
     KnownSection {

@@ -62,6 +62,7 @@ pub(crate) struct Chrystoki {
     recovery_mode: Option<RecoveryMode>,
     log: Option<PathBuf>,
     log_length: Option<u64>,
+    failover_on_deactivation: bool,
     unused: Vec<String>,
     unsynchronized: Vec<String>,
 }
@@ -96,6 +97,7 @@ impl Chrystoki {
             recovery_mode: None,
             log: None,
             log_length: None,
+            failover_on_deactivation: false,
             unused: Vec::new(),
             unsynchronized: Vec::new(),
         };
@@ -134,6 +136,9 @@ impl Chrystoki {
                     ("HAConfiguration", "haLogPath") => this.log = Some(this.folder(entry)?),
                     ("HAConfiguration", "logLen") => {
                         this.log_length = Some(this.number(entry, 1, i64::MAX as u64)?);
+                    }
+                    ("HAConfiguration", "failover_on_deactivation") => {
+                        this.failover_on_deactivation = this.number(entry, 0, 1)? == 1;
                     }
                     ("HAConfiguration", "haLogStatus") => {
                         status = this.word(entry, &[("enabled", true), ("disabled", false)])?;
@@ -266,6 +271,7 @@ impl Chrystoki {
         ha.recovery_interval = self.recovery_interval.unwrap_or(ha.recovery_interval);
         ha.recovery_mode = self.recovery_mode.unwrap_or(ha.recovery_mode);
         ha.log.clone_from(&self.log);
+        ha.failover_on_deactivation |= self.failover_on_deactivation;
         ha.log_length = self.log_length.unwrap_or(ha.log_length);
     }
 

@@ -237,6 +237,9 @@ pub(crate) const MARK: [Key; 1] = [needed("text", Shape::Text, "The line.")];
 pub(crate) const OF_GROUP: [Key; 1] =
     [key("group", Shape::Text, "The HA group; all that have tokens if absent.")];
 
+/// `device.replace` and `device.activate`.
+pub(crate) const OF_DEVICE: [Key; 1] = [needed("device", Shape::Text, "The device's name.")];
+
 /// `wait`.
 pub(crate) const WAIT: [Key; 1] = [key("for", Shape::Duration, "How long; a moment if absent.")];
 

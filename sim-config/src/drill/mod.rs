@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::error::ConfigError;
 use crate::fault::Fault;
 use crate::place::Place;
-use crate::topology::Topology;
+use crate::topology::{DeviceId, Topology};
 
 pub use condition::{Claim, Compare, Condition, GAUGES, Gauge, LatencyBound, PERCENTILES, Unit};
 pub use expect::{CountRange, Expectations, Phase, SOMETIMES};
@@ -200,6 +200,8 @@ pub enum Action {
         /// The group; every group when absent.
         group: Option<String>,
     },
+    /// Does at the devices what takes a person there.
+    Administer(Administration),
     /// Nothing, for so long; keeps the workload running until then.
     Wait {
         /// How long; a moment when absent.
@@ -221,13 +223,45 @@ pub enum Action {
     },
 }
 
+/// What people do at devices, beside faults and beside clients.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Administration {
+    /// `device.replace`: a new appliance takes the place of one, with new serial numbers; its partitions
+    /// are initialised for their groups and get the keys that the other members hold.
+    Replace {
+        /// The device.
+        device: DeviceId,
+    },
+    /// `device.activate`: the partitions of a device are activated again.
+    Activate {
+        /// The device.
+        device: DeviceId,
+    },
+    /// `role.init`: the SO gives the crypto officer the topology's PIN on every member, which unlocks it.
+    InitOfficer {
+        /// The group; every group when absent.
+        group: Option<String>,
+    },
+}
+
 /// The words of `do` that are no faults, with their keys and what they do.
-pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 9] = [
+pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 12] = [
     ("heal", &keys::HEAL, "Ends the fault of an earlier step, or those of a parallel group."),
     ("heal_all", &[], "Ends every fault of the drill."),
     ("mark", &keys::MARK, "Writes a line into the timeline."),
     ("ha.recover", &keys::OF_GROUP, "Brings back members that are reachable again."),
     ("ha.synchronize", &keys::OF_GROUP, "Copies what members lack."),
+    (
+        "device.replace",
+        &keys::OF_DEVICE,
+        "Puts a new appliance in a device's place, and copies its keys.",
+    ),
+    ("device.activate", &keys::OF_DEVICE, "Activates a device's partitions again."),
+    (
+        "role.init",
+        &keys::OF_GROUP,
+        "Has the SO set the crypto officer's PIN anew, which unlocks it.",
+    ),
     ("wait", &keys::WAIT, "Does nothing; `after` a wait means when it is over."),
     ("snapshot", &[], "Keeps what every member holds at this moment for the report."),
     ("assert", &keys::ASSERT, "Fails the drill if a condition does not hold at this moment."),
@@ -388,6 +422,7 @@ impl Drill {
                     group_exists(topology, group.as_deref())
                 }
                 Action::Assert { that } => that.iter().try_for_each(|c| c.check(topology)),
+                Action::Administer(work) => work.check(topology),
                 _ => Ok(()),
             };
             checked.map_err(|e| match self.lines.get(&index) {
@@ -403,6 +438,17 @@ impl Drill {
 
     fn in_file(&self, what: &str, error: &ConfigError) -> ConfigError {
         ConfigError::in_file(self.origin.clone(), format!("{what}: {}", error.message()))
+    }
+}
+
+impl Administration {
+    fn check(&self, topology: &Topology) -> Result<(), ConfigError> {
+        match self {
+            Self::Replace { device } | Self::Activate { device } => {
+                crate::fault::known_device(topology, device).map(|_| ())
+            }
+            Self::InitOfficer { group } => group_exists(topology, group.as_deref()),
+        }
     }
 }
 

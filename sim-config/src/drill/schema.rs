@@ -191,6 +191,7 @@ fn parameter(param: &ParamSpec) -> Value {
         ParamKind::Probability => shape(Shape::Number(0.0, 1.0)),
         ParamKind::Count => shape(Shape::Whole(0, u64::MAX)),
         ParamKind::Code => words(ERROR_CODES.iter().map(|(word, _)| *word).collect()),
+        ParamKind::Mechanisms => shape(Shape::Text),
         ParamKind::Word(known) => words(known.to_vec()),
     };
     with_help(schema, param.help)

@@ -6,7 +6,7 @@ use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 38] = [
+const SHIPPED: [(&str, &str); 45] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
     ("pair-loss", include_str!("../../drills/pair-loss.toml")),
     ("region-loss", include_str!("../../drills/region-loss.toml")),
@@ -38,6 +38,13 @@ const SHIPPED: [(&str, &str); 38] = [
     ("half-cut", include_str!("../../drills/half-cut.toml")),
     ("restart-storm", include_str!("../../drills/restart-storm.toml")),
     ("slow-link", include_str!("../../drills/slow-link.toml")),
+    ("pin-lock-out", include_str!("../../drills/pin-lock-out.toml")),
+    ("device-replacement", include_str!("../../drills/device-replacement.toml")),
+    ("deactivated-member", include_str!("../../drills/deactivated-member.toml")),
+    ("full-member", include_str!("../../drills/full-member.toml")),
+    ("audit-log-full", include_str!("../../drills/audit-log-full.toml")),
+    ("throttled-device", include_str!("../../drills/throttled-device.toml")),
+    ("corrupt-disk", include_str!("../../drills/corrupt-disk.toml")),
     ("standby-hang", include_str!("../../drills/standby-hang.toml")),
     ("lossy-link", include_str!("../../drills/lossy-link.toml")),
     ("rough-brown-out", include_str!("../../drills/rough-brown-out.toml")),

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::expect::BEHIND;
 use super::keys::{Key, SELECTOR, START, WHEN, actions, names};
-use super::{Action, BUILT_IN_STEPS, Condition, SOMETIMES, Start, Step, plan};
+use super::{Action, Administration, BUILT_IN_STEPS, Condition, SOMETIMES, Start, Step, plan};
 use crate::error::{ConfigError, suggestion};
 use crate::fault::{
     Direction, ERROR_CODES, Fault, FaultSpec, LinkEnd, ParamKind, ParamValue, Pick, Selector,
     Target, TargetKind, fault_spec,
 };
 use crate::source::{Table, Value};
+use crate::topology::DeviceId;
 
 /// How long a program of a `run` step may take if the file says nothing.
 const RUN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -194,6 +195,12 @@ impl Reader {
                 )));
             }
             Some(spec) => Action::Fault(fault(table, common, spec)?),
+            None if what == "device.replace" && !self.allow_data_loss => {
+                return Err(table.error(
+                    "device.replace takes away what the old device holds; a drill that means it says \
+                     allow_data_loss = true",
+                ));
+            }
             None => built_in(table, common, what)?,
         };
         let name = table.optional("name", Value::string)?.unwrap_or_else(|| what.to_owned());
@@ -210,12 +217,16 @@ fn built_in(table: &Table<'_>, common: &[&str], what: &str) -> Result<Action, Co
     let keys: &[Key] = keys;
     table.known(&[common, &["do"], &names(keys)].concat())?;
     let group = || table.optional("group", Value::string);
+    let device = || table.required("device", |v| Ok(DeviceId::new(v.str()?)));
     Ok(match what {
         "heal" => Action::Heal { step: table.required("step", Value::string)? },
         "heal_all" => Action::HealAll,
         "mark" => Action::Mark { text: table.required("text", Value::string)? },
         "ha.recover" => Action::Recover { group: group()? },
         "ha.synchronize" => Action::Synchronize { group: group()? },
+        "device.replace" => Action::Administer(Administration::Replace { device: device()? }),
+        "device.activate" => Action::Administer(Administration::Activate { device: device()? }),
+        "role.init" => Action::Administer(Administration::InitOfficer { group: group()? }),
         "snapshot" => Action::Snapshot,
         "assert" => Action::Assert { that: table.required("that", conditions)? },
         "run" => Action::Run {
@@ -264,6 +275,11 @@ fn fault(
             }
             ParamKind::Count => v.integer(0..=u64::MAX).map(ParamValue::Count),
             ParamKind::Code => v.one_of(&ERROR_CODES).map(ParamValue::Code),
+            ParamKind::Mechanisms => {
+                let names = crate::fault::parse::mechanisms(param.name, v.str()?)
+                    .map_err(|e| v.error(e.message()));
+                names.map(ParamValue::Mechanisms)
+            }
             ParamKind::Word(words) => {
                 v.one_of(&crate::fault::parse::pairs(words)).map(ParamValue::Word)
             }

@@ -22,10 +22,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration::format_duration;
+use crate::topology::DeviceId;
 
 pub use spec::{
-    Appearance, ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamSpec, ParamValue, TargetKind,
-    fault_spec,
+    Appearance, ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamSpec, ParamValue, REPLACEMENT,
+    TargetKind, fault_spec,
 };
 pub(crate) use target::known_device;
 pub use target::{
@@ -49,6 +50,16 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The entry of the history that says that another appliance has taken a device's place.
+    pub fn replacement(device: DeviceId) -> Self {
+        Self {
+            spec: &REPLACEMENT,
+            target: Target::Device(device),
+            duration: None,
+            params: BTreeMap::new(),
+        }
+    }
+
     /// The duration given for a parameter.
     pub fn duration_param(&self, name: &str) -> Option<Duration> {
         match self.params.get(name) {
@@ -70,6 +81,14 @@ impl Fault {
         match self.params.get(name) {
             Some(ParamValue::Count(count)) => Some(*count),
             _ => None,
+        }
+    }
+
+    /// The mechanisms given for a parameter, by name.
+    pub fn mechanisms_param(&self, name: &str) -> &[String] {
+        match self.params.get(name) {
+            Some(ParamValue::Mechanisms(names)) => names,
+            _ => &[],
         }
     }
 

@@ -172,6 +172,7 @@ pub(crate) fn param(
         })?),
         ParamKind::Code => ParamValue::Code(word(text, &ERROR_CODES, "code")?),
         ParamKind::Word(words) => ParamValue::Word(word(text, &pairs(words), name)?),
+        ParamKind::Mechanisms => ParamValue::Mechanisms(mechanisms(name, text)?),
     };
     Ok((known.name, value))
 }
@@ -298,6 +299,17 @@ fn stamp(region: RegionCode, text: &str) -> Result<u8, ConfigError> {
                 "{region} has no \"{text}\"; its stamps are stamp1 to stamp{stamps}"
             ))
         })
+}
+
+/// Names of mechanisms, with commas between them. Whether there are such is the cluster's to say.
+pub(crate) fn mechanisms(name: &str, text: &str) -> Result<Vec<String>, ConfigError> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    match names.iter().find(|name| !name.starts_with("CKM_") || name.contains(' ')) {
+        None => Ok(names),
+        Some(other) => Err(ConfigError::new(format!(
+            "\"{name}\" takes names of mechanisms with commas between them, not \"{other}\""
+        ))),
+    }
 }
 
 /// A number from 0 to 1.

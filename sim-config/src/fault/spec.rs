@@ -69,6 +69,8 @@ pub enum ParamKind {
     Code,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Names of mechanisms with commas between them: `CKM_ECDSA,CKM_AES_GCM`.
+    Mechanisms,
 }
 
 /// Codes that a device can be made to answer with.
@@ -82,7 +84,7 @@ pub const ERROR_CODES: [(&str, &str); 6] = [
 ];
 
 /// The value of a fault's parameter.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ParamValue {
     /// A duration.
     Duration(Duration),
@@ -96,6 +98,8 @@ pub enum ParamValue {
     Code(&'static str),
     /// A word.
     Word(&'static str),
+    /// Names of mechanisms.
+    Mechanisms(Vec<String>),
 }
 
 impl fmt::Display for ParamValue {
@@ -106,6 +110,7 @@ impl fmt::Display for ParamValue {
             ParamValue::Probability(p) => write!(f, "{p}"),
             ParamValue::Count(count) => write!(f, "{count}"),
             ParamValue::Code(word) | ParamValue::Word(word) => f.write_str(word),
+            ParamValue::Mechanisms(names) => f.write_str(&names.join(",")),
         }
     }
 }
@@ -148,11 +153,30 @@ pub struct FaultSpec {
 }
 
 impl FaultSpec {
+    /// Whether a member may serve without a key that the others hold because of it: calls with that key
+    /// then fail when they land there.
+    pub fn parts_members(&self) -> bool {
+        self.permitted_codes.contains(&"CKR_KEY_HANDLE_INVALID")
+    }
+
     /// The parameter of this name.
     pub fn param(&self, name: &str) -> Option<&'static ParamSpec> {
         self.params.iter().find(|p| p.name == name)
     }
 }
+
+/// An entry of the history that nobody sets as a fault: another appliance has taken the device's place.
+pub const REPLACEMENT: FaultSpec = FaultSpec {
+    id: "device.replaced",
+    target: TargetKind::Device,
+    params: &[],
+    effect: "another appliance has taken the device's place",
+    ends: "not at all",
+    appearance: Appearance::Refused,
+    permitted_codes: MEMBER_GONE,
+    lasts: false,
+    destroys_keys: true,
+};
 
 /// The row of the fault with this id.
 pub fn fault_spec(id: &str) -> Option<&'static FaultSpec> {
@@ -350,6 +374,107 @@ const MAX: ParamSpec = ParamSpec {
     help: "sessions that the device has open for one process at most",
 };
 
+const PID: ParamSpec = ParamSpec {
+    name: "pid",
+    kind: ParamKind::Count,
+    required: false,
+    help: "only those of this process, as in `hsmsim status`; in virtual time an application, from 1",
+};
+
+const PARTITION: ParamSpec = ParamSpec {
+    name: "partition",
+    kind: ParamKind::Count,
+    required: false,
+    help: "this partition of the device alone, counted from 0; all",
+};
+
+const ACTIVATION_HELD: ParamSpec = ParamSpec {
+    name: "activation_held",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "how long activation outlives the power; the profile's activation_held",
+};
+
+const FREE_OBJECTS: ParamSpec = ParamSpec {
+    name: "free_objects",
+    kind: ParamKind::Count,
+    required: false,
+    help: "room for so many objects more than there are when it is set",
+};
+
+const OBJECTS_MAX: ParamSpec = ParamSpec {
+    name: "objects_max",
+    kind: ParamKind::Count,
+    required: false,
+    help: "room for so many objects in all; what `free_objects` comes to",
+};
+
+const REQUESTS_PER_SECOND: ParamSpec = ParamSpec {
+    name: "per_second",
+    kind: ParamKind::Count,
+    required: true,
+    help: "cryptographic requests a second, of all clients; time_scale leaves it alone",
+};
+
+const MECHANISMS: ParamSpec = ParamSpec {
+    name: "mechanisms",
+    kind: ParamKind::Mechanisms,
+    required: true,
+    help: "those that are missing, with commas between them: CKM_ECDSA,CKM_AES_GCM",
+};
+
+const AHEAD: ParamSpec = ParamSpec {
+    name: "ahead",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "how far it is fast",
+};
+
+const BEHIND: ParamSpec = ParamSpec {
+    name: "behind",
+    kind: ParamKind::Duration,
+    required: false,
+    help: "how far it is slow",
+};
+
+const DRIFT: ParamSpec = ParamSpec {
+    name: "drift_ppm",
+    kind: ParamKind::Count,
+    required: false,
+    help: "how much faster it runs from then on, in millionths",
+};
+
+const MISSING: ParamSpec = ParamSpec {
+    name: "missing",
+    kind: ParamKind::Count,
+    required: false,
+    help: "objects that are gone",
+};
+
+const INVALID: ParamSpec = ParamSpec {
+    name: "invalid",
+    kind: ParamKind::Count,
+    required: false,
+    help: "objects that can no longer be read; 1 if `missing` is not given either",
+};
+
+const OBJECTS: ParamSpec =
+    ParamSpec { name: "objects", kind: ParamKind::Count, required: false, help: "how many; 1" };
+
+const THE_PARTITION: ParamSpec = ParamSpec {
+    name: "partition",
+    kind: ParamKind::Count,
+    required: true,
+    help: "the partition of the device, counted from 0",
+};
+
+const LINKS_MAX: ParamSpec = ParamSpec {
+    name: "max",
+    kind: ParamKind::Count,
+    required: true,
+    help: "connections that the device holds for one process at most",
+};
+
 const UP: ParamSpec = ParamSpec {
     name: "up",
     kind: ParamKind::Duration,
@@ -369,6 +494,22 @@ const DOWN: ParamSpec = ParamSpec {
 const MEMBER_GONE: &[&str] =
     &["CKR_DEVICE_ERROR", "CKR_TOKEN_NOT_PRESENT", "CKR_SESSION_HANDLE_INVALID"];
 
+/// A login that is gone or is not to be had, and nothing else.
+const NO_LOGIN: &[&str] = &["CKR_USER_NOT_LOGGED_IN", "CKR_USER_NOT_AUTHORIZED"];
+
+/// Objects that one member lacks or cannot read.
+const DAMAGED: &[&str] =
+    &["CKR_KEY_HANDLE_INVALID", "CKR_OBJECT_HANDLE_INVALID", "CKR_DEVICE_ERROR"];
+
+/// A role that is locked: what a login answers, and what a member that refuses it comes to.
+const LOCKED_OUT: &[&str] = &[
+    "CKR_PIN_LOCKED",
+    "CKR_USER_LOCKED_OUT",
+    "CKR_DEVICE_ERROR",
+    "CKR_TOKEN_NOT_PRESENT",
+    "CKR_SESSION_HANDLE_INVALID",
+];
+
 /// Every fault, in the order of the reference page.
 ///
 /// Survived while one member of a group is left and reachable: all of them. Not survived: keys whose
@@ -377,7 +518,7 @@ pub const FAULTS: &[FaultSpec] = &[
     FaultSpec {
         id: "device.power_loss",
         target: TargetKind::Device,
-        params: &[BOOT_TIME],
+        params: &[BOOT_TIME, ACTIVATION_HELD],
         effect: "power is gone: sessions and session objects end, token objects stay",
         ends: "power on, then the boot time",
         appearance: Appearance::Silent,
@@ -430,6 +571,17 @@ pub const FAULTS: &[FaultSpec] = &[
         destroys_keys: false,
     },
     FaultSpec {
+        id: "device.throttle",
+        target: TargetKind::Device,
+        params: &[REQUESTS_PER_SECOND],
+        effect: "the device works on no more than so many requests a second; others queue",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
         id: "device.error_rate",
         target: TargetKind::Device,
         params: &[PROBABILITY, CODE],
@@ -461,11 +613,11 @@ pub const FAULTS: &[FaultSpec] = &[
     FaultSpec {
         id: "device.memory_full",
         target: TargetKind::Device,
-        params: &[],
+        params: &[FREE_OBJECTS, OBJECTS_MAX],
         effect: "there is no room for new objects; all else goes on",
         ends: "heal",
         appearance: Appearance::None,
-        permitted_codes: &["CKR_DEVICE_MEMORY"],
+        permitted_codes: &["CKR_DEVICE_MEMORY", "CKR_KEY_HANDLE_INVALID"],
         lasts: true,
         destroys_keys: false,
     },
@@ -492,10 +644,54 @@ pub const FAULTS: &[FaultSpec] = &[
         destroys_keys: false,
     },
     FaultSpec {
-        id: "session.drop_all",
+        id: "device.firmware_skew",
+        target: TargetKind::Device,
+        params: &[MECHANISMS],
+        effect: "the device's firmware lacks mechanisms that the other members have",
+        ends: "heal (the firmware is updated)",
+        appearance: Appearance::None,
+        permitted_codes: &["CKR_MECHANISM_INVALID"],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.clock_skew",
+        target: TargetKind::Device,
+        params: &[AHEAD, BEHIND, DRIFT],
+        effect: "the device's clock is wrong: timed locks of roles end early or late",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "device.disk_corrupt",
+        target: TargetKind::Device,
+        params: &[PARTITION, MISSING, INVALID],
+        effect: "objects on the device are gone or can no longer be read; the seed says which",
+        ends: "not at all: `hsmsim ha synchronize` copies them anew from other members",
+        appearance: Appearance::None,
+        permitted_codes: DAMAGED,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "audit.log_full",
         target: TargetKind::Device,
         params: &[],
-        effect: "every session and login on the device ends",
+        effect: "the audit log is full: cryptography gets heartbeats and no answer, all else goes on",
+        ends: "heal (the log is fetched); it then answers",
+        appearance: Appearance::Stalled,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "session.drop_all",
+        target: TargetKind::Device,
+        params: &[PID, PARTITION],
+        effect: "every session and login on the device ends, or those of one process or partition",
         ends: "by itself, at once; members are then brought back by recovery",
         appearance: Appearance::Refused,
         permitted_codes: MEMBER_GONE,
@@ -512,6 +708,55 @@ pub const FAULTS: &[FaultSpec] = &[
         permitted_codes: &["CKR_SESSION_COUNT"],
         lasts: true,
         destroys_keys: false,
+    },
+    FaultSpec {
+        id: "login.lost",
+        target: TargetKind::Device,
+        params: &[PID, PARTITION],
+        effect: "sessions live on and are logged out; the library does not log in again by itself",
+        ends: "the application logs out and in again",
+        appearance: Appearance::None,
+        permitted_codes: NO_LOGIN,
+        lasts: false,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "partition.full",
+        target: TargetKind::Device,
+        params: &[PARTITION, FREE_OBJECTS, OBJECTS_MAX],
+        effect: "there is no room for new objects in each partition, or in one",
+        ends: "heal",
+        appearance: Appearance::None,
+        permitted_codes: &[
+            "CKR_DEVICE_MEMORY",
+            "CKR_MAX_OBJECT_COUNT_EXCEEDED",
+            "CKR_KEY_HANDLE_INVALID",
+        ],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "partition.deactivate",
+        target: TargetKind::Device,
+        params: &[PARTITION],
+        effect: "activation is gone: nobody is logged in, and no login is taken",
+        ends: "heal, or `hsmsim device activate`; applications then log out and in again",
+        appearance: Appearance::None,
+        permitted_codes: NO_LOGIN,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "partition.pin_lock",
+        target: TargetKind::Device,
+        params: &[PARTITION],
+        effect: "wrong PINs until the crypto officer is locked; an A790 loses the contents too",
+        ends: "not at all: the SO sets the PIN anew (`hsmsim role init co`); on an A790 the \
+               partition is initialised anew",
+        appearance: Appearance::Refused,
+        permitted_codes: LOCKED_OUT,
+        lasts: false,
+        destroys_keys: true,
     },
     FaultSpec {
         id: "trust.cert_expired",
@@ -569,11 +814,99 @@ pub const FAULTS: &[FaultSpec] = &[
         destroys_keys: false,
     },
     FaultSpec {
+        id: "client.conn_limit",
+        target: TargetKind::Device,
+        params: &[LINKS_MAX],
+        effect: "the device holds no more than so many connections; further ones are refused",
+        ends: "heal",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
+        id: "client.config_loss",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "clients that start meanwhile do not have the device in their groups, and no error",
+        ends: "heal; clients have it again when they start anew",
+        appearance: Appearance::None,
+        permitted_codes: &[],
+        lasts: true,
+        destroys_keys: false,
+    },
+    FaultSpec {
         id: "device.zeroize",
         target: TargetKind::Device,
         params: &[],
         effect: "all partitions of the device are erased; the device stays on",
         ends: "not at all: initialise the partitions anew, then synchronise the group",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "device.factory_reset",
+        target: TargetKind::Device,
+        params: &[BOOT_TIME],
+        effect: "as device.zeroize; the HSM SO's PIN is the first one again, and the device restarts",
+        ends: "not at all: initialise the partitions anew, then synchronise the group",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "device.decommission",
+        target: TargetKind::Device,
+        params: &[],
+        effect: "as device.factory_reset; the device refuses everybody from then on",
+        ends: "not at all: `hsmsim device replace`",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "admin.delete_partition",
+        target: TargetKind::Device,
+        params: &[THE_PARTITION],
+        effect: "somebody deletes a partition: it is blank, and its sessions end",
+        ends: "not at all: initialise it anew, then synchronise the group",
+        appearance: Appearance::Refused,
+        permitted_codes: MEMBER_GONE,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "admin.delete_object",
+        target: TargetKind::Device,
+        params: &[PARTITION, OBJECTS],
+        effect: "somebody deletes objects on this member alone; the seed says which",
+        ends: "not at all: `hsmsim ha synchronize`",
+        appearance: Appearance::None,
+        permitted_codes: DAMAGED,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "admin.policy_change",
+        target: TargetKind::Device,
+        params: &[PARTITION],
+        effect: "a destructive policy is changed: the objects are gone, roles and PINs stay",
+        ends: "not at all: `hsmsim ha synchronize`",
+        appearance: Appearance::None,
+        permitted_codes: DAMAGED,
+        lasts: false,
+        destroys_keys: true,
+    },
+    FaultSpec {
+        id: "admin.domain_mismatch",
+        target: TargetKind::Device,
+        params: &[THE_PARTITION],
+        effect: "somebody initialises a member under another cloning domain: empty, refuses copies",
+        ends: "not at all: initialise it for its group (`partition init`), then synchronise",
         appearance: Appearance::Refused,
         permitted_codes: MEMBER_GONE,
         lasts: false,

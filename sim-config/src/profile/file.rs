@@ -33,6 +33,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             "max_data_per_call",
             "init_token_on_group",
             "limits",
+            "activation_held",
             "service_times",
         ])?;
         root.required("version", |v| v.integer(1..=1u32))?;
@@ -53,6 +54,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
                 .optional("init_token_on_group", Value::boolean)?
                 .unwrap_or(true),
             limits: root.optional("limits", limits)?.unwrap_or_default(),
+            activation_held: root.optional("activation_held", Value::duration)?,
             service_times: root.optional("service_times", service_times)?,
         })
     })

@@ -232,6 +232,9 @@ pub struct Profile {
     pub init_token_on_group: bool,
     /// Limits of a partition.
     pub limits: ObjectLimits,
+    /// How long a partition's activation outlives a loss of power; afterwards a person has to activate
+    /// it again. `None`: devices are authenticated by password, and power takes nothing away.
+    pub activation_held: Option<Duration>,
     /// How long operations take; `None` means as long as the computer needs.
     pub service_times: Option<ServiceTimes>,
 }

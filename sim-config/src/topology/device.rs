@@ -67,6 +67,15 @@ impl Device {
         given.unwrap_or(self.serial * 1000 + u64::from(index) + 1)
     }
 
+    /// The same for the appliance that stands in the device's place after so many replacements.
+    pub fn partition_serial_after(&self, replacements: u64, index: u8) -> u64 {
+        if replacements == 0 {
+            return self.partition_serial(index);
+        }
+        let appliance = StableHash::new().text("replaced").number(self.serial).number(replacements);
+        nine_digits(appliance.finish()) * 1000 + u64::from(index) + 1
+    }
+
     /// The partition that has this serial number.
     pub fn partition_of_serial(&self, serial: u64) -> Option<u8> {
         (0..self.partitions).find(|&index| self.partition_serial(index) == serial)
@@ -75,9 +84,13 @@ impl Device {
     /// The serial number a device gets when the file gives none. It depends on seed and name only,
     /// so that adding a device renumbers no other.
     pub(crate) fn derived_serial(seed: u64, id: &DeviceId) -> u64 {
-        let hash = StableHash::new().text("serial").number(seed).text(id.as_str()).finish();
-        100_000_000 + hash % 900_000_000
+        nine_digits(StableHash::new().text("serial").number(seed).text(id.as_str()).finish())
     }
+}
+
+/// A number of nine digits, as appliances have.
+fn nine_digits(hash: u64) -> u64 {
+    100_000_000 + hash % 900_000_000
 }
 
 /// What a member does for its group.

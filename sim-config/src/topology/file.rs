@@ -148,6 +148,7 @@ fn ha(value: Option<Value<'_>>, conf: Option<&Chrystoki>) -> Result<HaSettings, 
         "owed_copies",
         "deletes",
         "retry",
+        "failover_on_deactivation",
         "boot_time",
         "log",
         "log_length",
@@ -184,6 +185,9 @@ fn ha(value: Option<Value<'_>>, conf: Option<&Chrystoki>) -> Result<HaSettings, 
         owed_copies: table.optional("owed_copies", |v| v.one_of(&owed))?.unwrap_or(ha.owed_copies),
         deletes: table.optional("deletes", |v| v.one_of(&deletes))?.unwrap_or(ha.deletes),
         retry: table.optional("retry", Value::boolean)?.unwrap_or(ha.retry),
+        failover_on_deactivation: table
+            .optional("failover_on_deactivation", Value::boolean)?
+            .unwrap_or(ha.failover_on_deactivation),
         boot_time: table.optional("boot_time", Value::duration)?.unwrap_or(ha.boot_time),
         log: table.optional("log", absolute)?.or(ha.log),
         log_length: table

@@ -50,6 +50,7 @@ impl HaPreset {
             owed_copies: OwedCopies::Durable,
             deletes: DeletePolicy::Replay,
             retry: true,
+            failover_on_deactivation: false,
             boot_time: Duration::from_secs(60),
             log: None,
             log_length: 100_000_000,
@@ -179,6 +180,9 @@ pub struct HaSettings {
     pub deletes: DeletePolicy,
     /// One-part calls pending on a failed member are repeated on another; on.
     pub retry: bool,
+    /// A member whose partition is no longer activated is given up (`failover_on_deactivation`); off,
+    /// and the application gets CKR_USER_NOT_LOGGED_IN.
+    pub failover_on_deactivation: bool,
     /// Time a device takes from power on until it answers; 60 s.
     pub boot_time: Duration,
     /// The folder that the client writes `haErrorLog.txt` into (`haLogPath`); none, and no log.

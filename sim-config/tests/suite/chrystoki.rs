@@ -189,6 +189,8 @@ fn what_the_file_leaves_out_is_as_on_a_luna() {
     assert_eq!(endless.ha.recovery_attempts, RecoveryAttempts::Unlimited);
     let silent = with("", "haLogStatus = enabled", "haLogStatus = disabled").unwrap();
     assert_eq!(silent.ha.log, None);
+    let leaves = with("", "HAOnly = 1;", "HAOnly = 1;\n   failover_on_deactivation = 1;").unwrap();
+    assert!(leaves.ha.failover_on_deactivation && !ha.failover_on_deactivation);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hsmsim_sim_config::{
-    Action, CountRange, Drill, Operation, Phase, Recovery, SOMETIMES, Start, Step, Target,
-    Topology, WorkloadSource,
+    Action, Administration, CountRange, Drill, Operation, Phase, Recovery, SOMETIMES, Start, Step,
+    Target, Topology, WorkloadSource,
 };
 
 use crate::{assert_refused, shipped as topology};
@@ -37,7 +37,12 @@ fn every_shipped_drill_fits_its_topology_and_its_time() {
         let expect = &drill.expect;
         let looks = expect.failovers.is_some() || expect.codes_permitted.is_some();
         assert!(looks || !expect.sometimes.is_empty(), "{name} must have bitten");
-        assert!(!drill.allow_data_loss && drill.seed.is_some());
+        assert!(drill.seed.is_some());
+        let destroys = drill.steps.iter().any(|step| match &step.action {
+            Action::Fault(fault) => fault.spec.destroys_keys,
+            action => matches!(action, Action::Administer(Administration::Replace { .. })),
+        });
+        assert_eq!(drill.allow_data_loss, destroys, "{name} says so if it has to, and only then");
     }
 }
 

@@ -46,9 +46,12 @@ fn the_table_is_consistent() {
     assert_eq!(ids.len(), FAULTS.len(), "ids are unique");
     for spec in FAULTS {
         let kind = spec.id.split('.').next();
-        // Sessions, the trust link, port and name are a device's.
+        // What belongs to a device, or is done to one.
         let target = match kind {
-            Some("session" | "trust" | "port" | "dns") => Some("device"),
+            Some(
+                "session" | "login" | "partition" | "trust" | "audit" | "client" | "admin" | "port"
+                | "dns",
+            ) => Some("device"),
             // What devices tell each other goes over links.
             Some("repl") => Some("link"),
             kind => kind,
@@ -75,8 +78,19 @@ fn silent_and_refused_are_as_the_vendor_documents() {
         assert_eq!(looks(id), Some(Appearance::Refused), "{id}");
     }
     assert_eq!(looks("link.delay"), Some(Appearance::None));
-    assert!(fault_spec("device.zeroize").is_some_and(|s| s.destroys_keys));
-    assert_eq!(FAULTS.iter().filter(|s| s.destroys_keys).count(), 1);
+    let destroys: Vec<&str> = FAULTS.iter().filter(|s| s.destroys_keys).map(|s| s.id).collect();
+    let expected = [
+        "device.disk_corrupt",
+        "partition.pin_lock",
+        "device.zeroize",
+        "device.factory_reset",
+        "device.decommission",
+        "admin.delete_partition",
+        "admin.delete_object",
+        "admin.policy_change",
+        "admin.domain_mismatch",
+    ];
+    assert_eq!(destroys, expected);
 }
 
 #[test]
@@ -87,6 +101,9 @@ fn every_fault_survives_being_written_and_read() {
         "device.restart hsmsim-0/primary boot_time=1m",
         "device.hang /busiest for=10s",
         "device.zeroize hsmsim-3/all@eastus2",
+        "device.firmware_skew hsm-eus-1 mechanisms=CKM_ECDSA,CKM_AES_GCM",
+        "session.drop_all hsm-eus-1 partition=2 pid=77",
+        "partition.full hsm-eus-1 for=10s free_objects=5",
         "link.cut client:hsm-eus-1",
         "link.cut hsm-eus-2 direction=back",
         "link.blackhole eastus:eastus2 for=2m direction=there",
@@ -133,6 +150,8 @@ fn what_is_no_fault_is_refused_with_the_nearest() {
         ("device.power_loss a:b", "not the name of a target"),
         ("device.restart hsm-eus-1 for=9s", "does not last"),
         ("link.delay hsm-eus-1", "needs \"extra\""),
+        ("device.firmware_skew a mechanisms=ECDSA", "names of mechanisms"),
+        ("admin.delete_partition a", "needs \"partition\""),
         ("link.cut a:b:c", "not the name of a target"),
         ("link.cut client:hsm-eus-1 direction=forth", "no direction \"forth\""),
         ("link.delay client extra=5ms distribution=normal", "says nothing without \"spread\""),

@@ -11,7 +11,7 @@ use hsmsim_drill::{
     workload as application,
 };
 use hsmsim_sim_config::{
-    Action, Drill, Start, Step, Topology, Workload, WorkloadSource, format_duration,
+    Action, Administration, Drill, Start, Step, Topology, Workload, WorkloadSource, format_duration,
 };
 
 use crate::{
@@ -239,6 +239,11 @@ fn describe(step: &Step, topology: &Topology) -> Result<String, Failure> {
         Action::Mark { text } => format!("mark: {text}"),
         Action::Recover { .. } => "ha recover".to_owned(),
         Action::Synchronize { .. } => "ha synchronize".to_owned(),
+        Action::Administer(Administration::Replace { device }) => format!("replace {device}"),
+        Action::Administer(Administration::Activate { device }) => format!("activate {device}"),
+        Action::Administer(Administration::InitOfficer { .. }) => {
+            "the SO sets the crypto officer's PIN".to_owned()
+        }
         Action::Wait { length: Some(length) } => format!("wait {}", format_duration(*length)),
         Action::Wait { length: None } => "wait".to_owned(),
         Action::Snapshot => "snapshot of what every member holds".to_owned(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod call_fault;
 pub(crate) mod dev;
+pub(crate) mod device;
 pub(crate) mod drill;
 pub(crate) mod explore;
 pub(crate) mod fault;

@@ -3,9 +3,8 @@
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
 use hsmsim_cluster::{Cluster, new_domain};
-use hsmsim_partition::api::DomainSeed;
 use hsmsim_sim_config::{Group, Member, Replication, Role};
-use hsmsim_types::{Pin, ck::CKF_TOKEN_INITIALIZED};
+use hsmsim_types::Pin;
 
 use crate::{
     context::{Context, device, group},
@@ -113,7 +112,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
                 (None, None) => &group.token_label,
             };
             let domain = match &home {
-                Some(home) => joined_domain(&cluster, home, &group, &so, now)?,
+                Some(home) => cluster.joined_domain(home, &group.members, &so, now)?,
                 None => new_domain()?,
             };
             for member in &group.members {
@@ -148,30 +147,6 @@ fn home(cluster: &Cluster, target: &Group) -> Option<Group> {
         |member: &Member| member.device == single.device && member.partition == single.partition;
     let groups = &cluster.topology().groups;
     groups.iter().find(|group| group.members.iter().any(is_member)).cloned()
-}
-
-/// The cloning domain of a group's other members, so that a partition that is initialised anew can take
-/// their keys; a new one if they are all blank.
-fn joined_domain(
-    cluster: &Cluster,
-    home: &Group,
-    target: &Group,
-    so: &Pin,
-    now: std::time::Duration,
-) -> Result<DomainSeed, Failure> {
-    for member in home.members.iter().filter(|member| !target.members.contains(member)) {
-        let partition = cluster.partition_of(member);
-        let same = target.members.iter().any(|own| own.device == member.device);
-        if !same && partition.token_info()?.flags & CKF_TOKEN_INITIALIZED != 0 {
-            return partition.domain_seed(so, now).map_err(|error| {
-                Failure::new(format!(
-                    "to join the domain of {}, the SO's PIN must be that of {}: {error}",
-                    home.label, member.device
-                ))
-            });
-        }
-    }
-    Ok(new_domain()?)
 }
 
 /// Asks for the word that Luna's own tools ask for, unless `yes` was said.

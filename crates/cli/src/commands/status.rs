@@ -144,7 +144,10 @@ fn partitions(device: &DeviceTruth) -> String {
         device.partitions.iter().partition(|partition| partition.initialized);
     let mut words: Vec<String> = tokens
         .iter()
-        .map(|token| format!("{} {} ({})", token.index, token.label, token.objects))
+        .map(|token| {
+            let state = if token.activated { "" } else { ", deactivated" };
+            format!("{} {} ({}{state})", token.index, token.label, token.objects)
+        })
         .collect();
     if !blank.is_empty() {
         words.push(format!("{} blank", blank.len()));

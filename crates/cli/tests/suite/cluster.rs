@@ -191,3 +191,31 @@ fn a_zeroized_member_that_is_initialised_anew_takes_its_group_s_keys_again() {
     assert_eq!(status["devices"][1]["partitions"][0]["label"], "hsmsim-0");
     assert_eq!(status["groups"][0]["needs_sync"], false);
 }
+
+#[test]
+fn a_replaced_device_has_another_serial_number_and_its_group_s_keys() {
+    let run = Run::new("ha-pair");
+    let device = |run: &Run| run.json(&["status", "--json"])["devices"][0].clone();
+    let before = device(&run)["partitions"][0]["serial"].clone();
+    run.ok(&["fault", "add", "device.power_loss", "hsm-eus-1"]);
+    run.ends_with(1, &["device", "replace", "hsm-eus-1"]);
+    let text = run.ok(&["device", "replace", "hsm-eus-1", "--yes"]);
+    assert!(text.contains("hsmsim-0 has serial") && text.contains("objects copied"), "{text}");
+    let after = device(&run);
+    assert_eq!((&after["power"], &after["faults"]), (&"on".into(), &serde_json::json!([])));
+    assert_ne!(after["partitions"][0]["serial"], before);
+    assert_eq!(after["partitions"][0]["label"], "hsmsim-0");
+    run.ok(&["reset", "--yes"]);
+    assert_eq!(device(&run)["partitions"][0]["serial"], before);
+}
+
+#[test]
+fn a_device_that_is_activated_again_has_no_fault_left() {
+    let run = Run::new("ha-pair");
+    run.ok(&["fault", "add", "partition.deactivate", "hsm-eus-1", "partition=0"]);
+    assert!(run.ok(&["fault", "list"]).contains("partition.deactivate hsm-eus-1 partition=0"));
+    assert!(run.ok(&["status"]).contains("0 hsmsim-0 (0, deactivated)"));
+    run.ok(&["device", "activate", "hsm-eus-1"]);
+    assert!(run.ok(&["fault", "list"]).contains("no faults"));
+    assert!(run.ok(&["status"]).contains("0 hsmsim-0 (0)"));
+}

@@ -15,6 +15,7 @@ mod groups;
 mod ha_log;
 mod login;
 mod objects;
+mod people;
 mod recovery;
 mod replication;
 mod troubles;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use hsmsim_types::ck::*;
+use hsmsim_sim_config::Profile;
+use hsmsim_types::{Role, ck::*};
 
-use crate::world::{World, code};
+use crate::world::{USER_PIN, World, code};
 
 /// Sets a fault on every device of the pair: no other member can hide it.
 fn strike(world: &World, fault: &str, rest: &str) {
@@ -197,5 +198,253 @@ fn a_copy_that_a_full_member_refuses_is_owed_to_it() {
     assert_eq!((world.holdings(0).len(), world.holdings(1).len()), (2, 0));
     world.heal_all();
     world.recover();
+    assert_eq!(world.holdings(1), world.holdings(0));
+}
+
+#[test]
+fn a_refused_copy_is_tried_again_at_the_recovery_interval_without_anybody_s_help() {
+    for lines in ["", "preset = \"luna\"", "recovery_mode = \"passive\""] {
+        let world = World::with("ha-pair", "open", lines);
+        let session = world.officer();
+        world.fault("device.memory_full hsm-eus-2 for=90s");
+        let (_, key) = world.pair(session, "k");
+        world.pass(Duration::from_secs(59));
+        world.sign(session, key).unwrap();
+        world.pass(Duration::from_secs(2));
+        world.sign(session, key).unwrap();
+        assert!(world.holdings(1).is_empty(), "{lines}: it is full still");
+        world.pass(Duration::from_secs(59));
+        world.sign(session, key).unwrap();
+        assert!(world.holdings(1).is_empty(), "{lines}: an interval has not passed since");
+        world.pass(Duration::from_secs(2));
+        world.sign(session, key).unwrap();
+        assert_eq!(world.holdings(1), world.holdings(0), "{lines}");
+    }
+}
+
+#[test]
+fn a_refused_copy_is_tried_again_when_somebody_asks_whoever_owes_it() {
+    let world = World::with("ha-pair", "open", "preset = \"luna\"");
+    let session = world.officer();
+    world.fault("device.memory_full hsm-eus-2");
+    let (_, key) = world.pair(session, "k");
+    world.heal_all();
+    // The debt is this process's own: another can only ask.
+    world.another().recover();
+    assert!(world.holdings(1).is_empty());
+    world.sign(session, key).unwrap();
+    assert_eq!(world.holdings(1), world.holdings(0));
+}
+
+#[test]
+fn a_refused_copy_that_a_dead_process_owed_is_delivered_by_the_next_one() {
+    let world = World::new("ha-pair");
+    world.fault("device.memory_full hsm-eus-2");
+    world.pair(world.officer(), "k");
+    world.client.shut_down();
+    world.heal_all();
+    let other = world.another();
+    let session = other.officer();
+    assert!(other.holdings(1).is_empty());
+    other.pass(Duration::from_secs(61));
+    other.find(session, "k");
+    assert_eq!(other.holdings(1), other.holdings(0));
+}
+
+#[test]
+fn a_device_with_some_room_takes_so_many_objects_and_no_more() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.pair(session, "before");
+    strike(&world, "device.memory_full", "free_objects=3");
+    let (_, key) = world.pair(session, "fits");
+    assert_eq!(code(world.try_pair(session, "does not", true)), "CKR_DEVICE_MEMORY");
+    world.sign(session, key).unwrap();
+    assert_eq!(world.holdings(0).len(), 4);
+    world.heal_all();
+    world.pair(session, "fits again");
+}
+
+#[test]
+fn a_full_partition_says_so_in_the_profile_s_words_and_leaves_others_room() {
+    for (profile, expected) in
+        [("open", "CKR_DEVICE_MEMORY"), ("a790", "CKR_MAX_OBJECT_COUNT_EXCEEDED")]
+    {
+        let world = World::with_profile("ha-pair", profile);
+        let session = world.officer();
+        strike(&world, "partition.full", "partition=1 free_objects=0");
+        world.pair(session, "k");
+        strike(&world, "partition.full", "partition=0 free_objects=1");
+        assert_eq!(code(world.try_pair(session, "more", true)), expected);
+        world.heal_all();
+        world.pair(session, "more");
+    }
+}
+
+#[test]
+fn a_throttled_device_queues_what_comes_too_fast() {
+    let world = World::new("single");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.sign(session, key).unwrap();
+    world.fault("device.throttle hsm-eus-1 per_second=10");
+    let (_, took) = world.timed(|world| (0..20).for_each(|_| drop(world.sign(session, key))));
+    let about = Duration::from_millis(1900)..Duration::from_millis(2300);
+    assert!(about.contains(&took), "{took:?}");
+    // Two processes share the device.
+    let other = world.another();
+    let its = other.officer();
+    let (_, took) = world.timed(|_| {
+        for _ in 0..10 {
+            world.sign(session, key).unwrap();
+            other.client.run(other.client.random(its, 8)).unwrap();
+        }
+    });
+    assert!(about.contains(&took), "{took:?}");
+    world.heal_all();
+    let (_, took) = world.timed(|world| world.sign(session, key).unwrap());
+    assert!(took < Duration::from_millis(50), "{took:?}");
+}
+
+#[test]
+fn a_mechanism_that_one_firmware_lacks_is_invalid_there_alone() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.fault("device.firmware_skew hsm-eus-1 mechanisms=CKM_ECDSA,CKM_AES_GCM");
+    assert_eq!(code(world.sign(session, key)), "CKR_MECHANISM_INVALID");
+    world.pair(session, "pairs are made as before");
+    world.fault("link.cut client:hsm-eus-1");
+    world.sign(session, key).unwrap();
+    world.heal_all();
+    world.recover();
+    world.sign(session, key).unwrap();
+    let nonsense = "device.firmware_skew hsm-eus-1 mechanisms=CKM_NONSENSE".parse().unwrap();
+    let refused = world.cluster.add_fault(&nonsense, |_| 0, None).unwrap_err();
+    assert!(refused.to_string().contains("no mechanism CKM_NONSENSE"), "{refused}");
+}
+
+#[test]
+fn a_full_audit_log_stops_cryptography_and_nothing_else() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    strike(&world, "audit.log_full", "for=300s");
+    let (found, took) = world.timed(|world| world.find(session, "k"));
+    assert!(found.len() == 2 && took < Duration::from_secs(1), "{took:?}");
+    let (signature, took) = world.timed(|world| world.sign(session, key));
+    signature.unwrap();
+    assert!(took > Duration::from_secs(299), "{took:?}");
+    assert_eq!(world.client.serving(world.slot).len(), 2, "nobody was given up");
+    world.sign(session, key).unwrap();
+}
+
+#[test]
+fn a_device_that_loses_power_with_a_full_audit_log_is_given_up() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.fault("audit.log_full hsm-eus-1");
+    world.fault("device.power_loss hsm-eus-1");
+    let (_, took) = world.timed(|world| world.sign(session, key).unwrap());
+    assert!(took < Duration::from_secs(21), "no heartbeats without power: {took:?}");
+}
+
+#[test]
+fn a_timed_lock_ends_early_on_a_clock_that_is_fast_and_late_on_one_that_is_slow() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("timed.toml");
+    let text = Profile::shipped_text("open").unwrap();
+    let rule = "crypto_officer = { limit = 10, effect = \"lock\" }";
+    assert!(text.contains(rule), "{text}");
+    let timed = "crypto_officer = { limit = 10, effect = \"lock_for\", time = \"10m\" }";
+    std::fs::write(&profile, text.replace(rule, timed)).unwrap();
+    let login = |world: &World| {
+        let other = world.another();
+        other.login_as(other.open(), Role::CryptoOfficer, USER_PIN)
+    };
+    let world = World::with_profile("single", profile.to_str().unwrap());
+    world.fault("partition.pin_lock hsm-eus-1");
+    assert_eq!(code(login(&world)), "CKR_PIN_LOCKED");
+    world.fault("device.clock_skew hsm-eus-1 ahead=11m for=1m");
+    login(&world).unwrap();
+    world.pass(Duration::from_secs(120));
+    world.fault("partition.pin_lock hsm-eus-1");
+    world.fault("device.clock_skew hsm-eus-1 behind=1m");
+    world.pass(Duration::from_secs(630));
+    assert_eq!(code(login(&world)), "CKR_PIN_LOCKED", "ten and a half minutes have passed");
+    world.heal_all();
+    login(&world).unwrap();
+}
+
+#[test]
+fn objects_that_one_disk_has_lost_come_back_by_a_synchronisation() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (public, private) = world.pair(session, "k");
+    world.sign(session, private).unwrap();
+    world.fault("device.disk_corrupt hsm-eus-1 missing=1 invalid=1");
+    assert_eq!(world.holdings(0).len(), 1);
+    let read = |world: &World, key| {
+        let size = world.client.run(world.client.attributes(session, key, vec![CKA_LABEL]));
+        size.err().map(|error| code(Err::<(), _>(error)))
+    };
+    let mut seen = [read(&world, public), read(&world, private)];
+    seen.sort();
+    assert_eq!(seen, [Some("CKR_DEVICE_ERROR"), Some("CKR_OBJECT_HANDLE_INVALID")]);
+    let group = &world.cluster.topology().groups[0];
+    assert!(world.cluster.needs_sync(group).unwrap());
+    world.client.run(world.client.ha_synchronize(&group.label)).unwrap();
+    assert!(!world.cluster.needs_sync(group).unwrap());
+    assert_eq!([read(&world, public), read(&world, private)], [None, None]);
+    world.sign(session, private).unwrap();
+}
+
+#[test]
+fn which_objects_a_disk_loses_the_seed_says() {
+    let lost = || {
+        let world = World::new("ha-pair");
+        let session = world.officer();
+        for _ in 0..4 {
+            world.pair(session, "k");
+        }
+        world.fault("device.disk_corrupt hsm-eus-1 missing=3");
+        let held = world.holdings(0);
+        let all = world.holdings(1);
+        all.iter().map(|id| held.contains(id)).collect::<Vec<_>>()
+    };
+    assert_eq!(lost(), lost());
+}
+
+#[test]
+fn connections_beyond_a_limit_are_refused_and_those_before_live_on() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    world.fault("client.conn_limit hsm-eus-1 max=1");
+    world.sign(session, key).unwrap();
+    let other = world.another();
+    other.officer();
+    assert_eq!(other.client.serving(other.slot), ["hsm-eus-2"]);
+    assert_eq!(world.client.serving(world.slot).len(), 2);
+    world.heal_all();
+    other.recover();
+    assert_eq!(other.client.serving(other.slot).len(), 2);
+}
+
+#[test]
+fn a_client_that_has_lost_a_member_from_its_configuration_sees_no_error() {
+    let world = World::new("ha-pair");
+    world.fault("client.config_loss hsm-eus-2");
+    let other = world.another();
+    let session = other.officer();
+    other.pair(session, "on one member alone");
+    assert_eq!(other.client.serving(other.slot), ["hsm-eus-1"]);
+    assert_eq!((other.holdings(0).len(), other.holdings(1).len()), (2, 0));
+    assert_eq!(world.client.serving(world.slot).len(), 2, "who runs already has its own");
+    world.heal_all();
+    assert_eq!(world.another().client.serving(world.slot).len(), 2);
+    let label = world.cluster.topology().groups[0].label.clone();
+    world.client.run(world.client.ha_synchronize(&label)).unwrap();
     assert_eq!(world.holdings(1), world.holdings(0));
 }

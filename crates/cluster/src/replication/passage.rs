@@ -76,7 +76,8 @@ impl<'a> Passage<'a> {
         let latency =
             LatencyModel { base: round_trip.one_way[0], jitter: jitter(round_trip.jitter[0]) };
         Self {
-            history: History { topology, faults, scaled },
+            // Devices talk to each other whether or not people may log in.
+            history: History { topology, faults, activation_held: None, scaled },
             source,
             target,
             ends: (end(source), end(target)),

@@ -151,15 +151,15 @@ fn steps(
     Ok(steps)
 }
 
-/// A fault that takes a member away or slows it. Those that make a member refuse copies are left out: it
-/// serves without them until somebody recovers it, which breaks no rule and would look as if it did.
+/// A fault that takes a member away, slows it, or makes it refuse copies for a while. Those that destroy
+/// keys are left out, and those that make a member answer errors for as long as nobody does anything.
 fn fault(topology: &Topology, chance: &mut SimRng) -> String {
     let index = chance.below(topology.devices.len() as u64) as usize;
     let device = &topology.devices[index];
     // Short ones end before a time-out, long ones outlast it.
     let seconds = [1, 5, 15, 30, 60, 120][chance.below(6) as usize] + chance.below(10);
     let (id, region) = (&device.id, device.place.region);
-    match chance.below(25) {
+    match chance.below(30) {
         0..=2 => format!("device.power_loss {id} for={seconds}s"),
         3 => format!("device.restart {id}"),
         4 | 5 => format!("device.hang {id} for={seconds}s"),
@@ -184,6 +184,11 @@ fn fault(topology: &Topology, chance: &mut SimRng) -> String {
         }
         21 => format!("region.loss {region} stagger={}s for={seconds}s", chance.below(30)),
         22 => format!("region.loss {region} links=lost for={seconds}s"),
+        23 => format!("device.throttle {id} per_second={} for={seconds}s", 1 + chance.below(200)),
+        24 => format!("audit.log_full {id} for={seconds}s"),
+        25 => format!("client.conn_limit {id} max={} for={seconds}s", chance.below(4)),
+        26 => format!("session.drop_all {id} pid={}", 1 + chance.below(3)),
+        27 => format!("partition.full {id} free_objects={} for={seconds}s", chance.below(8)),
         _ => format!("region.loss {region} for={seconds}s"),
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use hsmsim_cluster::{Cluster, ClusterError, OpenOptions};
-use hsmsim_sim_config::{Action, DeletePolicy, Drill};
+use hsmsim_sim_config::{Action, Administration, DeletePolicy, Drill};
 
 use crate::{
     control::{Compare, Control, without_steps},
@@ -299,6 +299,7 @@ pub(crate) fn seed_of(said: Option<u64>, drill: &Drill) -> Result<u64, DrillErro
 pub(crate) fn guard(drill: &Drill) -> Result<(), DrillError> {
     let destroys = drill.steps.iter().any(|step| match &step.action {
         Action::Fault(fault) => fault.spec.destroys_keys,
+        Action::Administer(Administration::Replace { .. }) => true,
         _ => false,
     });
     if destroys && !drill.allow_data_loss {
@@ -371,6 +372,16 @@ fn introduce(
         writeln!(out, "state: temporary, removed at the end")?;
     }
     writeln!(out)
+}
+
+/// The groups that have got a member without keys by what was done at a device.
+pub(crate) fn new_members(cluster: &Cluster, work: &Administration) -> Vec<String> {
+    match work {
+        Administration::Replace { device } => {
+            cluster.groups_on(device).into_iter().map(|group| group.label).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The groups that an operator's step is about: the one named, else those with tokens.

@@ -11,7 +11,7 @@ use hsmsim_client::{Client, MemberRecovery, record::EventRecord};
 use hsmsim_cluster::Cluster;
 use hsmsim_sim_config::{Abort, Action, Drill, Step};
 
-use super::{DrillError, LOOK, RunOptions, apps, labels, nanos};
+use super::{DrillError, LOOK, RunOptions, apps, labels, nanos, new_members};
 use crate::{
     choose::Chooser,
     history::{Check, FaultSpan, Notes, Snapshot},
@@ -213,6 +213,15 @@ impl Operator {
             }
             Action::Mark { text } => timeline.mark(now_ns, text.clone())?,
             Action::Wait { .. } => {}
+            Action::Administer(work) => {
+                for line in self.cluster.administer(work)? {
+                    timeline.mark(now_ns, format!("operator: {line}"))?;
+                }
+                for label in new_members(&self.cluster, work) {
+                    let reports = self.client.run(self.client.ha_synchronize(&label))?;
+                    self.repaired(now_ns, "ha synchronize", &label, &reports, timeline)?;
+                }
+            }
             Action::Recover { group } => {
                 for label in labels(&self.cluster, group.as_deref()) {
                     let reports = self.client.run(self.client.ha_recover(&label))?;

@@ -19,7 +19,7 @@ use crate::{
     history::{Notes, Snapshot},
     observe::{assert, held, inventory},
     report::Moment,
-    run::{DrillError, labels, repair},
+    run::{DrillError, labels, new_members, repair},
     schedule::Schedule,
 };
 
@@ -248,6 +248,16 @@ impl Operator {
             }
             Action::Mark { text } => self.mark(text.clone()),
             Action::Wait { .. } => {}
+            Action::Administer(work) => {
+                for line in self.cluster.administer(work)? {
+                    self.mark(format!("operator: {line}"));
+                }
+                self.changed.notify_one();
+                for label in new_members(&self.cluster, work) {
+                    let reports = self.client.ha_synchronize(&label).await?;
+                    self.repaired("ha synchronize", &reports);
+                }
+            }
             Action::Snapshot => {
                 let members = inventory(&self.cluster)?;
                 self.mark(format!("snapshot {}: {}", step.name, held(&members)));

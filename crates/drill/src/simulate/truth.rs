@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use hsmsim_cluster::Cluster;
-use hsmsim_sim_config::{DeletePolicy, Replication};
+use hsmsim_sim_config::{Action, DeletePolicy, Replication, Step};
 
 use super::{Plan, app::Stage, trace::Trace};
 use crate::{metrics::acknowledged, run::DrillError};
@@ -116,14 +116,21 @@ pub(crate) fn look(
 
 /// What the settings allow by design: `deletes = ignore` lets what was destroyed while a member was
 /// away come back with it, as a Luna client does; a peer that is fed asynchronously and has to serve
-/// lacks the newest keys.
+/// lacks the newest keys; and so does a member that a fault makes refuse or lose them.
 fn permitted(plan: &Plan, rule: Rule) -> bool {
     let topology = &plan.topology;
     match rule {
         Rule::NoKeyReturns => topology.ha.deletes == DeletePolicy::Ignore,
-        Rule::KeyFound => topology.groups.iter().any(|group| {
-            group.members.iter().any(|member| member.replication == Replication::Async)
-        }),
+        Rule::KeyFound => {
+            let parts = |step: &Step| match &step.action {
+                Action::Fault(fault) => fault.spec.parts_members(),
+                _ => false,
+            };
+            plan.steps.iter().any(parts)
+                || topology.groups.iter().any(|group| {
+                    group.members.iter().any(|member| member.replication == Replication::Async)
+                })
+        }
         _ => false,
     }
 }

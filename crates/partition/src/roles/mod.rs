@@ -10,7 +10,7 @@ mod admin;
 pub(crate) mod pin;
 pub(crate) mod record;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hsmsim_crypto::seal::SealingKey;
 use hsmsim_sim_config::LoginEffect;
@@ -136,6 +136,28 @@ impl Partition {
             // The record was changed by somebody else while this PIN was checked: once more.
         }
         fail(CKR_DEVICE_ERROR, "the token record changes faster than it can be read")
+    }
+
+    /// Tries a wrong PIN until the role is locked, as a program does that retries. `false`: the
+    /// partition is blank, or wrong PINs do nothing here.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR or CKR_DEVICE_MEMORY when the store cannot be read or written.
+    pub fn lock_out(&self, role: Role, now: Duration) -> Result<bool> {
+        let wrong = Pin::new("a PIN that is nobody's");
+        let tries = self.personality().limit(role).limit;
+        for _ in 0..tries {
+            match self.authenticate(role, &wrong, now.as_secs()) {
+                Err(error) if error.rv() == CKR_PIN_INCORRECT => {}
+                Err(error) if [CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY].contains(&error.rv()) => {
+                    return Err(error);
+                }
+                // Locked before, or erased with the last one.
+                Err(error) => return Ok(error.rv() != CKR_USER_PIN_NOT_INITIALIZED),
+                Ok(_) => return Ok(false),
+            }
+        }
+        Ok(tries > 0)
     }
 
     /// Sets a role's count back. Whether the PIN that was checked still is the one that counts.

@@ -23,7 +23,8 @@ impl Session {
         for id in objects {
             sealed.extend(match self.application.transient(id) {
                 Some(object) => Some(self.sealed_transient(&object, domain)?),
-                None => match self.partition.store().load(id)? {
+                // Of version 0 is what a damaged disk has left, which helps nobody.
+                None => match self.partition.store().load(id)?.filter(|held| held.version > 0) {
                     Some(stored) => Some(self.partition.outgoing(stored, domain)?),
                     None => None,
                 },

@@ -76,6 +76,9 @@ impl Session {
     pub fn handle(&mut self, request: Request, now: Duration) -> Result<Reply> {
         self.check_power()?;
         self.partition.refresh(&self.application)?;
+        if self.application.login_was_taken() && request.uses_objects() {
+            return Err(self.login_is_gone());
+        }
         match request {
             Request::OnePart { operation, data, signature } => {
                 self.one_part(&operation, data, &signature)
@@ -155,6 +158,13 @@ impl Session {
             return Ok(());
         }
         fail(CKR_SESSION_HANDLE_INVALID, "the device lost power since")
+    }
+
+    /// Luna's word for a login that ended on its own, or the standard's.
+    fn login_is_gone(&self) -> Error {
+        let vendor = self.partition.personality().vendor_codes;
+        let rv = if vendor { CKR_USER_NOT_AUTHORIZED } else { CKR_USER_NOT_LOGGED_IN };
+        Error::new(rv, "the login has ended on the device: log out, and in again")
     }
 
     /// Devices take a limited number of bytes in one command.
