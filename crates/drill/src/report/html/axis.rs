@@ -6,7 +6,6 @@
 
 use maud::{Markup, html};
 
-use super::bins::BINS;
 use crate::history::History;
 
 /// The width of a picture.
@@ -15,6 +14,12 @@ pub(super) const WIDTH: f64 = 1200.0;
 pub(super) const LEFT: f64 = 190.0;
 /// Where it ends.
 pub(super) const RIGHT: f64 = 1180.0;
+/// Parts of the axis, which are the columns of the charts, if the drill does not say how wide one is.
+const BINS: usize = 240;
+/// The fewest and the most there are whatever it says: a chart of fewer tells nothing, and one of more is
+/// slow to open and finer than a screen.
+const BINS_MIN: usize = 20;
+const BINS_MAX: usize = 2000;
 
 /// Drill time along x.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +28,8 @@ pub(super) struct Axis {
     /// Length in nanoseconds of the run's clock; above 0.
     length_ns: u64,
     time_scale: f64,
+    /// Parts that are counted one by one.
+    bins: usize,
     /// When the load was to end.
     load_end_ns: Option<u64>,
 }
@@ -34,12 +41,39 @@ impl Axis {
         let end = calls.chain([history.end_ns]).max().unwrap_or_default();
         let length_ns = end.saturating_sub(history.begin_ns).max(1);
         let (begin_ns, time_scale) = (history.begin_ns, history.time_scale);
-        Self { begin_ns, length_ns, time_scale, load_end_ns: None }
+        Self { begin_ns, length_ns, time_scale, bins: BINS, load_end_ns: None }
     }
 
     /// The same for a load that was to last so long, in nanoseconds of the run's clock.
     pub(super) fn of_load(history: &History, load_ns: u64) -> Self {
         Self { load_end_ns: Some(history.begin_ns + load_ns), ..Self::of(history) }
+    }
+
+    /// The same in parts of so many drill milliseconds, if that makes neither too few nor too many; they
+    /// are a little narrower where the axis is not a multiple of that.
+    pub(super) fn in_parts_of(self, bucket_ms: Option<f64>) -> Self {
+        let bins = bucket_ms.map_or(BINS, |ms| {
+            // A whole number of parts stays whole, whatever the division leaves behind the point.
+            let parts = (self.seconds() * 1000.0 / ms - 1e-6).ceil();
+            (parts as usize).clamp(BINS_MIN, BINS_MAX)
+        });
+        Self { bins, ..self }
+    }
+
+    /// The number of parts.
+    pub(super) fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// The part of a time; times outside belong to the first or the last.
+    pub(super) fn bin(&self, at_ns: u64) -> usize {
+        let since = u128::from(at_ns.saturating_sub(self.begin_ns));
+        ((since * self.bins as u128 / u128::from(self.length_ns)) as usize).min(self.bins - 1)
+    }
+
+    /// Where a part begins in a picture; the border for the part after the last.
+    pub(super) fn x_of_bin(&self, bin: usize) -> f64 {
+        LEFT + (RIGHT - LEFT) * bin as f64 / self.bins as f64
     }
 
     /// A line where the load ended and the cluster was left to settle, with `words` beside it.
@@ -68,7 +102,8 @@ impl Axis {
 
     /// When a part of the axis begins; the end of the axis for the part after the last.
     pub(super) fn time(&self, bin: usize) -> u64 {
-        self.begin_ns + (self.length_ns as f64 * bin as f64 / BINS as f64) as u64
+        let (length, bins) = (u128::from(self.length_ns), self.bins as u128);
+        self.begin_ns + (length * bin as u128).div_ceil(bins) as u64
     }
 
     /// Its length in drill seconds.
@@ -174,6 +209,27 @@ mod tests {
             assert!((step - expected).abs() < 1e-9, "{length}: {step}");
         }
         assert_eq!((label(0.05, 0.05), label(20.0, 10.0)), ("0.05".to_owned(), "20".to_owned()));
+    }
+
+    #[test]
+    fn a_drill_says_how_wide_a_column_is_within_reason() {
+        // 100 ms long.
+        let history = crate::history::testing::history("ha-pair", "", "");
+        let bins = |bucket_ms| Axis::of(&history).in_parts_of(bucket_ms).bins();
+        assert_eq!(bins(None), 240);
+        assert_eq!((bins(Some(1.0)), bins(Some(0.1)), bins(Some(3.0))), (100, 1000, 34));
+        assert_eq!((bins(Some(60_000.0)), bins(Some(1e-6))), (20, 2000));
+    }
+
+    #[test]
+    fn parts_cover_the_axis_without_a_gap() {
+        let history = crate::history::testing::history("ha-pair", "", "");
+        let axis = Axis::of(&history).in_parts_of(Some(1.0));
+        assert_eq!((axis.x_of_bin(0), axis.x_of_bin(100)), (LEFT, RIGHT));
+        for bin in 0..100 {
+            assert_eq!((axis.bin(axis.time(bin)), axis.bin(axis.time(bin + 1) - 1)), (bin, bin));
+        }
+        assert_eq!((axis.bin(0), axis.bin(u64::MAX)), (0, 99));
     }
 
     #[test]

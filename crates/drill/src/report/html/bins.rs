@@ -11,8 +11,6 @@ use crate::{
     metrics::{end, failed, percentile},
 };
 
-/// Parts of the axis.
-pub(super) const BINS: usize = 240;
 /// Devices and codes that get a colour of their own; the rest is one series.
 pub(super) const SERIES: usize = 7;
 
@@ -80,18 +78,19 @@ impl Bins {
     ) -> Self {
         let mut devices: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
         let mut errors: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-        let mut times: Vec<Vec<u64>> = vec![Vec::new(); BINS];
+        let bins = axis.bins();
+        let mut times: Vec<Vec<u64>> = vec![Vec::new(); bins];
         // Records without devices, from an application that met an older module: then all calls count.
         let blind = calls.iter().all(|call| call.member.is_empty());
         for call in calls {
-            let bin = bin(axis, call);
+            let bin = axis.bin(end(call));
             let failed = failed(call);
             if failed {
-                errors.entry(&call.code).or_insert_with(|| vec![0; BINS])[bin] += 1;
+                errors.entry(&call.code).or_insert_with(|| vec![0; bins])[bin] += 1;
             }
             if !call.member.is_empty() {
                 let name = palette.name(&call.member);
-                devices.entry(name).or_insert_with(|| vec![0; BINS])[bin] += 1;
+                devices.entry(name).or_insert_with(|| vec![0; bins])[bin] += 1;
             }
             if failed || blind || !call.member.is_empty() {
                 times[bin].push(call.took_ns);
@@ -117,27 +116,23 @@ impl Bins {
         devices.sort_by_key(|series| palette.place(&series.name));
         Self {
             seconds: axis.seconds(),
-            real_seconds: axis.real_seconds() / BINS as f64,
+            real_seconds: axis.real_seconds() / bins as f64,
             devices,
-            errors: most_frequent(errors, "other codes"),
+            errors: most_frequent(errors, "other codes", bins),
             latency,
-            last_call: calls.iter().map(|call| bin(axis, call) + 1).max().unwrap_or(0),
+            last_call: calls.iter().map(|call| axis.bin(end(call)) + 1).max().unwrap_or(0),
         }
     }
 }
 
-fn bin(axis: &Axis, call: &CallRecord) -> usize {
-    ((axis.part(end(call)) * BINS as f64) as usize).min(BINS - 1)
-}
-
 /// The series in order of their totals; those that are too many are added up under a name.
-fn most_frequent(counts: BTreeMap<&str, Vec<u64>>, rest: &str) -> Vec<Series> {
+fn most_frequent(counts: BTreeMap<&str, Vec<u64>>, rest: &str, bins: usize) -> Vec<Series> {
     let mut all: Vec<Series> =
         counts.into_iter().map(|(name, counts)| Series::of(name, counts)).collect();
     all.sort_by_key(|series| std::cmp::Reverse(series.total));
     if all.len() > SERIES {
         let others = all.split_off(SERIES - 1);
-        let mut sum = vec![0; BINS];
+        let mut sum = vec![0; bins];
         for (bin, total) in sum.iter_mut().enumerate() {
             *total = others.iter().map(|series| series.counts[bin]).sum();
         }
@@ -164,23 +159,24 @@ mod tests {
              50 1 C_SignInit CKR_OK",
             "",
         );
-        let bins = Bins::of(&history, &Axis::of(&history), &Palette::of(&history));
+        let axis = Axis::of(&history);
+        let (last, middle) = (axis.bins() - 1, axis.bins() / 2);
+        let bins = Bins::of(&history, &axis, &Palette::of(&history));
         let totals: Vec<_> = bins.devices.iter().map(|s| (s.name.as_str(), s.total)).collect();
         assert_eq!(totals, [("hsm-eus-1", 1), ("hsm-eus-2", 1)]);
-        assert_eq!(bins.devices[1].counts[BINS - 1], 1);
+        assert_eq!(bins.devices[1].counts[last], 1);
         assert_eq!(bins.errors[0].name, "CKR_DEVICE_ERROR");
-        let last = bins.latency[BINS - 1].unwrap();
-        assert_eq!(last.max, 90.0);
+        assert_eq!(bins.latency[last].unwrap().max, 90.0);
         // What the library answers from memory says nothing about devices.
-        assert_eq!(bins.latency[BINS / 2 + 2], None);
+        assert_eq!(bins.latency[middle + 2], None);
     }
 
     #[test]
     fn many_series_become_few_and_none_is_dropped() {
         let names: Vec<String> = (0..20).map(|index| format!("device-{index}")).collect();
-        let counts = names.iter().map(|name| (name.as_str(), vec![1; BINS])).collect();
-        let series = most_frequent(counts, "others");
+        let counts = names.iter().map(|name| (name.as_str(), vec![1; 5])).collect();
+        let series = most_frequent(counts, "others", 5);
         assert_eq!(series.len(), SERIES);
-        assert_eq!(series.iter().map(|series| series.total).sum::<u64>(), 20 * BINS as u64);
+        assert_eq!(series.iter().map(|series| series.total).sum::<u64>(), 20 * 5);
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{
     axis::{Axis, LEFT, RIGHT, WIDTH, bar, counted, duration, label, n, step},
-    bins::{BINS, Bins, Series},
+    bins::{Bins, Series},
 };
 use crate::{
     history::History,
@@ -49,10 +49,6 @@ pub(super) fn frame(history: &History, axis: &Axis, summary: &str, inner: &Marku
             }
         }
     }
-}
-
-pub(super) fn x_of(bin: usize) -> f64 {
-    LEFT + (RIGHT - LEFT) * bin as f64 / BINS as f64
 }
 
 /// Lines and numbers along y, from 0 to `most`.
@@ -109,7 +105,8 @@ fn legend(series: &[Series], what: (&str, &str), control: Option<&str>) -> Marku
 /// The largest sum over all series in one part; at least 1.
 fn highest(series: &[Series]) -> u64 {
     let sum = |bin: usize| series.iter().map(|series| series.counts[bin]).sum();
-    (0..BINS).map(sum).max().unwrap_or(0).max(1)
+    let bins = series.first().map_or(0, |series| series.counts.len());
+    (0..bins).map(sum).max().unwrap_or(0).max(1)
 }
 
 /// Calls answered, stacked by device; those of the control run as a line.
@@ -122,18 +119,19 @@ pub(super) fn throughput(
     let most = highest(&bins.devices).max(control.map_or(0, |it| highest(&it.devices))) as f64;
     let most = most / bins.real_seconds;
     let rate = |count: u64| count as f64 / bins.real_seconds / most * HEIGHT;
-    let mut below = vec![0.0; BINS];
+    let mut below = vec![0.0; axis.bins()];
     let mut areas = Vec::new();
     for series in &bins.devices {
-        let above: Vec<f64> = (0..BINS).map(|bin| below[bin] + rate(series.counts[bin])).collect();
+        let above: Vec<f64> =
+            (0..axis.bins()).map(|bin| below[bin] + rate(series.counts[bin])).collect();
         areas.push(html! {
-            path class={ "series c" (series.colour) } d=(area(&below, &above)) {}
+            path class={ "series c" (series.colour) } d=(area(axis, &below, &above)) {}
         });
         below = above;
     }
     let without = control.map(|control| {
         let sum = |bin: usize| control.devices.iter().map(|series| series.counts[bin]).sum();
-        steps((0..control.last_call).map(|bin| Some(BOTTOM - rate(sum(bin)))))
+        steps(axis, (0..control.last_call).map(|bin| Some(BOTTOM - rate(sum(bin)))))
     });
     let second = second(history);
     let peak = highest(&bins.devices) as f64 / bins.real_seconds;
@@ -163,13 +161,13 @@ fn second(history: &History) -> &'static str {
 }
 
 /// The outline of an area with a step for each part; heights are measured from the bottom.
-pub(super) fn area(below: &[f64], above: &[f64]) -> String {
+pub(super) fn area(axis: &Axis, below: &[f64], above: &[f64]) -> String {
     let mut path = format!("M{} {}", n(LEFT), n(BOTTOM - above[0]));
     for (bin, height) in above.iter().enumerate() {
-        path += &format!("V{}H{}", n(BOTTOM - height), n(x_of(bin + 1)));
+        path += &format!("V{}H{}", n(BOTTOM - height), n(axis.x_of_bin(bin + 1)));
     }
     for (bin, height) in below.iter().enumerate().rev() {
-        path += &format!("V{}H{}", n(BOTTOM - height), n(x_of(bin)));
+        path += &format!("V{}H{}", n(BOTTOM - height), n(axis.x_of_bin(bin)));
     }
     path + "Z"
 }
@@ -187,13 +185,13 @@ pub(super) fn errors(history: &History, axis: &Axis, bins: &Bins) -> Markup {
     }
     let most = highest(&bins.errors) as f64 / bins.real_seconds;
     let mut bars = Vec::new();
-    for bin in 0..BINS {
+    for bin in 0..axis.bins() {
         let mut y = BOTTOM;
         for series in bins.errors.iter().filter(|it| it.counts[bin] > 0) {
             let height = series.counts[bin] as f64 / bins.real_seconds / most * HEIGHT;
             y -= height;
             let class = format!("series c{}", series.colour);
-            bars.push(bar(&class, x_of(bin), x_of(bin + 1), y, height));
+            bars.push(bar(&class, axis.x_of_bin(bin), axis.x_of_bin(bin + 1), y, height));
         }
     }
     let second = second(history);
@@ -244,11 +242,12 @@ pub(super) fn latency(
         return html! { p.none { "No call was made." } };
     };
     let lines = [
-        ("p50", "half took no longer", line(bins, &scale, |it| it.p50)),
-        ("p99", "99 of 100 took no longer", line(bins, &scale, |it| it.p99)),
-        ("max", "the longest", line(bins, &scale, |it| it.max)),
+        ("p50", "half took no longer", line(axis, bins, &scale, |it| it.p50)),
+        ("p99", "99 of 100 took no longer", line(axis, bins, &scale, |it| it.p99)),
+        ("max", "the longest", line(axis, bins, &scale, |it| it.max)),
     ];
-    let without = control.map(|it| [line(it, &scale, |it| it.p50), line(it, &scale, |it| it.p99)]);
+    let without = control
+        .map(|it| [line(axis, it, &scale, |it| it.p50), line(axis, it, &scale, |it| it.p99)]);
     let longest = bins.latency.iter().flatten().map(|it| it.max).fold(0.0, f64::max);
     let summary =
         format!("Latency of calls on a logarithmic scale; the longest took {}", duration(longest));
@@ -341,18 +340,24 @@ fn decade(power: i32) -> String {
 }
 
 /// A line with a step for each part, broken where there was no call.
-fn line(bins: &Bins, scale: &LogScale, value: fn(&super::bins::Latency) -> f64) -> String {
-    steps(bins.latency.iter().map(|latency| latency.as_ref().map(|it| scale.y(value(it)))))
+fn line(
+    axis: &Axis,
+    bins: &Bins,
+    scale: &LogScale,
+    value: fn(&super::bins::Latency) -> f64,
+) -> String {
+    steps(axis, bins.latency.iter().map(|latency| latency.as_ref().map(|it| scale.y(value(it)))))
 }
 
 /// A line with a step for each part, from the first on; broken where there is no value.
-pub(super) fn steps(heights: impl Iterator<Item = Option<f64>>) -> String {
+pub(super) fn steps(axis: &Axis, heights: impl Iterator<Item = Option<f64>>) -> String {
     let mut path = String::new();
     let mut open = false;
     for (bin, y) in heights.enumerate() {
         if let Some(y) = y {
             let begin = if open { 'L' } else { 'M' };
-            path += &format!("{begin}{} {}H{}", n(x_of(bin)), n(y), n(x_of(bin + 1)));
+            path +=
+                &format!("{begin}{} {}H{}", n(axis.x_of_bin(bin)), n(y), n(axis.x_of_bin(bin + 1)));
         }
         open = y.is_some();
     }
@@ -372,7 +377,7 @@ mod tests {
         let bins = Bins::of(&history, &axis, &Palette::of(&history));
         let scale = LogScale::of(&bins, None).unwrap();
         assert_eq!((scale.low, scale.high), (0, 1));
-        assert_eq!(line(&bins, &scale, |it| it.max).matches('M').count(), 2);
+        assert_eq!(line(&axis, &bins, &scale, |it| it.max).matches('M').count(), 2);
     }
 
     #[test]

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{
-    axis::Axis,
-    bins::{BINS, SERIES},
-};
+use super::{axis::Axis, bins::SERIES};
 use crate::{
     history::History,
     lag::{MemberLag, lags},
@@ -59,7 +56,7 @@ impl Curves {
         let curve = |lag: &MemberLag, value: &dyn Fn(usize) -> f64| Curve {
             name: lag_name(history, lag),
             colour: palette.colour(&lag.device),
-            values: (0..BINS).map(value).collect(),
+            values: (0..axis.bins()).map(value).collect(),
         };
         let keys = |lag: &MemberLag| {
             curve(lag, &|bin| {
@@ -108,7 +105,7 @@ fn sessions(history: &History, axis: &Axis) -> Vec<Curve> {
     let mut open: BTreeMap<u32, i64> = BTreeMap::new();
     let mut curves: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut changes = changes.into_iter().peekable();
-    for bin in 0..BINS {
+    for bin in 0..axis.bins() {
         let mut most: BTreeMap<&str, i64> = BTreeMap::new();
         let mut look = |open: &BTreeMap<u32, i64>| {
             let mut now: BTreeMap<&str, i64> = BTreeMap::new();
@@ -121,14 +118,14 @@ fn sessions(history: &History, axis: &Axis) -> Vec<Curve> {
             }
         };
         look(&open);
-        let to = if bin + 1 == BINS { u64::MAX } else { axis.time(bin + 1) };
+        let to = if bin + 1 == axis.bins() { u64::MAX } else { axis.time(bin + 1) };
         while let Some((_, pid, change)) = changes.next_if(|(at_ns, ..)| *at_ns < to) {
             let count = open.entry(pid).or_default();
             *count = change.map_or(0, |change| (*count + change).max(0));
             look(&open);
         }
         for (name, count) in most {
-            curves.entry(name).or_insert_with(|| vec![0.0; BINS])[bin] = count as f64;
+            curves.entry(name).or_insert_with(|| vec![0.0; axis.bins()])[bin] = count as f64;
         }
     }
     let curve = |(colour, (name, values)): (usize, (&str, Vec<f64>))| Curve {
@@ -146,10 +143,11 @@ fn flight(history: &History, axis: &Axis, palette: &Palette) -> Vec<Curve> {
     for event in history.events.iter().filter(|event| event.event == "failover") {
         moves.entry(event.pid).or_default().push((event.at_ns, &event.member));
     }
+    let bins = axis.bins();
     let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut fill = |who, from_ns, to_ns| {
-        let values = all.entry(who).or_insert_with(|| vec![0.0; BINS]);
-        let (from, to) = (axis.part(from_ns) * BINS as f64, axis.part(to_ns) * BINS as f64);
+        let values = all.entry(who).or_insert_with(|| vec![0.0; bins]);
+        let (from, to) = (axis.part(from_ns) * bins as f64, axis.part(to_ns) * bins as f64);
         // Whole parts, and what is left of those at both ends.
         for (bin, value) in values.iter_mut().enumerate().skip(from as usize) {
             if bin as f64 >= to {
@@ -233,6 +231,9 @@ impl Palette {
 mod tests {
     use super::*;
     use crate::history::testing::history;
+
+    /// Parts of an axis of which no drill says how wide they are.
+    const BINS: usize = 240;
 
     fn curves(history: &History) -> Curves {
         Curves::of(history, &Axis::of(history), &Palette::of(history))

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::{
     axis::{Axis, counted, duration},
-    bins::BINS,
     charts::{BOTTOM, HEIGHT, area, frame, key, line_key, steps, y_axis},
     curves::{Curve, Curves},
 };
@@ -50,17 +49,17 @@ impl Stack {
         legend: &dyn Fn(&Curve) -> String,
     ) -> Markup {
         let sum = |bin: usize| curves.iter().map(|curve| curve.values[bin]).sum::<f64>();
-        let most = (0..BINS).map(sum).fold(0.0, f64::max);
+        let most = (0..axis.bins()).map(sum).fold(0.0, f64::max);
         if most == 0.0 {
             return html! { p.none { (self.none) } };
         }
-        let mut below = vec![0.0; BINS];
+        let mut below = vec![0.0; axis.bins()];
         let mut areas = Vec::new();
         for curve in curves {
             let height = |bin: usize| curve.values[bin] / most * HEIGHT;
-            let above: Vec<f64> = (0..BINS).map(|bin| below[bin] + height(bin)).collect();
+            let above: Vec<f64> = (0..axis.bins()).map(|bin| below[bin] + height(bin)).collect();
             areas.push(
-                html! { path class={ "series c" (curve.colour) } d=(area(&below, &above)) {} },
+                html! { path class={ "series c" (curve.colour) } d=(area(axis, &below, &above)) {} },
             );
             below = above;
         }
@@ -105,7 +104,7 @@ fn lines(
     let words: Vec<String> = curves.iter().map(legend).collect();
     let look = |index: usize, curve: &Curve| format!("level k{} d{}", curve.colour, index % 4);
     let path = |curve: &Curve| {
-        steps(curve.values.iter().map(|value| Some(BOTTOM - value / most * HEIGHT)))
+        steps(axis, curve.values.iter().map(|value| Some(BOTTOM - value / most * HEIGHT)))
     };
     let inner = html! {
         (y_axis(most, unit))

@@ -33,7 +33,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 /// The page.
 pub(super) fn page(report: &Report, history: &History) -> String {
-    let axis = Axis::of_load(history, report.load_ns);
+    let axis = Axis::of_load(history, report.load_ns).in_parts_of(report.bucket_ms);
     let palette = Palette::of(history);
     let beside = |control: &Control| {
         let calls = control.calls_beside(history, report.load_ns);
@@ -316,6 +316,25 @@ mod tests {
         ] {
             assert!(html.contains(words), "{words}\n{html}");
         }
+    }
+
+    #[test]
+    fn the_charts_have_the_columns_that_the_drill_asks_for() {
+        let columns = |drill: &str| {
+            let html = page(&report(drill), &run());
+            let (_, numbers) =
+                html.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
+            let (numbers, _) = numbers.split_once("</script>").unwrap();
+            let numbers: serde_json::Value = serde_json::from_str(numbers).unwrap();
+            let len = |pointer: &str| numbers.pointer(pointer).unwrap().as_array().unwrap().len();
+            let all = ["/latency", "/devices/0/counts", "/errors/0/counts", "/flight/0/values"];
+            let all = all.map(len);
+            assert!(all.iter().all(|columns| *columns == all[0]), "{all:?}");
+            all[0]
+        };
+        assert_eq!(columns(""), 240);
+        assert_eq!(columns("[report]\nbucket = \"1ms\""), 100);
+        assert_eq!(columns("[report]\nbucket = \"1h\""), 20);
     }
 
     #[test]
