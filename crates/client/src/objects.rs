@@ -38,7 +38,7 @@ impl Client {
             let Reply::Created(created) = reply else { return Err(unexpected(&reply)) };
             let ids: Vec<_> = created.iter().map(|object| object.id).collect();
             if self.replicate(session, primary, &ids).await? {
-                return Ok(self.name(session, &created));
+                return Ok(self.name(session, primary, &created));
             }
             // Whatever the lost member still holds was never acknowledged.
             self.owe(session.group(), &[primary], OwedKind::Delete, &ids)?;
@@ -46,14 +46,15 @@ impl Client {
         }
     }
 
-    /// Gives new objects their handles.
-    fn name(&self, session: &mut Checkout, created: &[Created]) -> Vec<ObjectHandle> {
+    /// Gives new objects, which a member has made, their handles.
+    fn name(&self, session: &mut Checkout, maker: usize, created: &[Created]) -> Vec<ObjectHandle> {
         let group = Arc::clone(session.group());
         let mut handles = Vec::with_capacity(created.len());
         for object in created {
             let handle = self.handles.handle(group.index, object.id);
             if object.token {
-                self.event("object_created", &group, None, &object.id.to_string());
+                let (maker, id) = (group.members.get(maker), object.id.to_string());
+                self.event("object_created", &group, maker, &id);
             } else {
                 session.objects.push((handle, object.id));
             }

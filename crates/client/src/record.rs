@@ -59,7 +59,7 @@ pub struct EventRecord {
     /// what devices tell asynchronous members by themselves, with the object as the first word of the
     /// detail, `replication_applied`, `replication_removed`, `replication_conflict` and
     /// `replication_dropped`; and of token objects that the application was told about, with their
-    /// identity as detail, `object_created` and `object_destroyed`.
+    /// identity as detail, `object_created` (with the member that made it) and `object_destroyed`.
     pub event: String,
     /// The group's label.
     pub group: String,

@@ -187,6 +187,7 @@ fn state_at(history: &History, at_ns: u64) -> (Made<'_>, Owed<'_>) {
         match event.event.as_str() {
             "object_created" => {
                 made.insert((group, &event.detail), event.at_ns);
+                told.insert((group, member, &event.detail));
             }
             "object_destroyed" => {
                 made.remove(&(group, event.detail.as_str()));

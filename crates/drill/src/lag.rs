@@ -169,7 +169,11 @@ impl Ledger {
         let EventRecord { at_ns, group, member, detail, .. } = event;
         let named: Vec<&str> = ids(detail).collect();
         match event.event.as_str() {
-            "object_created" => self.acknowledged(*at_ns, group, detail),
+            // The member that made it has it, also one that is fed later.
+            "object_created" => {
+                self.holds(*at_ns, group, member, detail);
+                self.acknowledged(*at_ns, group, detail);
+            }
             "object_destroyed" => self.destroyed(*at_ns, group, detail),
             "copy_owed" => {
                 named.into_iter().for_each(|id| self.lacks(*at_ns, group, member, id));
@@ -328,6 +332,15 @@ mod tests {
         assert!(of("hsm-eus-1", &history).changes.is_empty());
         // It holds nothing of what was there before, and is told of nothing.
         assert_eq!(of("hsm-eus2-2", &history).at(35 * MS).keys, 3);
+    }
+
+    #[test]
+    fn an_asynchronous_member_does_not_lack_what_it_has_made() {
+        let events =
+            "10 object_created hsm-eus2-1 a\n30 replication_applied hsm-eus2-2 a_from_hsm-eus2-1";
+        let history = history("ha-dr-async", "", events);
+        assert!(of("hsm-eus2-1", &history).changes.is_empty());
+        assert_eq!(of("hsm-eus2-2", &history).greatest_age_ns(), 20 * MS);
     }
 
     #[test]
