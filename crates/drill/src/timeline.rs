@@ -4,7 +4,13 @@ use std::io::{self, Write};
 
 use hsmsim_client::record::{CallRecord, EventRecord};
 
-use crate::{film::Film, history::FaultSpan, metrics::failed, records::Batch, report::Moment};
+use crate::{
+    film::Film,
+    history::FaultSpan,
+    metrics::{end, failed},
+    records::Batch,
+    report::Moment,
+};
 
 /// Prints moments and keeps them for the report.
 pub(crate) struct Timeline<'a> {
@@ -95,19 +101,16 @@ impl<'a> Timeline<'a> {
             }
             match (fails, self.failing) {
                 (true, false) if self.spells == SPELLS + 1 => {
-                    self.mark(
-                        call.at_ns,
-                        "errors come and go; from here on they are only counted",
-                    )?;
+                    self.mark(end(call), "errors come and go; from here on they are only counted")?;
                 }
                 _ if self.spells > SPELLS => {}
                 (true, false) => {
                     let what = format!("first error: {} gives {}", call.function, call.code);
-                    self.mark(call.at_ns, what)?;
+                    self.mark(end(call), what)?;
                 }
                 (false, true) => {
                     let what = format!("{} succeeds again", call.function);
-                    self.mark(call.at_ns + call.took_ns, what)?;
+                    self.mark(end(call), what)?;
                 }
                 _ => {}
             }

@@ -198,7 +198,8 @@ impl Operator {
                     let ids = cluster.add_fault(&fault, |_| 0, Some(std::process::id()))?;
                     self.set.extend(ids.into_iter().map(|id| (step.clone(), id)));
                     timeline.know(self.spans());
-                    timeline.mark(now_ns, format!("fault: {fault}"))?;
+                    // Not the moment before it was set, in which the strip has no band yet.
+                    timeline.mark(cluster.clock().unix_now(), format!("fault: {fault}"))?;
                 }
             }
             Action::Heal { step } => {
