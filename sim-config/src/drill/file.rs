@@ -46,7 +46,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Drill, ConfigError> {
             time_scale: root.optional("time_scale", time_scale)?,
             duration,
             settle,
-            deadline: deadline.unwrap_or((duration + settle) * 2),
+            deadline,
             allow_data_loss,
             workloads,
             steps,

@@ -125,7 +125,7 @@ pub(crate) const DRILL: [Key; 20] = [
     key(
         "deadline",
         Shape::Duration,
-        "The end of patience for the whole run; twice duration and settle if absent.",
+        "So long after the load has begun every application must have ended; at least duration and settle.",
     ),
     key("allow_data_loss", Shape::Flag, "Permits faults that erase a device."),
     needed("workload", Shape::Tables(&WORKLOAD), "Who works while the faults strike."),

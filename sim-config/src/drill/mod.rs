@@ -374,8 +374,9 @@ pub struct Drill {
     pub duration: Duration,
     /// How long the cluster has, after everything is healed, to become whole; in drill time.
     pub settle: Duration,
-    /// The end of patience for the whole run, in drill time.
-    pub deadline: Duration,
+    /// So long after the load has begun every application must have ended, in drill time; if the file does
+    /// not say, the runner is patient.
+    pub deadline: Option<Duration>,
     /// Permits faults that destroy the last holder of a key.
     pub allow_data_loss: bool,
     /// Who works while the faults strike.

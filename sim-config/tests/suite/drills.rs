@@ -109,7 +109,7 @@ fn refused(added: &str, line: usize, parts: &[&str]) {
 fn what_is_not_said_has_a_sensible_value() {
     let d = drill("");
     assert_eq!((d.topology.as_str(), d.time_scale, d.seed), ("ha-dr", None, None));
-    assert_eq!((d.settle, d.deadline), (seconds(30), seconds(300)));
+    assert_eq!((d.settle, d.deadline), (seconds(30), None));
     assert_eq!(d.expect.lost_keys_max, None);
     assert_eq!(d.effective_time_scale(&topology("ha-dr")), 1.0);
     let first = &d.workloads[0];

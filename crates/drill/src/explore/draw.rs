@@ -57,6 +57,7 @@ pub fn draw(options: &ExploreOptions, seed: u64) -> Result<Drawn, DrillError> {
         seed,
         duration,
         settle: Duration::from_secs(600),
+        deadline: None,
         apps,
         steps: Vec::new(),
         kills: Vec::new(),

@@ -205,7 +205,7 @@ fn perform(
         std::thread::sleep(LOOK);
     }
     operator.heal(None)?;
-    let patience = cluster.scaled(drill.deadline).max(Duration::from_secs(30));
+    let patience = patience(&drill, &cluster, begin_ns);
     let summary = applications
         .finish(cluster.clock(), patience, &mut || look(&mut timeline, &mut operator))?;
     look(&mut timeline, &mut operator)?;
@@ -254,6 +254,19 @@ fn perform(
     let report = conclude(report, &drill, &options.drill, directory.as_deref(), &history)?;
     report.print(out)?;
     Ok((report, history))
+}
+
+/// How long applications have to end, now that the load has: until the deadline, but at least so long that
+/// a machine under load does not look like an application that hangs.
+fn patience(drill: &Drill, cluster: &Cluster, begin_ns: u64) -> Duration {
+    let left = match drill.deadline {
+        Some(deadline) => {
+            let deadline_ns = begin_ns + nanos(cluster.scaled(deadline));
+            Duration::from_nanos(deadline_ns.saturating_sub(cluster.clock().unix_now()))
+        }
+        None => cluster.scaled((drill.duration + drill.settle) * 2),
+    };
+    left.max(Duration::from_secs(30))
 }
 
 /// Where the module's log goes if there will be a report that can quote it: to the records, unless the

@@ -353,6 +353,15 @@ impl Stage {
         }
     }
 
+    /// Sessions that work at the deadline have broken a rule, whatever becomes of them.
+    pub(crate) fn note_late(&self) {
+        let late = self.working.get();
+        if late > 0 {
+            let what = format!("{late} sessions had not ended at the deadline");
+            self.broken.borrow_mut().push((Rule::CallEnds, what));
+        }
+    }
+
     /// Every application of a group makes one more call.
     pub(crate) async fn touch(&self, group: &str) {
         let living = |app: &&Rc<App>| app.plan.group == group && !app.killed.get();

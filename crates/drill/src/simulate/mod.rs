@@ -49,6 +49,9 @@ pub struct Plan {
     pub duration: Duration,
     /// How long the cluster has to become whole after everything is healed.
     pub settle: Duration,
+    /// So long after the load has begun every application must have ended; if nothing is said, each has
+    /// the time after the load's end that it takes to time out once at every member.
+    pub deadline: Option<Duration>,
     /// The applications.
     pub apps: Vec<AppPlan>,
     /// What the operator does, in order of time.
@@ -98,6 +101,7 @@ impl Plan {
             seed,
             duration: drill.duration,
             settle: drill.settle,
+            deadline: drill.deadline,
             apps,
             steps: drill.steps.clone(),
             abort: drill.abort.clone(),

@@ -54,6 +54,7 @@ pub(crate) struct Operator {
     kills: Vec<(Duration, u32)>,
     duration: Duration,
     settle: Duration,
+    deadline: Option<Duration>,
     /// The step and number of the fault.
     set: Vec<(Step, u64)>,
     moments: Vec<Moment>,
@@ -78,6 +79,7 @@ impl Operator {
             kills: plan.kills.clone(),
             duration: plan.duration,
             settle: plan.settle,
+            deadline: plan.deadline,
             set: Vec::new(),
             moments: Vec::new(),
             changed: Rc::new(Notify::new()),
@@ -98,7 +100,12 @@ impl Operator {
         let members = self.cluster.devices().len() as u32;
         let ha = &self.cluster.topology().ha;
         let patience = (ha.receive_timeout + ha.connect_timeout) * (members + 1) + ha.boot_time;
-        self.stage.ended(clock.now() + patience).await;
+        let deadline =
+            self.deadline.map_or(clock.now() + patience, |deadline| Time::ZERO + deadline);
+        self.stage.ended(deadline).await;
+        if self.deadline.is_some() {
+            self.stage.note_late();
+        }
         let equal_ns = self.settle().await?;
         ticker.abort();
         let Self { set, moments, notes, .. } = self;

@@ -363,3 +363,20 @@ fn a_seed_that_is_drawn_is_stored_and_repeats_the_run() {
     let again = run(&text.replace("\"random\"", &first.seed.to_string()));
     assert_eq!((first.trace_hash, first.metrics), (again.trace_hash, again.metrics));
 }
+
+#[test]
+fn a_call_that_outlasts_the_deadline_breaks_a_rule_and_one_that_may_take_longer_does_not() {
+    // What is under way arrives late, although the link is healed when the load ends.
+    let slow = "[[step]]\nat = \"58s\"\ndo = \"link.delay\"\n\
+                target = \"client:hsm-eus-1\"\nextra = \"10s\"\n";
+    let with = |settle: &str, deadline: &str| {
+        let head = HEAD.replace("settle = \"60s\"", &format!("settle = \"{settle}\"\n{deadline}"));
+        run(&format!("{head}{LOAD}{slow}"))
+    };
+    let late = with("1s", "deadline = \"61s\"");
+    assert_eq!(late.verdict.as_str(), "broken");
+    assert!(late.metrics.stall_max_ms > 3000.0, "{}", late.metrics.stall_max_ms);
+    for patient in [with("60s", "deadline = \"5m\""), with("60s", "")] {
+        assert_eq!(patient.verdict.as_str(), "pass", "{:#?}", patient.expectations);
+    }
+}
