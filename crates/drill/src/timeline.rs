@@ -96,6 +96,11 @@ impl<'a> Timeline<'a> {
         }
         for call in &batch.calls {
             let fails = failed(call);
+            // What no device has answered, such as the closing of a session, does not show that things work
+            // again.
+            if !fails && call.member.is_empty() {
+                continue;
+            }
             if fails && !self.failing {
                 self.spells += 1;
             }

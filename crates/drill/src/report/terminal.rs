@@ -51,6 +51,13 @@ impl Report {
             writeln!(out, "  signatures         {verified} verified outside the module")?;
         }
         writeln!(out, "  lost keys          {}", self.lost_keys)?;
+        if let (Some(keys @ 1..), Some(age)) = (self.rpo_keys, self.rpo_age_ms) {
+            let (word, age) = (if keys == 1 { "key" } else { "keys" }, seconds(age));
+            writeln!(
+                out,
+                "  recovery point     {keys} {word} on no member left when a fault struck, for {age}"
+            )?;
+        }
         writeln!(out)?;
         for expectation in &self.expectations {
             writeln!(

@@ -27,7 +27,7 @@ pub(super) fn draw(report: &Report, history: &History) -> Markup {
         None => "The members never came to hold the same keys.".to_owned(),
     };
     let point = match (report.rpo_keys, report.rpo_age_ms) {
-        (Some(0), _) => "Whenever members were lost, each key was on one that was left.".to_owned(),
+        (Some(0), _) => "At each fault every key was on a member that was left.".to_owned(),
         (Some(keys), Some(age)) => format!(
             "When members were lost, {keys} acknowledged keys were on none that was left, the oldest \
              of them for {}.",

@@ -156,6 +156,10 @@ fn header(report: &Report, history: &History) -> Markup {
             ),
         ),
     ];
+    if let (Some(keys @ 1..), Some(age)) = (report.rpo_keys, report.rpo_age_ms) {
+        let keys = counted(keys, "key", "keys");
+        facts.push(("Recovery point", format!("{keys} on no member left, for {}", duration(age))));
+    }
     if let Some(verified) = report.verified_signatures {
         facts.push(("Signatures", format!("{verified} verified outside the module")));
     }
