@@ -229,28 +229,36 @@ impl Client {
         &self,
         group: &Group,
         index: usize,
-        session: &mut MemberSession,
+        sub: &mut Sub,
     ) -> std::result::Result<(), Failure> {
         let member = &group.members[index];
         let generation = group.login_generation();
         if member.logged_in.load(Ordering::Acquire) == generation || generation.is_multiple_of(2) {
             return Ok(());
         }
-        let Some(login) = group.login() else { return Ok(()) };
+        let _order = member.login_order.lock().await;
+        // What others did meanwhile: lost the member and brought it back, logged out, logged in there.
+        if sub.member_generation != member.generation() {
+            return Err(Failure::Lost);
+        }
+        let Some((generation, login)) = group.standing_login() else { return Ok(()) };
+        if member.logged_in.load(Ordering::Acquire) == generation {
+            return Ok(());
+        }
         let request = Request::Login { user: UserType::Role(login.role), pin: login.pin };
-        match self.ask(group, index, session, request).await {
+        match self.ask(group, index, &mut sub.session, request).await {
             Ok(_) => {}
             Err(Failure::Member(error)) if error.rv() == CKR_USER_ALREADY_LOGGED_IN => {}
             Err(Failure::Member(error)) => {
                 // The others took this PIN. Using the member without login would fail in ways that
                 // look like missing keys; asking again would count against its limit.
                 tracing::error!(group = %group.label, member = %member.device, %error, "login refused");
-                self.lose(group, index, Loss::LoginRefused, member.generation());
+                self.lose(group, index, Loss::LoginRefused, sub.member_generation);
                 return Err(Failure::Lost);
             }
             Err(lost) => return Err(lost),
         }
-        member.logged_in.store(generation, Ordering::Release);
+        member.login_holds(generation, sub.member_generation);
         Ok(())
     }
 
@@ -274,7 +282,7 @@ impl Client {
             *place = Some(self.open_on_member(group, index, tag, slot.read_write).await?);
         }
         match place {
-            Some(sub) => self.logged_in(group, index, &mut sub.session).await,
+            Some(sub) => self.logged_in(group, index, sub).await,
             None => Err(Failure::Lost),
         }
     }

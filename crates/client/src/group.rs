@@ -33,6 +33,10 @@ pub(crate) struct Group {
     pub(crate) members: Vec<Member>,
     // Locks: short, never across an await.
     login: Mutex<Option<Login>>,
+    /// C_Login and C_Logout come one after the other: the next begins when every member that is there
+    /// has answered the one before. Waiting for it blocks no thread, and a call that ends early
+    /// leaves it.
+    pub(crate) login_order: tokio::sync::Mutex<()>,
     /// Counts logins and logouts; odd while somebody is logged in.
     login_generation: AtomicU64,
     /// The generation at which a call fault took the login away; 0 if none has.
@@ -104,6 +108,7 @@ impl Group {
             serial,
             members,
             login: Mutex::new(None),
+            login_order: tokio::sync::Mutex::new(()),
             login_generation: AtomicU64::new(0),
             login_taken_at: AtomicU64::new(0),
             total_losses: AtomicU64::new(0),
@@ -134,8 +139,19 @@ impl Group {
         self.login.lock().as_ref().map(|login| login.role)
     }
 
-    /// Changes who is logged in; gives the login's generation.
-    pub(crate) fn set_login(&self, login: Option<Login>) -> u64 {
+    /// Who is logged in, with the login's generation.
+    pub(crate) fn standing_login(&self) -> Option<(u64, Login)> {
+        let login = self.login.lock();
+        login.clone().map(|login| (self.login_generation(), login))
+    }
+
+    /// The generation that the next login will have.
+    pub(crate) fn next_login(&self) -> u64 {
+        (self.login_generation() + 1) | 1
+    }
+
+    /// Changes who is logged in.
+    pub(crate) fn set_login(&self, login: Option<Login>) {
         let mut current = self.login.lock();
         let logged_in = login.is_some();
         *current = login;
@@ -144,7 +160,6 @@ impl Group {
             generation += 1;
         }
         self.login_generation.store(generation, Ordering::Release);
-        generation
     }
 
     /// The PIN that will be used from now on, after a change of PIN.

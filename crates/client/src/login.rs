@@ -8,7 +8,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use hsmsim_cluster::new_domain;
 use hsmsim_network::all;
-use hsmsim_partition::api::{OpenSession, Request};
+use hsmsim_partition::api::{OpenSession, Reply, Request};
 use hsmsim_types::{
     Error, Pin, Result, Role, SessionHandle, SlotId, ck::*, error::fail, role::UserType,
 };
@@ -19,7 +19,7 @@ use crate::{
     group::{Group, Login},
     member::Loss,
     replicate::LIBRARY_SESSION,
-    session::Checkout,
+    session::{Checkout, Sub},
 };
 
 impl Client {
@@ -42,6 +42,7 @@ impl Client {
             UserType::Role(role) => role,
         };
         let group = Arc::clone(session.group());
+        let _order = group.login_order.lock().await;
         match group.role() {
             Some(current) if current == role => {
                 return fail(CKR_USER_ALREADY_LOGGED_IN, "this user is logged in already");
@@ -60,12 +61,7 @@ impl Client {
             );
         }
         self.verify_on_members(&mut session, role, &pin).await?;
-        let generation = group.set_login(Some(Login { role, pin }));
-        for (member, sub) in group.members.iter().zip(&session.subs) {
-            if sub.is_some() && !member.standby && !member.is_down() {
-                member.logged_in.store(generation, Ordering::Release);
-            }
-        }
+        group.set_login(Some(Login { role, pin }));
         group.forget_checks();
         Ok(())
     }
@@ -79,7 +75,11 @@ impl Client {
             let Some(primary) = group.primary() else {
                 return fail(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
             };
-            match self.call_member(session, primary, request.clone()).await {
+            let order = group.members[primary].login_order.lock().await;
+            let answer = self.call_member(session, primary, request.clone()).await;
+            note_login(&group, primary, session.subs[primary].as_ref(), &answer);
+            drop(order);
+            match answer {
                 Ok(_) => break (primary, None),
                 Err(Failure::Member(error)) if error.rv() == CKR_USER_ALREADY_LOGGED_IN => {
                     break (primary, None);
@@ -97,11 +97,11 @@ impl Client {
         match refusal {
             Some(error) if !counts(&error) => Err(error),
             Some(error) => {
-                self.send_to_all(session, &others, &request).await;
+                self.log_in_members(session, &others, &request).await;
                 Err(error)
             }
             None => {
-                for (index, answer) in self.send_to_all(session, &others, &request).await {
+                for (index, answer) in self.log_in_members(session, &others, &request).await {
                     match answer {
                         Err(Failure::Member(error)) if error.rv() != CKR_USER_ALREADY_LOGGED_IN => {
                             let since = group.members[index].generation();
@@ -115,6 +115,26 @@ impl Client {
         }
     }
 
+    /// Sends a login to members, to all at the same time and to each in its order.
+    async fn log_in_members(
+        &self,
+        session: &mut Checkout,
+        targets: &[usize],
+        request: &Request,
+    ) -> Vec<(usize, std::result::Result<Reply, Failure>)> {
+        let slot = Arc::clone(&session.slot);
+        let (slot, group) = (&*slot, &slot.group);
+        let places = session.subs.iter_mut().enumerate();
+        let calls =
+            places.filter(|(index, _)| targets.contains(index)).map(|(index, place)| async move {
+                let _order = group.members[index].login_order.lock().await;
+                let answer = self.call_sub(slot, index, place, request).await;
+                note_login(group, index, place.as_ref(), &answer);
+                (index, answer)
+            });
+        join_all(calls).await
+    }
+
     /// C_Logout. Private session objects go with the login.
     ///
     /// # Errors
@@ -122,6 +142,7 @@ impl Client {
     pub(crate) async fn logout_work(&self, session: SessionHandle) -> Result<()> {
         let mut session = self.checkout(session)?;
         let group = Arc::clone(session.group());
+        let _order = group.login_order.lock().await;
         if group.role().is_none() {
             return fail(CKR_USER_NOT_LOGGED_IN, "nobody is logged in");
         }
@@ -129,22 +150,28 @@ impl Client {
         Ok(())
     }
 
-    /// Logs out everywhere. A member that cannot be reached forgets the login with its connection.
+    /// Logs out everywhere; the caller has the slot's login order. A member that cannot be reached
+    /// forgets the login with its connection.
     pub(crate) async fn log_out_members(&self, session: &mut Checkout) {
-        let group = Arc::clone(session.group());
-        let generation = group.login_generation();
-        let reached: Vec<usize> = (0..group.members.len())
-            .filter(|&index| {
-                let member = &group.members[index];
-                !member.is_down() && member.logged_in.load(Ordering::Acquire) == generation
-            })
-            .collect();
+        let slot = Arc::clone(&session.slot);
+        let (slot, group) = (&*slot, &slot.group);
         group.set_login(None);
         group.forget_checks();
-        self.send_to_all(session, &reached, &Request::Logout).await;
-        for member in &group.members {
-            member.logged_in.store(0, Ordering::Release);
-        }
+        let places = session.subs.iter_mut().enumerate();
+        join_all(places.map(|(index, place)| async move {
+            let member = &group.members[index];
+            // A login on its way there is waited for: only then is it known whether it holds.
+            let _order = member.login_order.lock().await;
+            if member.is_down() || member.logged_in.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            // Its answer changes nothing: nobody is logged in there, or the connection is lost.
+            let _ = self.call_sub(slot, index, place, &Request::Logout).await;
+            if let Some(sub) = place {
+                member.login_holds(0, sub.member_generation);
+            }
+        }))
+        .await;
     }
 
     /// C_InitToken, on all members at once. The token must have no open session of this library.
@@ -246,7 +273,7 @@ impl Client {
         let on_one = |index: usize| async move {
             let mut sub = self.open_on_member(group, index, LIBRARY_SESSION, true).await?;
             if login.is_some() {
-                self.logged_in(group, index, &mut sub.session).await?;
+                self.logged_in(group, index, &mut sub).await?;
             }
             self.ask(group, index, &mut sub.session, request.clone()).await
         };
@@ -266,7 +293,7 @@ impl Client {
         group: &Group,
         as_user: bool,
         request: Request,
-    ) -> Result<hsmsim_partition::api::Reply> {
+    ) -> Result<Reply> {
         self.before_call(group).await;
         loop {
             let Some(primary) = group.primary() else {
@@ -275,7 +302,7 @@ impl Client {
             let answer = async {
                 let mut sub = self.open_on_member(group, primary, LIBRARY_SESSION, as_user).await?;
                 if as_user {
-                    self.logged_in(group, primary, &mut sub.session).await?;
+                    self.logged_in(group, primary, &mut sub).await?;
                 }
                 self.ask(group, primary, &mut sub.session, request.clone()).await
             };
@@ -294,6 +321,24 @@ impl Client {
 /// How a session of the library itself is opened.
 pub(crate) fn library_session(app: hsmsim_partition::api::AppId) -> OpenSession {
     OpenSession { app, tag: LIBRARY_SESSION, read_write: true }
+}
+
+/// Notes that a login of the slot, which is about to begin, holds on a member already; the caller has
+/// both login orders.
+fn note_login(
+    group: &Group,
+    index: usize,
+    sub: Option<&Sub>,
+    answer: &std::result::Result<Reply, Failure>,
+) {
+    let holds = match answer {
+        Ok(_) => true,
+        Err(Failure::Member(error)) => error.rv() == CKR_USER_ALREADY_LOGGED_IN,
+        Err(Failure::Lost) => false,
+    };
+    if let Some(sub) = sub.filter(|_| holds) {
+        group.members[index].login_holds(group.next_login(), sub.member_generation);
+    }
 }
 
 /// Whether a refused login is one that members count.

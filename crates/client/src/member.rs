@@ -111,6 +111,10 @@ pub(crate) struct Member {
     generation: AtomicU64,
     /// The group's login (its generation) that holds on this member; 0 for none.
     pub(crate) logged_in: AtomicU64,
+    /// Logins and logouts reach the member one after the other, whichever sessions they come through:
+    /// of two on their way at the same time the member might take the older one last. Whoever waits
+    /// for it blocks no thread; whoever has it waits for the member no longer than for any answer.
+    pub(crate) login_order: tokio::sync::Mutex<()>,
     /// Requests without an answer.
     pub(crate) in_flight: AtomicUsize,
     /// Requests answered.
@@ -140,6 +144,7 @@ impl Member {
             gone: Notify::new(),
             generation: AtomicU64::new(0),
             logged_in: AtomicU64::new(0),
+            login_order: tokio::sync::Mutex::new(()),
             in_flight: AtomicUsize::new(0),
             served: AtomicU64::new(0),
         }
@@ -200,6 +205,14 @@ impl Member {
             *status = Status::Up;
         }
         true
+    }
+
+    /// A login (0: none) holds on its connection number `since`; on a later one it does not.
+    pub(crate) fn login_holds(&self, login: u64, since: u64) {
+        let status = self.status.lock();
+        if *status == Status::Up && self.generation() == since {
+            self.logged_in.store(login, Ordering::Release);
+        }
     }
 
     /// Gives the member up for what happened on its connection number `since`. Gives `false` if it was

@@ -124,7 +124,11 @@ impl Client {
             && group.role().is_some()
             && let Ok(mut session) = Checkout::new(Arc::clone(slot))
         {
-            self.log_out_members(&mut session).await;
+            let _order = group.login_order.lock().await;
+            // Another session may have been opened while it waited.
+            if group.sessions.load(Ordering::Acquire) == 1 && group.role().is_some() {
+                self.log_out_members(&mut session).await;
+            }
         }
         if !self.remove_session(slot) {
             return;

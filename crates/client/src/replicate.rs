@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// One call through a place for a session, which is filled as needed.
-    async fn call_sub(
+    pub(crate) async fn call_sub(
         &self,
         slot: &SessionSlot,
         index: usize,

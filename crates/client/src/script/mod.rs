@@ -357,6 +357,7 @@ impl Client {
 
     /// Logs the application out of the token, on every member.
     async fn take_login(&self, head: Head, group: &Group) {
+        let _order = group.login_order.lock().await;
         if group.role().is_none() {
             return;
         }

@@ -1,6 +1,9 @@
 //! Logins, PINs and tokens on a group.
 
-use hsmsim_types::{Pin, Role, SlotId, ck::*};
+use std::time::Duration;
+
+use futures_util::future::join;
+use hsmsim_types::{Pin, Role, SlotId, ck::*, role::UserType};
 
 use crate::world::{SO_PIN, USER_PIN, World, code};
 
@@ -174,4 +177,54 @@ fn a_member_with_another_pin_is_given_up_and_asked_once() {
     let flags = partition.token_info().unwrap().flags;
     assert_eq!(flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY), 0);
     assert_ne!(flags & CKF_USER_PIN_COUNT_LOW, 0);
+}
+
+#[test]
+fn a_login_is_not_undone_by_a_logout_that_was_on_its_way_before_it() {
+    let world = World::new("ha-pair");
+    let client = &world.client;
+    let (first, second) = (world.officer(), world.open());
+    // Both have a session on each member by now.
+    world.pair(first, "k");
+    world.pair(second, "k");
+    world.fault("device.stall hsm-eus-1 for=5s");
+    let enter = async {
+        // The logout is on its way to the stalled member by then.
+        world.cluster.clock().sleep(Duration::from_secs(1)).await;
+        client.login(second, UserType::Role(OFFICER), Pin::new(USER_PIN)).await
+    };
+    let both = async { Ok(join(enter, client.logout(first)).await) };
+    let (entered, left) = client.run(both).unwrap();
+    entered.unwrap();
+    left.unwrap();
+    assert!(world.usable(0), "the stall is shorter than the timeout");
+    assert_eq!(world.find(second, "k").len(), 4, "private keys are seen");
+}
+
+#[test]
+fn a_logout_ends_a_login_that_is_still_on_its_way_to_a_member() {
+    let world = World::new("ha-dr");
+    let client = &world.client;
+    let (first, second) = (world.officer(), world.open());
+    let (_, key) = world.pair(first, "k");
+    for device in ["hsm-eus-1", "hsm-eus-2"] {
+        world.fault(&format!("link.cut client:{device}"));
+    }
+    client.run(client.random(second, 8)).unwrap();
+    world.sign(first, key).unwrap();
+    client.run(client.logout(first)).unwrap();
+    world.login_as(first, OFFICER, USER_PIN).unwrap();
+    // The first one to need the far member logs in there.
+    world.fault("link.cut client:hsm-eus2-1");
+    world.fault("device.stall hsm-eus2-2 for=5s");
+    let use_it = client.object_size(first, key);
+    let leave = async {
+        world.cluster.clock().sleep(Duration::from_secs(1)).await;
+        client.logout(second).await
+    };
+    let (_, left) = client.run(async { Ok(join(use_it, leave).await) }).unwrap();
+    left.unwrap();
+    assert!(world.usable(3), "the stall is shorter than the timeout");
+    assert_eq!(world.find(second, "k").len(), 1, "the public key alone is seen");
+    world.login_as(second, Role::SecurityOfficer, SO_PIN).unwrap();
 }
