@@ -89,8 +89,8 @@ impl Client {
         Ok(!paid.is_empty())
     }
 
-    /// Copies what a member is owed, each object from a member that is not owed it too: members that
-    /// were away together return together, and neither has what the other lacks. Members that are
+    /// Copies what a member is owed, each object from a member that is not owed it too if there is one:
+    /// members that were away together return together, and neither has what the other lacks. Members that are
     /// given up are asked as well if they can be reached, since two that wait for each other's copies
     /// would else wait for ever.
     ///
@@ -109,23 +109,29 @@ impl Client {
             (0..group.members.len()).filter(|&source| source != index).collect();
         sources.sort_by_key(|&source| (group.members[source].is_down(), Some(source) != primary));
         let mut all_asked = true;
-        for source in sources {
-            if wanted.is_empty() {
-                break;
-            }
-            let debts = self.debts.owed_to(&group.label, &group.members[source].device)?;
-            let lacks: BTreeSet<ObjectId> = debts.iter().map(|row| row.owed.object).collect();
-            let objects: Vec<ObjectId> = wanted.difference(&lacks).copied().collect();
-            if objects.is_empty() {
-                continue;
-            }
-            let away = group.members[source].is_down();
-            match self.copy(group, source, session, &objects).await {
-                Ok(copied) => copied.iter().for_each(|object| {
-                    wanted.remove(object);
-                }),
-                Err(_) if away => all_asked = false,
-                Err(error) => return Err(error),
+        // What is owed to all of them may have been changed on one while another was away, and on the
+        // other afterwards: then the newest state of all counts, which is what the member keeps.
+        for is_owed_too in [false, true] {
+            for &source in &sources {
+                if wanted.is_empty() {
+                    break;
+                }
+                let debts = self.debts.owed_to(&group.label, &group.members[source].device)?;
+                let owed: BTreeSet<ObjectId> = debts.iter().map(|row| row.owed.object).collect();
+                let asked = wanted.iter().filter(|object| owed.contains(object) == is_owed_too);
+                let objects: Vec<ObjectId> = asked.copied().collect();
+                if objects.is_empty() {
+                    continue;
+                }
+                let away = group.members[source].is_down();
+                match self.copy(group, source, session, &objects).await {
+                    Ok(_) if is_owed_too => {}
+                    Ok(copied) => copied.iter().for_each(|object| {
+                        wanted.remove(object);
+                    }),
+                    Err(_) if away => all_asked = false,
+                    Err(error) => return Err(error),
+                }
             }
         }
         if all_asked {

@@ -132,7 +132,7 @@ impl Client {
                 note_login(group, index, place.as_ref(), &answer);
                 (index, answer)
             });
-        join_all(calls).await
+        all(calls).await
     }
 
     /// C_Logout. Private session objects go with the login.
@@ -158,7 +158,7 @@ impl Client {
         group.set_login(None);
         group.forget_checks();
         let places = session.subs.iter_mut().enumerate();
-        join_all(places.map(|(index, place)| async move {
+        all(places.map(|(index, place)| async move {
             let member = &group.members[index];
             // A login on its way there is waited for: only then is it known whether it holds.
             let _order = member.login_order.lock().await;
