@@ -151,6 +151,15 @@ impl Cluster {
         Ok(self.partition_of(member).store().inventory()?.into_iter().collect())
     }
 
+    /// Whether a member holds a token object.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn holds(&self, member: &Member, object: &ObjectId) -> Result<bool> {
+        self.deliver()?;
+        Ok(self.partition_of(member).store().load(object)?.is_some())
+    }
+
     /// Whether the members of a group differ in what they hold.
     ///
     /// # Errors

@@ -49,7 +49,8 @@ pub fn draw(options: &ExploreOptions, seed: u64) -> Result<Drawn, DrillError> {
     let topology = Topology::parse(&topology(preset, &mut chance), "explored")?;
     let mut chance = stream(seed, "explore applications");
     let duration = Duration::from_secs(60 + chance.below(540));
-    let apps = applications(options, duration, &mut chance);
+    let mut apps = applications(options, duration, &mut chance);
+    rename(&mut apps, &mut stream(seed, "explore renames"));
     let mut chance = stream(seed, "explore steps");
     let steps = steps(&topology, duration, apps.len() as u64, &mut chance)?;
     let plan = Plan {
@@ -116,6 +117,17 @@ fn applications(options: &ExploreOptions, duration: Duration, chance: &mut SimRn
             ..AppPlan::default()
         })
         .collect()
+}
+
+/// Some applications rename keys as well. Their labels differ then, and a key gets a new one each time.
+fn rename(apps: &mut [AppPlan], chance: &mut SimRng) {
+    for app in apps {
+        if chance.chance(0.6) {
+            continue;
+        }
+        app.mix.push((Op::Rename, 5 + chance.below(40) as u32));
+        "drill-{n}".clone_into(&mut app.key_label);
+    }
 }
 
 /// Faults that a cluster must get over, and what an operator does about them.

@@ -22,7 +22,7 @@ use hsmsim_network::{Clock, JoinHandle, SimRng, Spawner, Time, VirtualExecutor, 
 use hsmsim_partition::api::{AttributeResult, OperationKind};
 use hsmsim_sim_config::{Operation, Place, Recovery, Retry};
 use hsmsim_types::{
-    Attribute, Error, Mechanism, ObjectHandle, Params, Pin, Result, ReturnValue, Role,
+    Attribute, Error, Mechanism, ObjectHandle, ObjectId, Params, Pin, Result, ReturnValue, Role,
     SessionHandle, SlotId, Template, ck::*, role::UserType,
 };
 use ring::hmac;
@@ -52,6 +52,8 @@ pub enum Op {
     Destroy,
     /// Find keys by label.
     Find,
+    /// Give a token key the application's next label.
+    Rename,
     /// 32 random bytes.
     Random,
     /// Open a session and close it.
@@ -83,6 +85,7 @@ impl Op {
             Self::Generate => "generate",
             Self::Destroy => "destroy",
             Self::Find => "find",
+            Self::Rename => "rename",
             Self::Random => "random",
             Self::Login => "login",
         }
@@ -625,7 +628,10 @@ impl Stage {
             Op::Encrypt => self.encrypt(app, session, chance).await,
             op => {
                 let Some(key) = app.pool.take(chance) else { return Ok(()) };
-                let result = self.sign(app, session, op, &key, chance).await;
+                let result = match op {
+                    Op::Rename => self.rename(app, session, &key).await,
+                    op => self.sign(app, session, op, &key, chance).await,
+                };
                 app.pool.give_back(&key);
                 if let Err(error) = &result
                     && [CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID].contains(&error.rv())
@@ -660,12 +666,12 @@ impl Stage {
     /// A key was not found. That is as it must be if its holders are all away; not if one of those that
     /// serve holds it: then one serves that was not brought up to date.
     fn not_found(&self, app: &App, key: &Key, error: &Error) {
+        let Some(object) = ObjectId::from_hex(&key.id) else { return };
         let serving = app.client().serving(app.slot);
         let group = self.cluster.topology().group(&app.plan.group);
         let holders = group.into_iter().flat_map(|group| &group.members).filter(|member| {
-            let held = self.cluster.inventory(member).unwrap_or_default();
-            held.keys().any(|id| id.to_string() == key.id)
-                && serving.iter().any(|device| device == member.device.as_str())
+            serving.iter().any(|device| device == member.device.as_str())
+                && self.cluster.holds(member, &object).unwrap_or_default()
         });
         for holder in holders {
             let what = format!("key {}, which {} holds: {error}", key.id, holder.device);
@@ -796,6 +802,18 @@ impl Stage {
         let destroy = client.destroy_object(session, handle);
         self.call(app, "C_DestroyObject", session.0, destroy).await?;
         app.pool.is_destroyed(&key);
+        Ok(())
+    }
+
+    /// A label is always one of the application's, so that [`Op::Find`] finds renamed keys as well.
+    async fn rename(&self, app: &App, session: SessionHandle, key: &Key) -> Result<()> {
+        let client = app.client();
+        let handle = self.handle_of(app, session, key).await?;
+        let template = Template(vec![Attribute::bytes(CKA_LABEL, app.next_label())]);
+        app.pool.begin_change(key);
+        let change = client.set_attributes(session, handle, template);
+        self.call(app, "C_SetAttributeValue", session.0, change).await?;
+        app.pool.is_changed(key);
         Ok(())
     }
 

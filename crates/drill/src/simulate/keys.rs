@@ -34,6 +34,8 @@ struct Inner {
     destroyed: Vec<String>,
     /// Keys whose destruction was begun and whose outcome nobody knows.
     doubtful: Vec<String>,
+    /// Keys with a change that was begun and not acknowledged, one entry for each change.
+    changing: Vec<String>,
 }
 
 impl Pool {
@@ -93,6 +95,24 @@ impl Pool {
         let mut inner = self.inner.borrow_mut();
         inner.doubtful.retain(|id| *id != key.id);
         inner.destroyed.push(key.id.clone());
+    }
+
+    /// A key is about to be changed. Until that is acknowledged the change is in doubt.
+    pub(crate) fn begin_change(&self, key: &Key) {
+        self.inner.borrow_mut().changing.push(key.id.clone());
+    }
+
+    /// The change was acknowledged.
+    pub(crate) fn is_changed(&self, key: &Key) {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(index) = inner.changing.iter().position(|id| *id == key.id) {
+            inner.changing.swap_remove(index);
+        }
+    }
+
+    /// Keys with a change that a member may have made and the others may not have heard of.
+    pub(crate) fn changing(&self) -> Vec<String> {
+        self.inner.borrow().changing.clone()
     }
 
     /// Keys whose destruction was acknowledged.

@@ -1,6 +1,10 @@
 //! What must hold at the end of every run, whatever faults there were.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use hsmsim_cluster::Cluster;
 use hsmsim_sim_config::{Action, DeletePolicy, Replication, Step};
@@ -21,7 +25,7 @@ pub enum Rule {
     SignatureValid,
     /// Every call ends.
     CallEnds,
-    /// When everything is healed, every member gets every acknowledged key.
+    /// When everything is healed, every member gets every acknowledged key, as it was changed last.
     MembersEqual,
 }
 
@@ -34,7 +38,9 @@ impl Rule {
             Self::KeyFound => "an acknowledged key was not found",
             Self::SignatureValid => "a signature does not verify",
             Self::CallEnds => "a call did not end",
-            Self::MembersEqual => "a member lacks an acknowledged key after everything was healed",
+            Self::MembersEqual => {
+                "a member lacks an acknowledged key or change after everything was healed"
+            }
         }
     }
 }
@@ -79,13 +85,17 @@ pub(crate) fn look(
         stage.apps().iter().flat_map(|app| app.pool.destroyed()).collect();
     let doubtful: BTreeSet<String> =
         stage.apps().iter().flat_map(|app| app.pool.doubtful()).collect();
+    // A change that failed may have been made on one member, and nobody owes it to the others.
+    let changing: BTreeSet<String> =
+        stage.apps().iter().flat_map(|app| app.pool.changing()).collect();
     let acknowledged = trace.events(acknowledged);
     for group in &cluster.topology().groups {
         let mut holders = Vec::with_capacity(group.members.len());
         for member in &group.members {
-            let held: BTreeSet<String> =
-                cluster.inventory(member)?.into_keys().map(|id| id.to_string()).collect();
-            for id in held.intersection(&destroyed) {
+            let inventory = cluster.inventory(member)?.into_iter();
+            let held: BTreeMap<String, u64> =
+                inventory.map(|(id, version)| (id.to_string(), version)).collect();
+            for id in destroyed.iter().filter(|id| held.contains_key(*id)) {
                 if !found.resurrected.contains(id) {
                     found.resurrected.push(id.clone());
                 }
@@ -97,7 +107,7 @@ pub(crate) fn look(
         for (_, id) in own.filter(|(_, id)| !destroyed.contains(id) && !doubtful.contains(id)) {
             let lacking: Vec<&str> = holders
                 .iter()
-                .filter(|(_, held)| !held.contains(id))
+                .filter(|(_, held)| !held.contains_key(id))
                 .map(|(device, _)| device.as_str())
                 .collect();
             if lacking.len() == holders.len() {
@@ -106,6 +116,16 @@ pub(crate) fn look(
             } else if !lacking.is_empty() {
                 found.missing += lacking.len() as u64;
                 broken.push((Rule::MembersEqual, format!("{id} on {}", lacking.join(", "))));
+            }
+            let versions = || holders.iter().filter_map(|(_, held)| held.get(id));
+            let newest = versions().max();
+            if !changing.contains(id) && versions().min() != newest {
+                let behind = holders
+                    .iter()
+                    .filter(|(_, held)| held.get(id).is_some_and(|version| Some(version) < newest));
+                let behind: Vec<&str> = behind.map(|(device, _)| device.as_str()).collect();
+                let what = format!("{id}, in an older version on {}", behind.join(", "));
+                broken.push((Rule::MembersEqual, what));
             }
         }
     }
