@@ -174,7 +174,7 @@ fn kinds() -> Outcome {
     for spec in FAULTS {
         writeln!(out, "{} {}", spec.id, spec.target.to_string().to_uppercase())?;
         writeln!(out, "    {} ({})", spec.effect, spec.appearance)?;
-        writeln!(out, "    ends: {}", spec.ends)?;
+        writeln!(out, "{}", wrap("    ends: ", spec.ends))?;
         for param in spec.params {
             writeln!(out, "{}", wrap(&format!("    {}=…  ", param.name), param.help))?;
         }
