@@ -129,7 +129,8 @@ impl Client {
                     Ok(copied) => copied.iter().for_each(|object| {
                         wanted.remove(object);
                     }),
-                    Err(_) if away => all_asked = false,
+                    // Away, or lost by this: others may have what it would have given.
+                    Err(_) if away || group.members[source].is_down() => all_asked = false,
                     Err(error) => return Err(error),
                 }
             }

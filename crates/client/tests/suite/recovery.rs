@@ -167,6 +167,20 @@ fn enhanced_recovery_restores_sessions_and_logins() {
 }
 
 #[test]
+fn an_owed_copy_comes_from_another_member_when_the_first_is_lost_by_asking_it() {
+    let world = World::new("ha-dr");
+    let session = world.officer();
+    world.fault("link.cut client:hsm-eus2-2 for=5s");
+    world.pair(session, "k");
+    world.pass(Duration::from_secs(10));
+    // Nobody has noticed yet.
+    world.fault("device.power_loss hsm-eus-1");
+    world.recover();
+    assert!(world.usable(3) && !world.usable(0));
+    assert_eq!(world.holdings(3), world.holdings(1));
+}
+
+#[test]
 fn whoever_waits_for_copies_is_told_how_many_have_arrived() {
     let world = World::new("ha-pair");
     let session = world.officer();
