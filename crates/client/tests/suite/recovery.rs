@@ -168,14 +168,14 @@ fn enhanced_recovery_restores_sessions_and_logins() {
 
 #[test]
 fn an_owed_copy_comes_from_another_member_when_the_first_is_lost_by_asking_it() {
-    let world = World::new("ha-dr");
+    let world = World::ha_dr_with("recovery_attempts = -1");
     let session = world.officer();
     world.fault("link.cut client:hsm-eus2-2 for=5s");
     world.pair(session, "k");
-    world.pass(Duration::from_secs(10));
-    // Nobody has noticed yet.
+    world.pass(Duration::from_secs(61));
+    // Nobody has noticed when the next call brings the other member back.
     world.fault("device.power_loss hsm-eus-1");
-    world.recover();
+    world.find(session, "k");
     assert!(world.usable(3) && !world.usable(0));
     assert_eq!(world.holdings(3), world.holdings(1));
 }
