@@ -113,7 +113,8 @@ pub(crate) struct Replicator {
     loses_rows: AtomicBool,
 }
 
-/// Rows carried in one transaction.
+/// Rows carried in one transaction, at first and at most.
+const FIRST_BATCH: usize = 16;
 const BATCH: usize = 256;
 
 impl Replicator {
@@ -271,8 +272,15 @@ impl Cluster {
         let store = self.device(channel.source.device).store();
         let carried = store.carried(channel.source.partition, peer)?;
         let mut passage = Passage::new(self.topology(), &faults, &scaled, devices, carried);
+        let mut batch = FIRST_BATCH;
         loop {
-            let rows = store.departures(channel.source.partition, peer, BATCH)?;
+            // Rows are read only if one has arrived: a long queue may be held up for long.
+            if let Some((seq, at_ns)) = store.oldest(channel.source.partition, peer)?
+                && let Fate::UnderWay(at_ns) = passage.peek(at_ns, seq, now_ns)
+            {
+                return Ok(Left::Until(at_ns));
+            }
+            let rows = store.departures(channel.source.partition, peer, batch)?;
             let mut arrived = Vec::with_capacity(rows.len());
             let mut left = Left::Nothing;
             for row in &rows {
@@ -298,9 +306,10 @@ impl Cluster {
                     deliveries.push(self.delivery(channel, arrival, effect));
                 }
             }
-            if left != Left::Nothing || rows.len() < BATCH {
+            if left != Left::Nothing || rows.len() < batch {
                 return Ok(left);
             }
+            batch = (2 * batch).min(BATCH);
         }
     }
 

@@ -25,8 +25,8 @@ pub(crate) struct MemoryPartition {
     by_class: HashMap<u64, BTreeSet<u64>>,
     by_label: HashMap<[u8; 16], BTreeSet<u64>>,
     by_id_tag: HashMap<[u8; 16], BTreeSet<u64>>,
-    /// Rows for peers, in the order of their numbers.
-    outbox: VecDeque<Departure>,
+    /// Rows for each peer, in the order of their numbers.
+    outbox: BTreeMap<String, VecDeque<Departure>>,
     last_row: u64,
     carried: BTreeMap<String, Carried>,
     /// In which version an object was destroyed.
@@ -122,7 +122,8 @@ impl MemoryPartition {
             for peer in &feed.peers {
                 self.last_row += 1;
                 let (seq, peer, news) = (self.last_row, peer.clone(), news.clone());
-                self.outbox.push_back(Departure { seq, peer, at_ns, news });
+                let row = Departure { seq, peer: peer.clone(), at_ns, news };
+                self.outbox.entry(peer).or_default().push_back(row);
             }
         }
         Ok(())
@@ -147,12 +148,12 @@ impl MemoryPartition {
     }
 
     /// The peers that rows wait for.
-    pub(crate) fn waiting(&self) -> BTreeSet<String> {
-        self.outbox.iter().map(|row| row.peer.clone()).collect()
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &String> {
+        self.outbox.iter().filter(|(_, rows)| !rows.is_empty()).map(|(peer, _)| peer)
     }
 
-    fn rows<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a Departure> {
-        self.outbox.iter().filter(move |row| row.peer == peer)
+    fn rows(&self, peer: &str) -> impl Iterator<Item = &Departure> {
+        self.outbox.get(peer).into_iter().flatten()
     }
 
     /// Rows for a peer, oldest first.
@@ -160,9 +161,15 @@ impl MemoryPartition {
         self.rows(peer).take(limit).cloned().collect()
     }
 
+    /// Number and time of the oldest row for a peer.
+    pub(crate) fn oldest(&self, peer: &str) -> Option<(u64, u64)> {
+        self.rows(peer).next().map(|row| (row.seq, row.at_ns))
+    }
+
     /// How many rows wait for a peer, and the time of the oldest.
     pub(crate) fn backlog(&self, peer: &str) -> (u64, Option<u64>) {
-        (self.rows(peer).count() as u64, self.rows(peer).next().map(|row| row.at_ns))
+        let rows = self.outbox.get(peer).map_or(0, VecDeque::len);
+        (rows as u64, self.oldest(peer).map(|(_, at_ns)| at_ns))
     }
 
     /// How far rows have been carried.
@@ -175,7 +182,8 @@ impl MemoryPartition {
         self.carried.insert(peer.to_owned(), carried);
         let gone: BTreeSet<u64> = rows.iter().copied().collect();
         let mut struck = Vec::with_capacity(rows.len());
-        self.outbox.retain(|row| {
+        let Some(outbox) = self.outbox.get_mut(peer) else { return struck };
+        outbox.retain(|row| {
             let stays = !gone.contains(&row.seq);
             if !stays {
                 struck.push(row.seq);

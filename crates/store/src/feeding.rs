@@ -42,16 +42,27 @@ impl DeviceStore {
         match &self.medium {
             Medium::File(file) => Ok(file.read(outbox::waiting)?.unwrap_or_default()),
             Medium::Memory(memory) => {
-                let partitions = (0..).zip(&memory.partitions);
-                let of_one = |(index, partition): (u16, &parking_lot::RwLock<_>)| {
-                    let partition: &crate::device_memory::MemoryPartition = &partition.read();
-                    partition
-                        .waiting()
-                        .into_iter()
-                        .map(move |peer| (index, peer))
-                        .collect::<Vec<_>>()
-                };
-                Ok(partitions.flat_map(of_one).collect())
+                let mut waiting = Vec::new();
+                for (index, partition) in (0..).zip(&memory.partitions) {
+                    let partition = partition.read();
+                    waiting.extend(partition.waiting().map(|peer| (index, peer.clone())));
+                }
+                Ok(waiting)
+            }
+        }
+    }
+
+    /// Number and time of the oldest row of a partition for a peer.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR when the store cannot be read.
+    pub fn oldest(&self, partition: u16, peer: &str) -> Result<Option<(u64, u64)>> {
+        match &self.medium {
+            Medium::File(file) => {
+                Ok(file.read(|db| outbox::oldest(db, partition, peer))?.flatten())
+            }
+            Medium::Memory(memory) => {
+                Ok(memory.partitions[usize::from(partition)].read().oldest(peer))
             }
         }
     }

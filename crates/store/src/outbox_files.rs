@@ -101,6 +101,21 @@ pub(crate) fn departures(
     .collect()
 }
 
+/// Number and time of the oldest row of a partition for a peer.
+pub(crate) fn oldest(
+    db: &Connection,
+    partition: u16,
+    peer: &str,
+) -> rusqlite::Result<Option<(u64, u64)>> {
+    db.prepare_cached(
+        "SELECT seq, at FROM outbox WHERE partition = ?1 AND peer = ?2 ORDER BY seq LIMIT 1",
+    )?
+    .query_row(params![partition, peer], |row| {
+        Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()))
+    })
+    .optional()
+}
+
 /// How many rows of a partition wait for a peer, and the time of the oldest.
 pub(crate) fn backlog(
     db: &Connection,

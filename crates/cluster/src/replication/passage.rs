@@ -149,6 +149,14 @@ impl<'a> Passage<'a> {
         impairments.toll(Time::ZERO, delay, false)
     }
 
+    /// As [`Passage::fate`], of a row that will be asked about again.
+    pub(super) fn peek(&mut self, at_ns: u64, seq: u64, now_ns: u64) -> Fate {
+        let carried = self.carried;
+        let fate = self.fate(at_ns, seq, now_ns);
+        self.carried = carried;
+        fate
+    }
+
     /// When the way closes while a row is on it.
     fn broken_within(&mut self, from_ns: u64, to_ns: u64) -> Option<u64> {
         let mut at_ns = from_ns;
