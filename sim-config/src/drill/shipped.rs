@@ -6,7 +6,7 @@ use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 45] = [
+const SHIPPED: [(&str, &str); 46] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
     ("pair-loss", include_str!("../../drills/pair-loss.toml")),
     ("region-loss", include_str!("../../drills/region-loss.toml")),
@@ -52,6 +52,7 @@ const SHIPPED: [(&str, &str); 45] = [
     ("cert-overwritten", include_str!("../../drills/cert-overwritten.toml")),
     ("dns-outage", include_str!("../../drills/dns-outage.toml")),
     ("swizzle", include_str!("../../drills/swizzle.toml")),
+    ("split-regions", include_str!("../../drills/split-regions.toml")),
 ];
 
 impl Drill {
