@@ -12,9 +12,11 @@
 //! *Silent* means that nothing comes back until the receive timeout; *refused* means that the caller
 //! learns at once. Faults end by themselves (`for`), by being healed, or with the drill.
 
+mod params;
 pub(crate) mod parse;
 mod resolve;
 mod spec;
+mod table;
 mod target;
 
 use std::collections::BTreeMap;
@@ -24,10 +26,8 @@ use std::time::Duration;
 use crate::duration::format_duration;
 use crate::topology::DeviceId;
 
-pub use spec::{
-    Appearance, ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamSpec, ParamValue, REPLACEMENT,
-    TargetKind, fault_spec,
-};
+pub use spec::{Appearance, ERROR_CODES, FaultSpec, ParamKind, ParamSpec, ParamValue, TargetKind};
+pub use table::{FAULTS, REPLACEMENT, fault_spec};
 pub(crate) use target::known_device;
 pub use target::{
     Choose, Direction, EndSet, Endpoint, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target,

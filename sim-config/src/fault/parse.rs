@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Fault;
-use super::spec::{ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamValue, TargetKind, fault_spec};
+use super::spec::{ERROR_CODES, FaultSpec, ParamKind, ParamValue, TargetKind};
+use super::table::{FAULTS, fault_spec};
 use super::target::{
     ByLoad, Choose, Direction, EndSet, LinkEnd, Pick, Selector, Strikes, StruckLinks, Target,
     known_device,
