@@ -42,7 +42,7 @@ impl Debts {
     pub(crate) fn owed_to(&self, group: &str, member: &str) -> Result<Vec<OwedRow>> {
         let of_member = |row: &OwedRow| row.owed.group == group && row.owed.member == member;
         if self.durable {
-            let mut rows = self.cluster.ledger().owed(group)?;
+            let mut rows = self.cluster.ledger().owed_to(member)?;
             rows.retain(of_member);
             return Ok(rows);
         }
