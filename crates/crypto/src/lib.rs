@@ -10,11 +10,14 @@
 //! |---|---|---|
 //! | [`random`] | system random numbers | ring |
 //! | [`digest`] | SHA-1, SHA-2, SHA-3 | ring; AWS-LC where ring has none |
-//! | [`mac`] | HMAC, AES-CMAC | ring; AWS-LC where ring has none |
+//! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC | ring; AWS-LC where ring has none; [`block`] |
 //! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, raw | AWS-LC |
 //! | [`ec`] | ECDSA over digests, ECDH on P-256, P-384, P-521, secp256k1 | AWS-LC |
 //! | [`edwards`], [`montgomery`] | Ed25519, X25519 | ring; AWS-LC for static X25519 keys |
-//! | [`aes`] | ECB, CBC, CTR, GCM, key wrap | ring for GCM of the usual shape, AWS-LC for the rest |
+//! | [`block`] | the modes of block ciphers: ECB, CBC, CTR, OFB, CFB, CTS | own code where a cipher brings none |
+//! | [`aes`] | AES in those modes, GCM, CCM, XTS, key wrap | ring for GCM of the usual shape, AWS-LC for the rest |
+//! | [`des`] | DES and triple DES in those modes | AWS-LC |
+//! | [`aria`], [`camellia`] | ARIA and Camellia in those modes | RustCrypto |
 //! | [`kdf`] | PBKDF2, X9.63, HKDF | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
 //! | [`seal`] | sealing of objects at rest | ring |
 //! | [`asn1`] | the few DER structures that PKCS#11 passes around | own code |
@@ -28,7 +31,11 @@
 #![deny(unsafe_code)]
 
 pub mod aes;
+pub mod aria;
 pub mod asn1;
+pub mod block;
+pub mod camellia;
+pub mod des;
 pub mod digest;
 pub mod ec;
 pub mod edwards;

@@ -1,13 +1,17 @@
-//! Message authentication codes: HMAC with any hash function of this crate, and AES-CMAC.
+//! Message authentication codes: HMAC with any hash function of this crate, those that chain the
+//! blocks of a cipher (CMAC, CBC-MAC, XCBC-MAC), and Poly1305.
 //!
 //! A [`MacKey`] holds the key already prepared (inner and outer hash states of HMAC, subkeys of CMAC),
-//! so that a call on a cached key costs only its data.
+//! so that a call on a cached key costs only its data. GMAC takes an IV with every message and is
+//! [`crate::aes::gmac`].
 
 use std::fmt;
 use std::sync::Arc;
 
 use ring::hmac;
 
+use crate::block::BlockAlg;
+use crate::block::mac::ChainMac;
 use crate::constant_time_eq;
 use crate::digest::HashAlg;
 use crate::ffi::cmac::CmacContext;
@@ -21,6 +25,17 @@ pub enum MacAlg {
     Hmac(HashAlg),
     /// AES-CMAC (NIST SP 800-38B).
     AesCmac,
+    /// CMAC (NIST SP 800-38B) with triple DES of two or three keys. `CKM_DES3_CMAC`.
+    Des3Cmac,
+    /// CMAC (NIST SP 800-38B) with ARIA. Luna's `CKM_ARIA_CMAC`.
+    AriaCmac,
+    /// CMAC (NIST SP 800-38B) with Camellia.
+    CamelliaCmac,
+    /// CBC-MAC of a block cipher, padded with zeros. `CKM_AES_MAC`, `CKM_DES3_MAC` and so on give
+    /// half a block of it, the `_GENERAL` ones as much as their parameter says.
+    CbcMac(BlockAlg),
+    /// AES-XCBC-MAC (RFC 3566). `CKM_AES_XCBC_MAC`, and cut to 12 bytes `CKM_AES_XCBC_MAC_96`.
+    AesXcbcMac,
 }
 
 impl MacAlg {
@@ -28,7 +43,9 @@ impl MacAlg {
     pub const fn output_len(self) -> usize {
         match self {
             MacAlg::Hmac(hash) => hash.output_len(),
-            MacAlg::AesCmac => 16,
+            MacAlg::AesCmac | MacAlg::AriaCmac | MacAlg::CamelliaCmac | MacAlg::AesXcbcMac => 16,
+            MacAlg::Des3Cmac => 8,
+            MacAlg::CbcMac(cipher) => cipher.block_len(),
         }
     }
 }
@@ -44,20 +61,27 @@ enum Prepared {
     Ring(hmac::Key),
     Hmac(HmacContext),
     Cmac(CmacContext),
+    Chain(ChainMac),
 }
 
 impl MacKey {
-    /// Prepares a key. HMAC takes any length, AES-CMAC 16, 24 or 32 bytes.
+    /// Prepares a key. HMAC takes any length, AES-CMAC 16, 24 or 32 bytes, the CMAC of triple DES 16
+    /// or 24, XCBC-MAC 16, CBC-MAC what its cipher takes.
     ///
     /// # Errors
-    /// [`Error::KeySize`] for an AES key of another length.
+    /// [`Error::KeySize`] for a key of another length.
     pub fn new(alg: MacAlg, key: &[u8]) -> Result<Self> {
         let prepared = match alg {
             MacAlg::Hmac(hash) => match in_ring(hash) {
                 Some(algorithm) => Prepared::Ring(hmac::Key::new(algorithm, key)),
                 None => Prepared::Hmac(HmacContext::new(hash, key)),
             },
-            MacAlg::AesCmac => Prepared::Cmac(CmacContext::new(key)?),
+            MacAlg::AesCmac => Prepared::Cmac(CmacContext::aes(key)?),
+            MacAlg::Des3Cmac => Prepared::Cmac(CmacContext::des3(key)?),
+            MacAlg::AriaCmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Aria.key(key)?)?),
+            MacAlg::CamelliaCmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Camellia.key(key)?)?),
+            MacAlg::CbcMac(cipher) => Prepared::Chain(ChainMac::cbc_mac(cipher.key(key)?)?),
+            MacAlg::AesXcbcMac => Prepared::Chain(ChainMac::xcbc(key)?),
         };
         Ok(MacKey { alg, prepared: Arc::new(prepared) })
     }
@@ -73,6 +97,7 @@ impl MacKey {
             Prepared::Ring(key) => State::Ring(hmac::Context::with_key(key)),
             Prepared::Hmac(context) => State::Hmac(context.clone()),
             Prepared::Cmac(context) => State::Cmac(context.clone()),
+            Prepared::Chain(chain) => State::Chain(chain.clone()),
         };
         Mac { alg: self.alg, state }
     }
@@ -117,6 +142,7 @@ enum State {
     Ring(hmac::Context),
     Hmac(HmacContext),
     Cmac(CmacContext),
+    Chain(ChainMac),
 }
 
 impl Mac {
@@ -139,6 +165,7 @@ impl Mac {
             State::Ring(context) => context.update(data),
             State::Hmac(context) => context.update(data),
             State::Cmac(context) => context.update(data),
+            State::Chain(chain) => chain.update(data),
         }
     }
 
@@ -148,6 +175,7 @@ impl Mac {
             State::Ring(context) => context.sign().as_ref().to_vec(),
             State::Hmac(context) => context.finish(),
             State::Cmac(context) => context.finish(),
+            State::Chain(chain) => chain.finish(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! AES-GCM (NIST SP 800-38D) over whole messages.
+//! AES-GCM (NIST SP 800-38D) over whole messages, and GMAC, its authentication alone.
 //!
 //! The usual shape (IV of 12 bytes, tag of 16, key of 128 or 256 bits) is ring's, every other one
 //! AWS-LC's. Multi-part GCM gathers the message first and comes here at its end, since no plaintext
@@ -57,6 +57,35 @@ pub fn gcm_decrypt(
     usual.open_in_place(nonce, Aad::from(aad), &mut out).map_err(|_| Error::DecryptFailed)?;
     out.truncate(text_len);
     Ok(out)
+}
+
+/// The GMAC of a message: the tag of GCM with the message as AAD and no plaintext. `CKM_AES_GMAC`.
+///
+/// # Errors
+/// As [`gcm_encrypt`].
+pub fn gmac(key: &AesKey, iv: &[u8], tag_bits: u32, data: &[u8]) -> Result<Vec<u8>> {
+    gcm_encrypt(key, iv, data, tag_bits, &[])
+}
+
+/// Checks the GMAC of a message, in constant time.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for IV or tag length; [`Error::SignatureLength`],
+/// [`Error::VerifyFailed`].
+pub fn gmac_verify(
+    key: &AesKey,
+    iv: &[u8],
+    tag_bits: u32,
+    data: &[u8],
+    expected: &[u8],
+) -> Result<()> {
+    if expected.len() != usize::from(checked_tag_len(iv, tag_bits)?) {
+        return Err(Error::SignatureLength);
+    }
+    match gcm_decrypt(key, iv, data, tag_bits, expected) {
+        Err(Error::DecryptFailed) => Err(Error::VerifyFailed),
+        checked => checked.map(|_| ()),
+    }
 }
 
 /// Tag length in bytes (SP 800-38D, 5.2.1.2 and appendix C for 32 and 64 bits).

@@ -1,11 +1,12 @@
 //! AES: a key with everything prepared that its modes need.
 //!
-//! The plain modes and their streams are in `cipher.rs`, GCM in `gcm.rs`, key wrap in `wrap.rs`;
-//! their public functions are re-exported here.
+//! The plain modes and their streams are those of [`crate::block`]. CCM is in `ccm.rs`, GCM and GMAC
+//! in `gcm.rs`, XTS in `xts.rs`, key wrap in `wrap.rs`; their public functions are re-exported here.
 
-mod cipher;
+mod ccm;
 mod gcm;
 mod wrap;
+mod xts;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -13,9 +14,12 @@ use std::sync::OnceLock;
 use ring::aead;
 use zeroize::Zeroizing;
 
-pub use self::cipher::{Cipher, CipherMode, Direction, decrypt, encrypt};
-pub use self::gcm::{gcm_decrypt, gcm_encrypt};
-pub use self::wrap::{kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap};
+pub use self::ccm::{ccm_decrypt, ccm_encrypt};
+pub use self::gcm::{gcm_decrypt, gcm_encrypt, gmac, gmac_verify};
+pub use self::wrap::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap};
+pub use self::xts::{XtsCipher, XtsKey, xts_decrypt, xts_encrypt};
+use crate::block::{self, Block, BlockCipher};
+pub use crate::block::{Cipher, CipherMode, Direction};
 use crate::ffi::aes::{DecryptSchedule, EncryptSchedule};
 use crate::mac::{MacAlg, MacKey};
 use crate::{Error, Result};
@@ -86,10 +90,59 @@ impl AesKey {
     }
 }
 
+impl BlockCipher for AesKey {
+    fn block_len(&self) -> usize {
+        BLOCK_LEN
+    }
+
+    fn ecb(&self, direction: Direction, data: &mut [u8]) -> Result<()> {
+        match direction {
+            Direction::Encrypt => self.encryption()?.ecb(data),
+            Direction::Decrypt => self.decryption()?.ecb(data),
+        }
+        Ok(())
+    }
+
+    fn cbc(&self, direction: Direction, data: &mut [u8], chain: &mut Block) -> Result<()> {
+        match direction {
+            Direction::Encrypt => self.encryption()?.cbc(data, chain),
+            Direction::Decrypt => self.decryption()?.cbc(data, chain),
+        }
+        Ok(())
+    }
+
+    fn ctr(&self, data: &mut [u8], counter: Block) -> Result<()> {
+        self.encryption()?.ctr(data, counter);
+        Ok(())
+    }
+}
+
 impl fmt::Debug for AesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AesKey").field("bits", &(self.bytes.len() * 8)).finish_non_exhaustive()
     }
+}
+
+/// Encrypts a whole message.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for IV, counter width or segment, [`Error::InvalidLength`] for a
+/// length the mode cannot take.
+pub fn encrypt(mode: CipherMode, key: &AesKey, iv: &[u8], data: &[u8]) -> Result<Vec<u8>> {
+    block::encrypt(mode, key, iv, data)
+}
+
+/// Decrypts a whole message.
+///
+/// # Errors
+/// As [`encrypt`], and [`Error::DecryptFailed`] for bad padding.
+pub fn decrypt(
+    mode: CipherMode,
+    key: &AesKey,
+    iv: &[u8],
+    data: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    block::decrypt(mode, key, iv, data)
 }
 
 /// The AES-CMAC of a whole message (NIST SP 800-38B), 16 bytes.

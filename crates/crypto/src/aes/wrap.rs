@@ -1,8 +1,10 @@
-//! AES key wrap: KW (RFC 3394, NIST SP 800-38F) and KWP, with padding (RFC 5649).
+//! AES key wrap: KW (RFC 3394, NIST SP 800-38F), KWP, with padding (RFC 5649), and KW over PKCS#7
+//! padding.
 
 use zeroize::Zeroizing;
 
 use super::{AesKey, BLOCK_LEN, CipherMode, decrypt, encrypt};
+use crate::block::unpadded_len;
 use crate::{Error, Result, constant_time_eq};
 
 /// What comes out of unwrapping when nothing was tampered with (RFC 3394, 2.2.3.1).
@@ -86,6 +88,34 @@ pub fn kwp_unwrap(key: &AesKey, iv: Option<&[u8]>, data: &[u8]) -> Result<Zeroiz
         return Ok(message);
     }
     Err(Error::DecryptFailed)
+}
+
+/// Wraps data of any length from 8 bytes, padded as PKCS#7 does to a multiple of 8 bytes; always
+/// longer than the data, by 9 to 16 bytes. Without `iv` (8 bytes) the standard's of KW is used.
+/// `CKM_AES_KEY_WRAP_PKCS7`.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for the IV, [`Error::InvalidLength`] for less than 8 bytes, which KW
+/// cannot take even when padded.
+pub fn kw_pkcs7_wrap(key: &AesKey, iv: Option<&[u8]>, data: &[u8]) -> Result<Vec<u8>> {
+    let pad = SEMIBLOCK_LEN - data.len() % SEMIBLOCK_LEN;
+    let mut padded = Zeroizing::new(Vec::with_capacity(data.len() + pad));
+    padded.extend_from_slice(data);
+    // At most a semiblock, so that it fits a byte.
+    padded.resize(data.len() + pad, pad as u8);
+    kw_wrap(key, iv, &padded)
+}
+
+/// Unwraps what [`kw_pkcs7_wrap`] made.
+///
+/// # Errors
+/// As [`kw_unwrap`], and [`Error::DecryptFailed`] for bad padding.
+pub fn kw_pkcs7_unwrap(key: &AesKey, iv: Option<&[u8]>, data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let mut message = kw_unwrap(key, iv, data)?;
+    let before = message.len() - SEMIBLOCK_LEN;
+    let kept = unpadded_len(&message[before..])?;
+    message.truncate(before + kept);
+    Ok(message)
 }
 
 /// Unwraps data if its message has this length; padding stays.

@@ -1,4 +1,4 @@
-//! AES-CMAC of AWS-LC.
+//! CMAC of AWS-LC, with AES and triple DES.
 
 use std::ptr::{self, NonNull};
 
@@ -10,6 +10,7 @@ use crate::{Error, Result};
 /// A CMAC in progress; before the first update, a prepared key.
 pub(crate) struct CmacContext {
     context: NonNull<sys::CMAC_CTX>,
+    output_len: usize,
 }
 
 // SAFETY: the context is a plain heap object without ties to a thread.
@@ -19,9 +20,9 @@ unsafe impl Sync for CmacContext {}
 
 impl CmacContext {
     /// Prepares an AES key of 16, 24 or 32 bytes.
-    pub(crate) fn new(key: &[u8]) -> Result<Self> {
+    pub(crate) fn aes(key: &[u8]) -> Result<Self> {
         // SAFETY: the functions that choose the cipher return static tables, and its key length is
-        // the slice's. The new context is owned by `this` before it is initialised.
+        // the slice's.
         unsafe {
             let cipher = match key.len() {
                 16 => sys::EVP_aes_128_cbc(),
@@ -29,7 +30,31 @@ impl CmacContext {
                 32 => sys::EVP_aes_256_cbc(),
                 _ => return Err(Error::KeySize),
             };
-            let this = CmacContext { context: allocated(sys::CMAC_CTX_new()) };
+            Ok(Self::new(cipher, 16, key))
+        }
+    }
+
+    /// Prepares a key of triple DES with two or three parts, 16 or 24 bytes.
+    pub(crate) fn des3(key: &[u8]) -> Result<Self> {
+        // SAFETY: as above.
+        unsafe {
+            let cipher = match key.len() {
+                16 => sys::EVP_des_ede_cbc(),
+                24 => sys::EVP_des_ede3_cbc(),
+                _ => return Err(Error::KeySize),
+            };
+            Ok(Self::new(cipher, 8, key))
+        }
+    }
+
+    /// # Safety
+    /// A cipher of the library whose keys have the length of this one and whose blocks have
+    /// `output_len` bytes.
+    unsafe fn new(cipher: *const sys::EVP_CIPHER, output_len: usize, key: &[u8]) -> Self {
+        // SAFETY: the new context is owned by `this` before it is initialised; the rest is this
+        // function's contract.
+        unsafe {
+            let this = CmacContext { context: allocated(sys::CMAC_CTX_new()), output_len };
             infallible(sys::CMAC_Init(
                 this.context.as_ptr(),
                 key.as_ptr().cast(),
@@ -37,7 +62,7 @@ impl CmacContext {
                 cipher,
                 ptr::null_mut(),
             ));
-            Ok(this)
+            this
         }
     }
 
@@ -47,9 +72,9 @@ impl CmacContext {
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
-        let mut out = vec![0; 16];
+        let mut out = vec![0; self.output_len];
         let mut out_len = 0;
-        // SAFETY: the context is initialised; an AES-CMAC is one block, as `out` is.
+        // SAFETY: the context is initialised; a CMAC is one block, as `out` is.
         infallible(unsafe {
             sys::CMAC_Final(self.context.as_ptr(), out.as_mut_ptr(), &mut out_len)
         });
@@ -61,7 +86,8 @@ impl Clone for CmacContext {
     fn clone(&self) -> Self {
         // SAFETY: the copy is owned before it is filled; the source is initialised and only read.
         unsafe {
-            let copy = CmacContext { context: allocated(sys::CMAC_CTX_new()) };
+            let context = allocated(sys::CMAC_CTX_new());
+            let copy = CmacContext { context, output_len: self.output_len };
             infallible(sys::CMAC_CTX_copy(copy.context.as_ptr(), self.context.as_ptr()));
             copy
         }

@@ -8,14 +8,13 @@ use zeroize::Zeroizing;
 use super::{allocated, check};
 use crate::{Error, Result};
 
-struct Context(NonNull<sys::EVP_CIPHER_CTX>);
+/// An authenticated encryption in progress; also that of `ccm.rs`.
+pub(super) struct Context(NonNull<sys::EVP_CIPHER_CTX>);
 
 impl Context {
     fn new(key: &[u8], iv: &[u8], direction: i32) -> Result<Self> {
-        let iv_len = i32::try_from(iv.len()).map_err(|_| Error::InvalidParameter)?;
         // SAFETY: the functions that choose the cipher return static tables, and its key length is
-        // the slice's. The context is owned before it is used; the IV is passed only after its
-        // length has been set.
+        // the slice's.
         unsafe {
             let cipher = match key.len() {
                 16 => sys::EVP_aes_128_gcm(),
@@ -23,6 +22,25 @@ impl Context {
                 32 => sys::EVP_aes_256_gcm(),
                 _ => return Err(Error::KeySize),
             };
+            Context::start(cipher, key, iv, direction, |_| Ok(()))
+        }
+    }
+
+    /// Starts a cipher that takes an IV of any length, with whatever is to be set before its key.
+    ///
+    /// # Safety
+    /// The cipher is one of the library's, and its key has the length of `key`.
+    pub(super) unsafe fn start(
+        cipher: *const sys::EVP_CIPHER,
+        key: &[u8],
+        iv: &[u8],
+        direction: i32,
+        prepare: impl FnOnce(&Self) -> Result<()>,
+    ) -> Result<Self> {
+        let iv_len = i32::try_from(iv.len()).map_err(|_| Error::InvalidParameter)?;
+        // SAFETY: the key has its length by this function's contract. The context is owned before
+        // it is used; the IV is passed only after its length has been set.
+        unsafe {
             let this = Context(allocated(sys::EVP_CIPHER_CTX_new()));
             let context = this.0.as_ptr();
             let none = ptr::null_mut();
@@ -30,6 +48,7 @@ impl Context {
                 sys::EVP_CipherInit_ex(context, cipher, none, ptr::null(), ptr::null(), direction);
             check(status, Error::Internal)?;
             this.control(sys::EVP_CTRL_AEAD_SET_IVLEN, iv_len, ptr::null_mut())?;
+            prepare(&this)?;
             let status = sys::EVP_CipherInit_ex(
                 context,
                 ptr::null(),
@@ -43,16 +62,25 @@ impl Context {
         }
     }
 
+    pub(super) fn as_ptr(&self) -> *mut sys::EVP_CIPHER_CTX {
+        self.0.as_ptr()
+    }
+
     /// # Safety
     /// `pointer` is what the command of this name expects, with `argument` as its length.
-    unsafe fn control(&self, command: i32, argument: i32, pointer: *mut u8) -> Result<()> {
+    pub(super) unsafe fn control(
+        &self,
+        command: i32,
+        argument: i32,
+        pointer: *mut u8,
+    ) -> Result<()> {
         // SAFETY: a valid context; the rest is this function's contract.
         let status =
             unsafe { sys::EVP_CIPHER_CTX_ctrl(self.0.as_ptr(), command, argument, pointer.cast()) };
         check(status, Error::InvalidParameter)
     }
 
-    fn authenticate(&self, aad: &[u8]) -> Result<()> {
+    pub(super) fn authenticate(&self, aad: &[u8]) -> Result<()> {
         let aad_len = i32::try_from(aad.len()).map_err(|_| Error::DataTooLarge)?;
         let mut written = 0;
         // SAFETY: without an output buffer the library only reads the slice.
@@ -63,15 +91,16 @@ impl Context {
         check(status, Error::Internal)
     }
 
-    fn crypt(&self, data: &mut [u8]) -> Result<()> {
+    /// Works in place; `error` is what it means when the library refuses.
+    pub(super) fn crypt(&self, data: &mut [u8], error: Error) -> Result<()> {
         let len = i32::try_from(data.len()).map_err(|_| Error::DataTooLarge)?;
         let mut written = 0;
-        // SAFETY: GCM gives as many bytes as it takes, and may work in place.
+        // SAFETY: these ciphers give as many bytes as they take, and may work in place.
         let status = unsafe {
             let (context, start) = (self.0.as_ptr(), data.as_mut_ptr());
             sys::EVP_CipherUpdate(context, start, &mut written, start, len)
         };
-        check(status, Error::Internal)
+        check(status, error)
     }
 
     fn finish(&self, error: Error) -> Result<()> {
@@ -102,7 +131,7 @@ pub(crate) fn seal(
     context.authenticate(aad)?;
     let mut out = Vec::with_capacity(plaintext.len() + usize::from(tag_len));
     out.extend_from_slice(plaintext);
-    context.crypt(&mut out)?;
+    context.crypt(&mut out, Error::Internal)?;
     context.finish(Error::Internal)?;
     let mut tag = [0; 16];
     // SAFETY: the command writes `tag_len` bytes, at most the 16 of the buffer by the library's check.
@@ -127,7 +156,7 @@ pub(crate) fn open(
     unsafe { context.control(sys::EVP_CTRL_AEAD_SET_TAG, tag_len, expected.as_mut_ptr())? };
     context.authenticate(aad)?;
     let mut out = Zeroizing::new(ciphertext.to_vec());
-    context.crypt(&mut out)?;
+    context.crypt(&mut out, Error::Internal)?;
     context.finish(Error::DecryptFailed)?;
     Ok(out)
 }

@@ -11,7 +11,9 @@
 
 pub(crate) mod aes;
 pub(crate) mod bn;
+pub(crate) mod ccm;
 pub(crate) mod cmac;
+pub(crate) mod des;
 pub(crate) mod digest;
 pub(crate) mod ec;
 pub(crate) mod gcm;

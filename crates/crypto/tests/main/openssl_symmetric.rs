@@ -1,0 +1,106 @@
+//! Symmetric ciphers and MACs against the `openssl` command, in both directions.
+
+use std::path::Path;
+
+use hsmsim_crypto::aes::{self, AesKey};
+use hsmsim_crypto::block::{self, BlockAlg, CipherMode};
+use hsmsim_crypto::mac::{self, MacAlg};
+
+use crate::openssl::{openssl, read, workspace};
+
+/// Name in OpenSSL, cipher, key length in bytes, mode.
+const CIPHERS: &[(&str, BlockAlg, usize, CipherMode)] = &[
+    ("aes-128-ofb", BlockAlg::Aes, 16, CipherMode::Ofb),
+    ("aes-192-ofb", BlockAlg::Aes, 24, CipherMode::Ofb),
+    ("aes-256-ofb", BlockAlg::Aes, 32, CipherMode::Ofb),
+    ("aes-128-cfb1", BlockAlg::Aes, 16, CipherMode::Cfb { segment_bits: 1 }),
+    ("aes-256-cfb1", BlockAlg::Aes, 32, CipherMode::Cfb { segment_bits: 1 }),
+    ("aes-128-cfb8", BlockAlg::Aes, 16, CipherMode::Cfb { segment_bits: 8 }),
+    ("aes-192-cfb8", BlockAlg::Aes, 24, CipherMode::Cfb { segment_bits: 8 }),
+    ("aes-128-cfb", BlockAlg::Aes, 16, CipherMode::Cfb { segment_bits: 128 }),
+    ("aes-256-cfb", BlockAlg::Aes, 32, CipherMode::Cfb { segment_bits: 128 }),
+    ("aes-256-cbc", BlockAlg::Aes, 32, CipherMode::CbcPad),
+    ("aes-256-ctr", BlockAlg::Aes, 32, CipherMode::Ctr { counter_bits: 128 }),
+    ("des-ede3-cbc", BlockAlg::Des, 24, CipherMode::CbcPad),
+    ("des-ede-cbc", BlockAlg::Des, 16, CipherMode::CbcPad),
+    ("des-ede3-ofb", BlockAlg::Des, 24, CipherMode::Ofb),
+    ("des-ede-ofb", BlockAlg::Des, 16, CipherMode::Ofb),
+    ("des-ede3-cfb", BlockAlg::Des, 24, CipherMode::Cfb { segment_bits: 64 }),
+    ("des-ede3-cfb8", BlockAlg::Des, 24, CipherMode::Cfb { segment_bits: 8 }),
+    ("des-ede-cfb", BlockAlg::Des, 16, CipherMode::Cfb { segment_bits: 64 }),
+    ("aria-128-cbc", BlockAlg::Aria, 16, CipherMode::CbcPad),
+    ("aria-192-ctr", BlockAlg::Aria, 24, CipherMode::Ctr { counter_bits: 128 }),
+    ("aria-256-ofb", BlockAlg::Aria, 32, CipherMode::Ofb),
+    ("camellia-128-cbc", BlockAlg::Camellia, 16, CipherMode::CbcPad),
+    ("camellia-192-ctr", BlockAlg::Camellia, 24, CipherMode::Ctr { counter_bits: 128 }),
+    ("camellia-256-cfb", BlockAlg::Camellia, 32, CipherMode::Cfb { segment_bits: 128 }),
+];
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn key_bytes(len: usize) -> Vec<u8> {
+    (0x21..).take(len).collect()
+}
+
+#[test]
+fn ciphertexts_pass_between_openssl_and_here() {
+    let Some(directory) = workspace("ciphertexts_pass_between_openssl_and_here") else { return };
+    let directory = directory.path();
+    for &(name, alg, key_len, mode) in CIPHERS {
+        let (key_bytes, iv) = (key_bytes(key_len), vec![0xf1; alg.block_len()]);
+        let key = alg.key(&key_bytes).unwrap();
+        let options = format!("-K {} -iv {}", digits(&key_bytes), digits(&iv));
+        for len in [1, 16, 61, 200] {
+            let text: Vec<u8> = (0..len).collect();
+            std::fs::write(directory.join("text"), &text).unwrap();
+            openssl(directory, &format!("enc -{name} -e {options} -in text -out c"));
+            let ciphertext = read(directory, "c");
+            let ours = block::encrypt(mode, &*key, &iv, &text).unwrap();
+            assert_eq!(ours, ciphertext, "{name}, {len} bytes");
+            let opened = block::decrypt(mode, &*key, &iv, &ciphertext).unwrap();
+            assert_eq!(*opened, text, "{name}, {len} bytes");
+            std::fs::write(directory.join("c"), &ours).unwrap();
+            openssl(directory, &format!("enc -{name} -d {options} -in c -out text"));
+            assert_eq!(read(directory, "text"), text, "{name}, {len} bytes");
+        }
+    }
+}
+
+/// What `openssl mac` says of a message, with these options before the MAC's name.
+fn openssl_mac(directory: &Path, options: &str, message: &[u8]) -> Vec<u8> {
+    std::fs::write(directory.join("message"), message).unwrap();
+    openssl(directory, &format!("mac -in message -binary -out tag {options}"));
+    read(directory, "tag")
+}
+
+#[test]
+fn macs_are_those_of_openssl() {
+    let Some(directory) = workspace("macs_are_those_of_openssl") else { return };
+    let directory = directory.path();
+    for len in [0, 1, 8, 15, 16, 17, 100] {
+        let message: Vec<u8> = (0..len).collect();
+        for (cipher, key_len, alg) in [
+            ("AES-128-CBC", 16, MacAlg::AesCmac),
+            ("AES-256-CBC", 32, MacAlg::AesCmac),
+            ("DES-EDE3-CBC", 24, MacAlg::Des3Cmac),
+        ] {
+            let key = key_bytes(key_len);
+            let options = format!("-cipher {cipher} -macopt hexkey:{} CMAC", digits(&key));
+            let theirs = openssl_mac(directory, &options, &message);
+            assert_eq!(mac::mac(alg, &key, &message).unwrap(), theirs, "{cipher}, {len} bytes");
+        }
+        for (cipher, key_len) in [("AES-128-GCM", 16), ("AES-192-GCM", 24), ("AES-256-GCM", 32)] {
+            let (key, iv) = (key_bytes(key_len), key_bytes(12));
+            let options = format!(
+                "-cipher {cipher} -macopt hexkey:{} -macopt hexiv:{} GMAC",
+                digits(&key),
+                digits(&iv)
+            );
+            let theirs = openssl_mac(directory, &options, &message);
+            let key = AesKey::new(&key).unwrap();
+            assert_eq!(aes::gmac(&key, &iv, 128, &message).unwrap(), theirs, "{cipher}");
+        }
+    }
+}
