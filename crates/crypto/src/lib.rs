@@ -9,7 +9,7 @@
 //! | module | what for | library |
 //! |---|---|---|
 //! | [`random`] | system random numbers | ring |
-//! | [`digest`] | SHA-1, SHA-2, SHA-3 | ring; AWS-LC where ring has none |
+//! | [`digest`] | SHA-1, SHA-2, SHA-3, SHAKE, BLAKE2b, MD5, RIPEMD-160 | ring; AWS-LC where ring has none; RustCrypto's BLAKE2b |
 //! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC | ring; AWS-LC where ring has none; [`block`] |
 //! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, raw | AWS-LC |
 //! | [`ec`] | ECDSA over digests, ECDH on P-256, P-384, P-521, secp256k1 | AWS-LC |
@@ -42,6 +42,7 @@ pub mod edwards;
 mod error;
 #[allow(unsafe_code)]
 mod ffi;
+mod hmac;
 pub mod kdf;
 pub mod mac;
 pub mod montgomery;

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ring::hmac;
+use ring::hmac as ring_hmac;
 
 use crate::block::BlockAlg;
 use crate::block::mac::ChainMac;
@@ -16,6 +16,7 @@ use crate::constant_time_eq;
 use crate::digest::HashAlg;
 use crate::ffi::cmac::CmacContext;
 use crate::ffi::hmac::HmacContext;
+use crate::hmac::Hmac;
 use crate::{Error, Result};
 
 /// A MAC algorithm.
@@ -58,8 +59,9 @@ pub struct MacKey {
 }
 
 enum Prepared {
-    Ring(hmac::Key),
+    Ring(ring_hmac::Key),
     Hmac(HmacContext),
+    OwnHmac(Box<Hmac>),
     Cmac(CmacContext),
     Chain(ChainMac),
 }
@@ -73,8 +75,11 @@ impl MacKey {
     pub fn new(alg: MacAlg, key: &[u8]) -> Result<Self> {
         let prepared = match alg {
             MacAlg::Hmac(hash) => match in_ring(hash) {
-                Some(algorithm) => Prepared::Ring(hmac::Key::new(algorithm, key)),
-                None => Prepared::Hmac(HmacContext::new(hash, key)),
+                Some(algorithm) => Prepared::Ring(ring_hmac::Key::new(algorithm, key)),
+                None => match HmacContext::new(hash, key) {
+                    Some(context) => Prepared::Hmac(context),
+                    None => Prepared::OwnHmac(Box::new(Hmac::new(hash, key))),
+                },
             },
             MacAlg::AesCmac => Prepared::Cmac(CmacContext::aes(key)?),
             MacAlg::Des3Cmac => Prepared::Cmac(CmacContext::des3(key)?),
@@ -94,8 +99,9 @@ impl MacKey {
     /// Starts a MAC over a message that comes in parts.
     pub fn start(&self) -> Mac {
         let state = match &*self.prepared {
-            Prepared::Ring(key) => State::Ring(hmac::Context::with_key(key)),
+            Prepared::Ring(key) => State::Ring(ring_hmac::Context::with_key(key)),
             Prepared::Hmac(context) => State::Hmac(context.clone()),
+            Prepared::OwnHmac(hmac) => State::OwnHmac(hmac.clone()),
             Prepared::Cmac(context) => State::Cmac(context.clone()),
             Prepared::Chain(chain) => State::Chain(chain.clone()),
         };
@@ -105,7 +111,7 @@ impl MacKey {
     /// The MAC of a whole message, untruncated.
     pub fn sign(&self, data: &[u8]) -> Vec<u8> {
         if let Prepared::Ring(key) = &*self.prepared {
-            return hmac::sign(key, data).as_ref().to_vec();
+            return ring_hmac::sign(key, data).as_ref().to_vec();
         }
         let mut mac = self.start();
         mac.update(data);
@@ -139,8 +145,9 @@ pub struct Mac {
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "a box would cost every MAC an allocation")]
 enum State {
-    Ring(hmac::Context),
+    Ring(ring_hmac::Context),
     Hmac(HmacContext),
+    OwnHmac(Box<Hmac>),
     Cmac(CmacContext),
     Chain(ChainMac),
 }
@@ -164,6 +171,7 @@ impl Mac {
         match &mut self.state {
             State::Ring(context) => context.update(data),
             State::Hmac(context) => context.update(data),
+            State::OwnHmac(hmac) => hmac.update(data),
             State::Cmac(context) => context.update(data),
             State::Chain(chain) => chain.update(data),
         }
@@ -174,6 +182,7 @@ impl Mac {
         match self.state {
             State::Ring(context) => context.sign().as_ref().to_vec(),
             State::Hmac(context) => context.finish(),
+            State::OwnHmac(hmac) => hmac.finish(),
             State::Cmac(context) => context.finish(),
             State::Chain(chain) => chain.finish(),
         }
@@ -232,12 +241,12 @@ pub fn verify(alg: MacAlg, key: &[u8], data: &[u8], expected: &[u8]) -> Result<(
     MacKey::new(alg, key)?.verify(data, expected)
 }
 
-fn in_ring(hash: HashAlg) -> Option<hmac::Algorithm> {
+fn in_ring(hash: HashAlg) -> Option<ring_hmac::Algorithm> {
     match hash {
-        HashAlg::Sha1 => Some(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
-        HashAlg::Sha256 => Some(hmac::HMAC_SHA256),
-        HashAlg::Sha384 => Some(hmac::HMAC_SHA384),
-        HashAlg::Sha512 => Some(hmac::HMAC_SHA512),
+        HashAlg::Sha1 => Some(ring_hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        HashAlg::Sha256 => Some(ring_hmac::HMAC_SHA256),
+        HashAlg::Sha384 => Some(ring_hmac::HMAC_SHA384),
+        HashAlg::Sha512 => Some(ring_hmac::HMAC_SHA512),
         _ => None,
     }
 }

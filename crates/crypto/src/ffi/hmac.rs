@@ -4,7 +4,7 @@ use std::ptr::{self, NonNull};
 
 use aws_lc_sys as sys;
 
-use super::digest::evp_md;
+use super::digest::Md;
 use super::{allocated, infallible};
 use crate::digest::HashAlg;
 
@@ -20,7 +20,12 @@ unsafe impl Send for HmacContext {}
 unsafe impl Sync for HmacContext {}
 
 impl HmacContext {
-    pub(crate) fn new(hash: HashAlg, key: &[u8]) -> Self {
+    /// `None` for hash functions that the library's HMAC does not have.
+    pub(crate) fn new(hash: HashAlg, key: &[u8]) -> Option<Self> {
+        let md = match hash {
+            HashAlg::Md5 | HashAlg::Ripemd160 => return None,
+            _ => Md::of(hash)?,
+        };
         // SAFETY: the new context is owned by `this` before it is initialised. The key pointer is
         // never null, which the C side would read as "keep the former key".
         unsafe {
@@ -32,10 +37,10 @@ impl HmacContext {
                 this.context.as_ptr(),
                 key.as_ptr().cast(),
                 key.len(),
-                evp_md(hash),
+                md.as_ptr(),
                 ptr::null_mut(),
             ));
-            this
+            Some(this)
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) mod gcm;
 pub(crate) mod hmac;
 pub(crate) mod pbkdf2;
 pub(crate) mod rsa;
+pub(crate) mod sha512t;
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;

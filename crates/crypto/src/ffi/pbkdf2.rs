@@ -7,6 +7,7 @@ use super::digest::evp_md;
 use crate::digest::HashAlg;
 use crate::{Error, Result};
 
+/// With HMAC of a hash function that the library's HMAC has.
 pub(crate) fn derive(
     hash: HashAlg,
     password: &[u8],
@@ -14,6 +15,7 @@ pub(crate) fn derive(
     rounds: u32,
     out: &mut [u8],
 ) -> Result<()> {
+    let md = evp_md(hash)?;
     // SAFETY: each buffer is given with its length; the descriptor is static.
     let status = unsafe {
         sys::PKCS5_PBKDF2_HMAC(
@@ -22,7 +24,7 @@ pub(crate) fn derive(
             salt.as_ptr(),
             salt.len(),
             rounds,
-            evp_md(hash),
+            md,
             out.len(),
             out.as_mut_ptr(),
         )

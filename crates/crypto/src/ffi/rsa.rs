@@ -216,8 +216,8 @@ impl Rsa {
                 out.len(),
                 digest.as_ptr(),
                 digest.len(),
-                evp_md(hash),
-                evp_md(mgf_hash),
+                evp_md(hash)?,
+                evp_md(mgf_hash)?,
                 salt_len,
             )
         };
@@ -240,8 +240,8 @@ impl Rsa {
                 self.0.as_ptr(),
                 digest.as_ptr(),
                 digest.len(),
-                evp_md(hash),
-                evp_md(mgf_hash),
+                evp_md(hash)?,
+                evp_md(mgf_hash)?,
                 salt_len,
                 signature.as_ptr(),
                 signature.len(),
@@ -302,9 +302,9 @@ impl OaepContext {
             check(init(context), Error::Internal)?;
             let padding = sys::RSA_PKCS1_OAEP_PADDING;
             check(sys::EVP_PKEY_CTX_set_rsa_padding(context, padding), Error::Internal)?;
-            check(sys::EVP_PKEY_CTX_set_rsa_oaep_md(context, evp_md(oaep.hash)), Error::Internal)?;
+            check(sys::EVP_PKEY_CTX_set_rsa_oaep_md(context, evp_md(oaep.hash)?), Error::Internal)?;
             check(
-                sys::EVP_PKEY_CTX_set_rsa_mgf1_md(context, evp_md(oaep.mgf_hash)),
+                sys::EVP_PKEY_CTX_set_rsa_mgf1_md(context, evp_md(oaep.mgf_hash)?),
                 Error::Internal,
             )?;
             if !oaep.label.is_empty() {

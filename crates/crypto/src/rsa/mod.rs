@@ -222,6 +222,14 @@ fn digest_info(hash: HashAlg, digest: &[u8]) -> Result<Vec<u8>> {
         HashAlg::Sha3_256 => nist(8),
         HashAlg::Sha3_384 => nist(9),
         HashAlg::Sha3_512 => nist(10),
+        HashAlg::Md5 => vec![0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x05],
+        HashAlg::Ripemd160 => vec![0x2b, 0x24, 0x03, 0x02, 0x01],
+        // No identifier is agreed on with which others would verify.
+        HashAlg::Blake2b160
+        | HashAlg::Blake2b256
+        | HashAlg::Blake2b384
+        | HashAlg::Blake2b512
+        | HashAlg::Sha512T(_) => return Err(Error::Unsupported),
     };
     use crate::asn1::der;
     let algorithm = der::sequence(&[&der::tlv(der::OBJECT_IDENTIFIER, &oid), &der::null()]);

@@ -1,13 +1,20 @@
-//! Digests against the examples of FIPS 180-4 and FIPS 202; MACs beyond what Wycheproof has.
+//! Digests against the examples of FIPS 180-4, FIPS 202 and the RFCs; MACs beyond what Wycheproof has.
 
-use hsmsim_crypto::digest::{HashAlg, Hasher, hash};
+use hsmsim_crypto::digest::{HashAlg, Hasher, TruncationBits, Xof, XofHasher, expand, hash};
 use hsmsim_crypto::mac::{self, Mac, MacAlg, MacKey};
 use hsmsim_crypto::{Error, constant_time_eq};
 
 use crate::hex::hex;
 
-/// Function, digest of the empty message, digest of "abc" (NIST's examples).
-const DIGESTS: [(HashAlg, &str, &str); 11] = [
+/// Function, digest of the empty message, digest of "abc" (NIST's examples, RFC 1321, RFC 7693, the
+/// home page of RIPEMD-160).
+const DIGESTS: [(HashAlg, &str, &str); 17] = [
+    (HashAlg::Md5, "d41d8cd98f00b204e9800998ecf8427e", "900150983cd24fb0d6963f7d28e17f72"),
+    (
+        HashAlg::Ripemd160,
+        "9c1185a5c5e9fc54612808977ee8f548b2258d31",
+        "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc",
+    ),
     (
         HashAlg::Sha1,
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
@@ -71,6 +78,30 @@ const DIGESTS: [(HashAlg, &str, &str); 11] = [
         "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e\
          10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
     ),
+    (
+        HashAlg::Blake2b160,
+        "3345524abf6bbe1809449224b5972c41790b6cf2",
+        "384264f676f39536840523f284921cdc68b6846b",
+    ),
+    (
+        HashAlg::Blake2b256,
+        "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8",
+        "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319",
+    ),
+    (
+        HashAlg::Blake2b384,
+        "b32811423377f52d7862286ee1a72ee540524380fda1724a6f25d7978c6fd324\
+         4a6caf0498812673c5e05ef583825100",
+        "6f56a82c8e7ef526dfe182eb5212f7db9df1317e57815dbda46083fc30f54ee6\
+         c66ba83be64b302d7cba6ce15bb556f4",
+    ),
+    (
+        HashAlg::Blake2b512,
+        "786a02f742015903c6c6fd852552d272912f4740e15847618a86e217f71f5419\
+         d25e1031afee585313896444934eb04b903a685b1448b755d56f701afe9be2ce",
+        "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1\
+         7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
+    ),
 ];
 
 #[test]
@@ -81,6 +112,97 @@ fn digests_are_those_of_the_standards() {
         assert_eq!(hash(alg, b"abc").len(), alg.output_len(), "{alg:?}");
     }
     assert_eq!(DIGESTS.map(|(alg, _, _)| alg), HashAlg::ALL);
+}
+
+/// SHA-512/t with this t.
+fn sha512_t(bits: u64) -> HashAlg {
+    HashAlg::Sha512T(TruncationBits::new(bits).unwrap())
+}
+
+#[test]
+fn sha512_t_is_the_named_functions_where_they_have_its_length() {
+    for message in [&b""[..], b"abc", &[0x5a; 300]] {
+        assert_eq!(hash(sha512_t(224), message), hash(HashAlg::Sha512_224, message));
+        assert_eq!(hash(sha512_t(256), message), hash(HashAlg::Sha512_256, message));
+    }
+    // FIPS 180-4, 5.3.6.1: the initial value depends on t, and so does the whole digest.
+    assert_ne!(hash(sha512_t(225), b"abc")[..28], hash(sha512_t(224), b"abc"));
+}
+
+#[test]
+fn sha512_t_has_as_many_bits_as_asked_for() {
+    for bits in (1..512).filter(|bits| *bits != 384) {
+        let digest = hash(sha512_t(bits), b"abc");
+        // At most 64 bytes.
+        assert_eq!(digest.len(), bits.div_ceil(8) as usize);
+        assert_eq!(digest.len(), sha512_t(bits).output_len());
+        if bits % 8 != 0 {
+            assert_eq!(digest.last().unwrap() << (bits % 8), 0, "{bits} bits");
+        }
+    }
+    for bits in [0, 384, 512, 513, 65_536, u64::MAX] {
+        assert_eq!(TruncationBits::new(bits), Err(Error::InvalidParameter), "{bits} bits");
+    }
+}
+
+#[test]
+fn shake_gives_the_examples_of_the_standard_at_any_length() {
+    for (xof, empty, abc) in [
+        (
+            Xof::Shake128,
+            "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26",
+            "5881092dd818bf5cf8a3ddb793fbcba74097d5c526a6d35f97b83351940f2cc8",
+        ),
+        (
+            Xof::Shake256,
+            "46b9dd2b0ba88d13233b3feb743eeb243fcd52ea62b81b82b50c27646ed5762f\
+             d75dc4ddd8c0f200cb05019d67b592f6fc821c49479ab48640292eacb3b7c4be",
+            "483366601360a8771c6863080cc4114d8db44530f8f1e1ee4f94ea37e78b5739\
+             d5a15bef186a5386c75744c0527e1faa9f8726e462a12a4feb06bd8801e751e4",
+        ),
+    ] {
+        assert_eq!(*expand(xof, b"", xof.usual_output_len()), hex(empty), "{xof:?}");
+        assert_eq!(*expand(xof, b"abc", xof.usual_output_len()), hex(abc), "{xof:?}");
+        let long = expand(xof, b"abc", 1000);
+        for len in [0, 1, 31, 167, 168, 169, 999] {
+            assert_eq!(*expand(xof, b"abc", len), long[..len], "{xof:?}, {len} bytes");
+        }
+        let mut hasher = XofHasher::new(xof);
+        hasher.update(b"a");
+        let mut other = hasher.clone();
+        hasher.update(b"bc");
+        other.update(b"");
+        let mut out = [0; 1000];
+        hasher.finish(&mut out);
+        assert_eq!(out, long[..], "{xof:?}");
+        other.finish(&mut out[..64]);
+        assert_eq!(out[..64], *expand(xof, b"a", 64), "{xof:?}");
+    }
+}
+
+#[test]
+fn hmac_gives_the_examples_of_rfc_2202_and_rfc_2286() {
+    for (alg, key_len, expected) in [
+        (HashAlg::Md5, 16, "9294727a3638bb1c13f48ef8158bfc9d"),
+        (HashAlg::Ripemd160, 20, "24cb4bd67d20fc1a5d2ed7732dcc39377f0a5668"),
+    ] {
+        let given = mac::mac(MacAlg::Hmac(alg), &vec![0x0b; key_len], b"Hi There").unwrap();
+        assert_eq!(given, hex(expected), "{alg:?}");
+    }
+}
+
+#[test]
+fn own_hmac_agrees_with_the_libraries() {
+    // SHA-512/t goes through this crate's own HMAC, the named functions through a library's.
+    for (own, named) in [(sha512_t(224), HashAlg::Sha512_224), (sha512_t(256), HashAlg::Sha512_256)]
+    {
+        for key_len in [0, 1, 127, 128, 129, 300] {
+            let key = vec![0x3c; key_len];
+            let given = mac::mac(MacAlg::Hmac(own), &key, b"message").unwrap();
+            let expected = mac::mac(MacAlg::Hmac(named), &key, b"message").unwrap();
+            assert_eq!(given, expected, "{named:?}, key of {key_len} bytes");
+        }
+    }
 }
 
 #[test]

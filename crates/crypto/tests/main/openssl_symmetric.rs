@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hsmsim_crypto::aes::{self, AesKey};
 use hsmsim_crypto::block::{self, BlockAlg, CipherMode};
+use hsmsim_crypto::digest::{HashAlg, Xof, expand, hash};
 use hsmsim_crypto::mac::{self, MacAlg};
 
 use crate::openssl::{openssl, read, workspace};
@@ -64,6 +65,38 @@ fn ciphertexts_pass_between_openssl_and_here() {
             std::fs::write(directory.join("c"), &ours).unwrap();
             openssl(directory, &format!("enc -{name} -d {options} -in c -out text"));
             assert_eq!(read(directory, "text"), text, "{name}, {len} bytes");
+        }
+    }
+}
+
+/// Hash functions by their names in OpenSSL.
+const HASHES: &[(&str, HashAlg)] = &[
+    ("MD5", HashAlg::Md5),
+    ("RIPEMD160", HashAlg::Ripemd160),
+    ("SHA512-224", HashAlg::Sha512_224),
+    ("SHA3-384", HashAlg::Sha3_384),
+    ("BLAKE2B512", HashAlg::Blake2b512),
+];
+
+#[test]
+fn digests_are_those_of_openssl() {
+    let Some(directory) = workspace("digests_are_those_of_openssl") else { return };
+    let directory = directory.path();
+    for len in [0, 1, 64, 127, 128, 129, 1000] {
+        let message: Vec<u8> = (0..=255).cycle().take(len).collect();
+        std::fs::write(directory.join("message"), &message).unwrap();
+        for &(name, alg) in HASHES {
+            openssl(directory, &format!("dgst -{name} -binary -out digest message"));
+            assert_eq!(hash(alg, &message), read(directory, "digest"), "{name}, {len} bytes");
+            let options = format!("-digest {name} -macopt hexkey:0b0b0b0b HMAC");
+            let theirs = openssl_mac(directory, &options, &message);
+            let ours = mac::mac(MacAlg::Hmac(alg), &[0x0b; 4], &message).unwrap();
+            assert_eq!(ours, theirs, "HMAC with {name}, {len} bytes");
+        }
+        for (name, xof) in [("shake128", Xof::Shake128), ("shake256", Xof::Shake256)] {
+            let run = format!("dgst -{name} -xoflen 200 -binary -out digest message");
+            openssl(directory, &run);
+            assert_eq!(*expand(xof, &message, 200), read(directory, "digest"), "{name}");
         }
     }
 }

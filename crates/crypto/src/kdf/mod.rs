@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use ring::pbkdf2;
 use zeroize::Zeroizing;
 
+use crate::block::xor;
 use crate::digest::{HashAlg, Hasher};
 use crate::mac::{MacAlg, MacKey};
 use crate::{Error, Result, ffi};
@@ -34,9 +35,36 @@ pub fn pbkdf2_hmac(
         HashAlg::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
         HashAlg::Sha384 => pbkdf2::PBKDF2_HMAC_SHA384,
         HashAlg::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        HashAlg::Md5
+        | HashAlg::Ripemd160
+        | HashAlg::Blake2b160
+        | HashAlg::Blake2b256
+        | HashAlg::Blake2b384
+        | HashAlg::Blake2b512
+        | HashAlg::Sha512T(_) => {
+            return pbkdf2(MacAlg::Hmac(hash), password, salt, rounds, out);
+        }
         _ => return ffi::pbkdf2::derive(hash, password, salt, rounds, out),
     };
     pbkdf2::derive(algorithm, count, salt, password, out);
+    Ok(())
+}
+
+/// PBKDF2 with a MAC that none of the libraries' own PBKDF2 has.
+fn pbkdf2(alg: MacAlg, password: &[u8], salt: &[u8], rounds: u32, out: &mut [u8]) -> Result<()> {
+    let key = MacKey::new(alg, password)?;
+    for (number, block) in (1_u32..).zip(out.chunks_mut(alg.output_len())) {
+        let mut mac = key.start();
+        mac.update(salt);
+        mac.update(&number.to_be_bytes());
+        let mut last = Zeroizing::new(mac.finish());
+        let mut sum = last.clone();
+        for _ in 1..rounds {
+            last = Zeroizing::new(key.sign(&last));
+            xor(&mut sum, &last);
+        }
+        block.copy_from_slice(&sum[..block.len()]);
+    }
     Ok(())
 }
 
