@@ -18,6 +18,8 @@
 //! | [`aes`] | AES in those modes, GCM, CCM, XTS, key wrap | ring for GCM of the usual shape, AWS-LC for the rest |
 //! | [`des`] | DES and triple DES in those modes | AWS-LC |
 //! | [`aria`], [`camellia`] | ARIA and Camellia in those modes | RustCrypto |
+//! | [`ml_kem`] | ML-KEM | AWS-LC |
+//! | [`ml_dsa`], [`slh_dsa`] | ML-DSA, SLH-DSA and their pre-hashed forms | fips204, fips205; AWS-LC for an external µ |
 //! | [`kdf`] | PBKDF2, X9.63, HKDF | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
 //! | [`seal`] | sealing of objects at rest | ring |
 //! | [`asn1`] | the few DER structures that PKCS#11 passes around | own code |
@@ -45,10 +47,14 @@ mod ffi;
 mod hmac;
 pub mod kdf;
 pub mod mac;
+pub mod ml_dsa;
+pub mod ml_kem;
 pub mod montgomery;
+mod prehash;
 pub mod random;
 pub mod rsa;
 pub mod seal;
+pub mod slh_dsa;
 
 pub use error::{Error, Result};
 

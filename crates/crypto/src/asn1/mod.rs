@@ -7,6 +7,7 @@
 
 pub(crate) mod der;
 mod pkcs8;
+mod postquantum;
 mod spki;
 
 pub use self::pkcs8::PrivateKey;
@@ -77,12 +78,50 @@ fn names_curve(params: &[u8], oids: &[&[u8]], name: &[u8]) -> bool {
     }
 }
 
+/// The kind of a key, for callers that must choose a type before they read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// Read by [`PrivateKey`] and [`PublicKey`].
+    Rsa,
+    /// Read by [`PrivateKey`] and [`PublicKey`].
+    Ec(crate::ec::Curve),
+    /// Read by [`PrivateKey`] and [`PublicKey`].
+    Ed25519,
+    /// Read by [`PrivateKey`] and [`PublicKey`].
+    X25519,
+    /// Read by [`MlKemPrivateKey`](crate::ml_kem::MlKemPrivateKey) and its public key.
+    MlKem(crate::ml_kem::ParameterSet),
+    /// Read by [`MlDsaPrivateKey`](crate::ml_dsa::MlDsaPrivateKey) and its public key.
+    MlDsa(crate::ml_dsa::ParameterSet),
+    /// Read by [`SlhDsaPrivateKey`](crate::slh_dsa::SlhDsaPrivateKey) and its public key.
+    SlhDsa(crate::slh_dsa::ParameterSet),
+}
+
+/// The kind of the key in a `PrivateKeyInfo`. The key itself is not looked at.
+///
+/// # Errors
+/// [`Error::DataInvalid`] for bad DER, [`Error::Unsupported`] for another kind.
+pub fn private_key_kind(encoded: &[u8]) -> Result<KeyKind> {
+    pkcs8::read_outer(encoded).map(|outer| outer.algorithm.kind())
+}
+
+/// The kind of the key in a `SubjectPublicKeyInfo`. The key itself is not looked at.
+///
+/// # Errors
+/// As [`private_key_kind`].
+pub fn public_key_kind(encoded: &[u8]) -> Result<KeyKind> {
+    spki::read_outer(encoded).map(|(algorithm, _)| algorithm.kind())
+}
+
 /// What an `AlgorithmIdentifier` says about a key.
 enum KeyAlgorithm {
     Rsa,
     Ec(crate::ec::Curve),
     Ed25519,
     X25519,
+    MlKem(crate::ml_kem::ParameterSet),
+    MlDsa(crate::ml_dsa::ParameterSet),
+    SlhDsa(crate::slh_dsa::ParameterSet),
 }
 
 impl KeyAlgorithm {
@@ -107,10 +146,22 @@ impl KeyAlgorithm {
             }
             ED25519 => KeyAlgorithm::Ed25519,
             X25519 => KeyAlgorithm::X25519,
-            _ => return Err(Error::Unsupported),
+            _ => postquantum::algorithm_of(oid).ok_or(Error::Unsupported)?,
         };
         fields.end()?;
         Ok(algorithm)
+    }
+
+    fn kind(&self) -> KeyKind {
+        match self {
+            KeyAlgorithm::Rsa => KeyKind::Rsa,
+            KeyAlgorithm::Ec(curve) => KeyKind::Ec(*curve),
+            KeyAlgorithm::Ed25519 => KeyKind::Ed25519,
+            KeyAlgorithm::X25519 => KeyKind::X25519,
+            KeyAlgorithm::MlKem(set) => KeyKind::MlKem(*set),
+            KeyAlgorithm::MlDsa(set) => KeyKind::MlDsa(*set),
+            KeyAlgorithm::SlhDsa(set) => KeyKind::SlhDsa(*set),
+        }
     }
 
     fn write(&self) -> der::Bytes {
@@ -120,6 +171,9 @@ impl KeyAlgorithm {
             KeyAlgorithm::Ec(curve) => der::sequence(&[&oid(EC_PUBLIC_KEY), &oid(curve.oid())]),
             KeyAlgorithm::Ed25519 => der::sequence(&[&oid(ED25519)]),
             KeyAlgorithm::X25519 => der::sequence(&[&oid(X25519)]),
+            KeyAlgorithm::MlKem(set) => der::sequence(&[&postquantum::ml_kem_oid(*set)]),
+            KeyAlgorithm::MlDsa(set) => der::sequence(&[&postquantum::ml_dsa_oid(*set)]),
+            KeyAlgorithm::SlhDsa(set) => der::sequence(&[&postquantum::slh_dsa_oid(*set)]),
         }
     }
 }

@@ -29,25 +29,7 @@ impl PrivateKey {
     /// [`Error::DataInvalid`] for bad DER, [`Error::Unsupported`] for another kind of key,
     /// [`Error::InvalidKey`] and [`Error::KeySize`] for a bad key.
     pub fn from_pkcs8(encoded: &[u8]) -> Result<Self> {
-        let mut outer = der::Reader::new(encoded);
-        let mut fields = der::Reader::new(outer.expect(der::SEQUENCE)?);
-        outer.end()?;
-        // Version 1 of RFC 5958 may carry the public key.
-        let with_public_key = match fields.unsigned()? {
-            [] => false,
-            [1] => true,
-            _ => return Err(Error::Unsupported),
-        };
-        let algorithm = KeyAlgorithm::read(&mut fields)?;
-        let key = fields.expect(der::OCTET_STRING)?;
-        fields.optional(der::CONTEXT_0)?;
-        let public = if with_public_key {
-            fields.optional(der::CONTEXT_1_PRIMITIVE)?.map(der::whole_bytes).transpose()?
-        } else {
-            None
-        };
-        fields.end()?;
-
+        let Outer { algorithm, key, public } = read_outer(encoded)?;
         match algorithm {
             KeyAlgorithm::Rsa => read_rsa(key).map(PrivateKey::Rsa),
             KeyAlgorithm::Ec(curve) => read_ec(curve, key).map(PrivateKey::Ec),
@@ -61,6 +43,8 @@ impl PrivateKey {
                 check_public(public, key.public().as_bytes())?;
                 Ok(PrivateKey::X25519(key))
             }
+            // These have types of their own; see `asn1::private_key_kind`.
+            _ => Err(Error::Unsupported),
         }
     }
 
@@ -120,7 +104,39 @@ impl X25519PrivateKey {
     }
 }
 
-fn private_key_info(algorithm: &KeyAlgorithm, key: &der::Bytes) -> der::Bytes {
+/// What a `PrivateKeyInfo` says.
+pub(super) struct Outer<'a> {
+    pub(super) algorithm: KeyAlgorithm,
+    /// The key in its own encoding.
+    pub(super) key: &'a [u8],
+    /// The public key, if it comes along.
+    pub(super) public: Option<&'a [u8]>,
+}
+
+/// Reads a `PrivateKeyInfo` without looking at the key. Attributes are skipped.
+pub(super) fn read_outer(encoded: &[u8]) -> Result<Outer<'_>> {
+    let mut outer = der::Reader::new(encoded);
+    let mut fields = der::Reader::new(outer.expect(der::SEQUENCE)?);
+    outer.end()?;
+    // Version 1 of RFC 5958 may carry the public key.
+    let with_public_key = match fields.unsigned()? {
+        [] => false,
+        [1] => true,
+        _ => return Err(Error::Unsupported),
+    };
+    let algorithm = KeyAlgorithm::read(&mut fields)?;
+    let key = fields.expect(der::OCTET_STRING)?;
+    fields.optional(der::CONTEXT_0)?;
+    let public = if with_public_key {
+        fields.optional(der::CONTEXT_1_PRIMITIVE)?.map(der::whole_bytes).transpose()?
+    } else {
+        None
+    };
+    fields.end()?;
+    Ok(Outer { algorithm, key, public })
+}
+
+pub(super) fn private_key_info(algorithm: &KeyAlgorithm, key: &der::Bytes) -> der::Bytes {
     let key = der::tlv(der::OCTET_STRING, key);
     der::sequence(&[&der::integer(&[]), &algorithm.write(), &key])
 }
@@ -188,6 +204,6 @@ fn read_octets(encoded: &[u8]) -> Result<&[u8]> {
 }
 
 /// A public key that comes along must be the private key's own.
-fn check_public(given: Option<&[u8]>, computed: &[u8]) -> Result<()> {
+pub(super) fn check_public(given: Option<&[u8]>, computed: &[u8]) -> Result<()> {
     if given.is_none_or(|given| given == computed) { Ok(()) } else { Err(Error::InvalidKey) }
 }

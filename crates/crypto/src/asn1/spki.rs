@@ -1,11 +1,11 @@
 //! `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7), the content of `CKA_PUBLIC_KEY_INFO`.
 
 use super::{KeyAlgorithm, der};
-use crate::Result;
 use crate::ec::EcPublicKey;
 use crate::edwards::Ed25519PublicKey;
 use crate::montgomery::X25519PublicKey;
 use crate::rsa::RsaPublicKey;
+use crate::{Error, Result};
 
 /// A public key of a kind that has a `SubjectPublicKeyInfo`.
 #[derive(Debug)]
@@ -26,17 +26,14 @@ impl PublicKey {
     /// # Errors
     /// As [`PrivateKey::from_pkcs8`](super::PrivateKey::from_pkcs8).
     pub fn from_spki(encoded: &[u8]) -> Result<Self> {
-        let mut outer = der::Reader::new(encoded);
-        let mut fields = der::Reader::new(outer.expect(der::SEQUENCE)?);
-        outer.end()?;
-        let algorithm = KeyAlgorithm::read(&mut fields)?;
-        let key = fields.bit_string()?;
-        fields.end()?;
+        let (algorithm, key) = read_outer(encoded)?;
         match algorithm {
             KeyAlgorithm::Rsa => read_rsa(key).map(PublicKey::Rsa),
             KeyAlgorithm::Ec(curve) => EcPublicKey::from_point(curve, key).map(PublicKey::Ec),
             KeyAlgorithm::Ed25519 => Ed25519PublicKey::from_bytes(key).map(PublicKey::Ed25519),
             KeyAlgorithm::X25519 => X25519PublicKey::from_bytes(key).map(PublicKey::X25519),
+            // These have types of their own; see `asn1::public_key_kind`.
+            _ => Err(Error::Unsupported),
         }
     }
 
@@ -80,7 +77,18 @@ impl X25519PublicKey {
     }
 }
 
-fn public_key_info(algorithm: &KeyAlgorithm, key: &[u8]) -> Vec<u8> {
+/// What a `SubjectPublicKeyInfo` says: the algorithm, and the key in its own encoding.
+pub(super) fn read_outer(encoded: &[u8]) -> Result<(KeyAlgorithm, &[u8])> {
+    let mut outer = der::Reader::new(encoded);
+    let mut fields = der::Reader::new(outer.expect(der::SEQUENCE)?);
+    outer.end()?;
+    let algorithm = KeyAlgorithm::read(&mut fields)?;
+    let key = fields.bit_string()?;
+    fields.end()?;
+    Ok((algorithm, key))
+}
+
+pub(super) fn public_key_info(algorithm: &KeyAlgorithm, key: &[u8]) -> Vec<u8> {
     der::sequence(&[&algorithm.write(), &der::bit_string(key)]).to_vec()
 }
 

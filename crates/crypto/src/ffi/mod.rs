@@ -16,11 +16,14 @@ pub(crate) mod cmac;
 pub(crate) mod des;
 pub(crate) mod digest;
 pub(crate) mod ec;
+pub(crate) mod external_mu;
 pub(crate) mod gcm;
 pub(crate) mod hmac;
+pub(crate) mod kem;
 pub(crate) mod pbkdf2;
 pub(crate) mod rsa;
 pub(crate) mod sha512t;
+pub(crate) mod shake;
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;

@@ -10,6 +10,7 @@ mod macs;
 mod modes;
 mod openssl;
 mod openssl_symmetric;
+mod postquantum;
 mod rsa;
 mod seal;
 mod wycheproof;

@@ -8,6 +8,7 @@ mod agreement;
 mod ciphers;
 mod derivation;
 mod macs;
+mod postquantum;
 mod rsa;
 mod signatures;
 
