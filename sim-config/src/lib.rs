@@ -35,8 +35,8 @@ mod stable_hash;
 pub mod topology;
 
 pub use call_fault::{
-    CALL_FUNCTIONS, CALL_KEYS, CallFault, CallFunction, CallKey, CallKeyUse, CallOutcome,
-    CallProcess, CalledOn, Named,
+    CALL_FUNCTIONS, CALL_KEYS, CallFault, CallFunction, CallKey, CallKeyKind, CallKeyUse,
+    CallOutcome, CallProcess, CalledOn, Named,
 };
 pub use check::{Finding, Severity, check};
 pub use chrystoki::ChrystokiSource;

@@ -184,7 +184,7 @@ fn obey(cluster: &Arc<Cluster>, request: &Request) -> Result<Answer, Error> {
         Request::HealAll => cluster.heal_all().map(|_| Answer::Done).map_err(Error::from),
         Request::Script(text) => {
             let fault: CallFault = text.parse()?;
-            Ok(Answer::Set(vec![cluster.add_call_fault(&fault, None)?]))
+            Ok(Answer::Set(vec![cluster.add_call_fault(&fault, None, None)?]))
         }
         Request::Unscript(id) => {
             // `false`: it was removed already.

@@ -45,9 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{name}: {plain:.1} ns without the look, {looking:.1} ns with it");
     };
     turns("no call fault");
-    cluster.add_call_fault(&"C_Sign label=web nth=3 code=CKR_DEVICE_ERROR".parse()?, None)?;
+    cluster.add_call_fault(&"C_Sign label=web nth=3 code=CKR_DEVICE_ERROR".parse()?, None, None)?;
     turns("one, of another function");
-    cluster.add_call_fault(&"any label=other delay=1s".parse()?, None)?;
+    cluster.add_call_fault(&"any label=other delay=1s".parse()?, None, None)?;
     turns("one more, whose label is looked up");
     Ok(())
 }

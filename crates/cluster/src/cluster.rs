@@ -310,11 +310,7 @@ impl Cluster {
             return false;
         }
         if !unchanged {
-            let loaded = self.load_faults().and_then(|faults| {
-                self.load_call_faults(generation)?;
-                Ok(faults)
-            });
-            match loaded {
+            match self.load_faults() {
                 Ok(faults) => *self.faults.lock() = Arc::new(faults),
                 Err(error) => {
                     // The next look tries again; until then the last known faults hold.
@@ -349,7 +345,9 @@ impl Cluster {
         for (device, ended) in self.devices.iter().zip(effects.endings) {
             device.set_endings(ended);
         }
-        self.next_change.store(effects.next_change_ns.unwrap_or(u64::MAX), Ordering::Release);
+        let call_fault_ends_ns = self.follow_call_faults(generation, now_ns);
+        let next_change_ns = effects.next_change_ns.into_iter().chain(call_fault_ends_ns).min();
+        self.next_change.store(next_change_ns.unwrap_or(u64::MAX), Ordering::Release);
         self.seen.store(generation, Ordering::Release);
         true
     }

@@ -103,12 +103,15 @@ impl Cluster {
         Ok(())
     }
 
-    /// Reads the table. A row that this version does not understand is skipped and logged: it was
+    /// Reads the table; call faults, which devices and links have no part in, are put where calls are
+    /// looked at. A row that this version does not understand is skipped and logged: it was
     /// set by a newer one, or for a topology that has changed.
     pub(crate) fn load_faults(&self) -> Result<Vec<ActiveFault>, ClusterError> {
         self.heal_orphans()?;
         let mut faults = Vec::new();
-        for row in self.ledger().fault_history()? {
+        let rows = self.ledger().fault_history()?;
+        self.load_call_faults(&rows);
+        for row in rows {
             let set = &row.fault;
             if set.kind == CALL_FAULT {
                 continue;
@@ -130,16 +133,12 @@ impl Cluster {
                     continue;
                 }
             };
-            let end_ns = match (set.until_ns, row.healed_at_ns) {
-                (Some(until), Some(healed)) => Some(until.min(healed)),
-                (until, healed) => until.or(healed),
-            };
             faults.push(ActiveFault {
                 id: row.id,
                 fault,
                 strikes,
                 set_at_ns: set.set_at_ns,
-                end_ns,
+                end_ns: row.end_ns(),
             });
         }
         Ok(faults)

@@ -101,10 +101,12 @@ pub fn within(history: &History, phase: Phase) -> PhaseMetrics {
     }
 }
 
-/// Operations with their times; calls, if no application of the drill's own worked.
+/// Operations with their times; calls, if no application of the drill's own worked, but for those that a
+/// call fault struck.
 fn all_went(history: &History) -> Box<dyn Iterator<Item = (u64, u64, Went)> + '_> {
     if history.notes.operations.is_empty() {
-        return Box::new(history.calls.iter().map(|call| {
+        let own = history.calls.iter().filter(|call| call.call_fault.is_empty());
+        return Box::new(own.map(|call| {
             let went = Went { took_ns: call.took_ns, ok: !failed(call), missed: false };
             (call.at_ns, end(call), went)
         }));

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use hsmsim_client::record::{CallRecord, EventRecord};
+use hsmsim_cluster::SetCallFault;
 use hsmsim_sim_config::{Endpoint, Fault, Strikes, Topology};
 use serde::{Deserialize, Serialize};
 
@@ -96,10 +97,11 @@ impl History {
         ns as f64 * self.time_scale / 1e6
     }
 
-    /// When each step of the drill struck: the first of its faults.
+    /// When each step of the drill struck the cluster: the first of its faults. Call faults, which no
+    /// device or link has a part in, are not among them.
     pub fn strike_times(&self) -> Vec<u64> {
         let mut steps = BTreeMap::new();
-        for span in &self.faults {
+        for span in self.faults.iter().filter(|span| !span.scripted) {
             let first = steps.entry(span.step.as_str()).or_insert(span.from_ns);
             *first = span.from_ns.min(*first);
         }
@@ -137,6 +139,9 @@ pub(crate) fn workload(workloads: &BTreeMap<u32, String>, pid: u32) -> &str {
     workloads.get(&pid).or(only).map_or("application", String::as_str)
 }
 
+/// What `do` of a step says, and its line of the timeline, if it sets a call fault.
+pub(crate) const CALL_FAULT: &str = "call.fault";
+
 /// A fault from its first moment to its last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultSpan {
@@ -148,6 +153,8 @@ pub struct FaultSpan {
     pub devices: Vec<String>,
     /// Links struck, in either direction: `client:hsm-eus-1`, `hsm-eus-1:hsm-eus2-1`.
     pub links: Vec<String>,
+    /// Whether it is a call fault, which strikes calls of applications and nothing else.
+    pub scripted: bool,
     /// When it was set.
     pub from_ns: u64,
     /// When it had ended: it was over or was healed, and the devices that it took down had booted. At a
@@ -182,8 +189,22 @@ impl FaultSpan {
             fault: fault.to_string(),
             devices: strikes.devices.iter().map(ToString::to_string).collect(),
             links: links(strikes, topology),
+            scripted: false,
             from_ns,
             to_ns: end_ns.saturating_add(boot_ns),
+        }
+    }
+
+    /// Of a call fault; one that still stands has no end.
+    pub fn of_calls(step: &str, set: &SetCallFault) -> Self {
+        Self {
+            step: step.to_owned(),
+            fault: format!("{CALL_FAULT} {}", set.fault),
+            devices: Vec::new(),
+            links: Vec::new(),
+            scripted: true,
+            from_ns: set.set_at_ns,
+            to_ns: set.end_ns.unwrap_or(u64::MAX),
         }
     }
 

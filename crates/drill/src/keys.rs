@@ -132,10 +132,10 @@ pub(crate) fn ids(detail: &str) -> impl Iterator<Item = &str> {
     named.split_whitespace()
 }
 
-/// Whether a fault takes something away, in contrast to one that only delays.
+/// Whether a fault takes something away, in contrast to one that only delays, or strikes no member.
 fn takes_away(span: &FaultSpan) -> bool {
     let id = span.fault.split_whitespace().next().unwrap_or_default();
-    fault_spec(id).is_none_or(|spec| spec.appearance != Appearance::None)
+    !span.scripted && fault_spec(id).is_none_or(|spec| spec.appearance != Appearance::None)
 }
 
 fn recovery_point(history: &History) -> Option<RecoveryPoint> {

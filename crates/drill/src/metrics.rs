@@ -86,6 +86,11 @@ pub fn failed(call: &CallRecord) -> bool {
     })
 }
 
+/// Whether the call failed, and no call fault was what failed it.
+pub(crate) fn failed_by_cluster(call: &CallRecord) -> bool {
+    failed(call) && call.call_fault.is_empty()
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,13 +158,10 @@ pub fn metrics(
 ) -> Metrics {
     let ms = |ns: u64| ns as f64 * time_scale / 1e6;
     let mut metrics = Metrics::default();
-    let is_scripted = |call: &&CallRecord| !call.call_fault.is_empty();
-    metrics.scripted = calls.iter().filter(is_scripted).count() as u64;
-    let calls = match metrics.scripted {
-        0 => Cow::Borrowed(calls),
-        _ => calls.iter().filter(|call| !is_scripted(call)).cloned().collect(),
-    };
+    let all = calls.len();
+    let calls = unscripted(calls);
     let calls = &*calls;
+    metrics.scripted = (all - calls.len()) as u64;
     for call in calls {
         count(&mut metrics.codes, &call.code);
         let outcome = outcome(call);
@@ -185,6 +187,14 @@ pub fn metrics(
     metrics.members_lost = count("member_lost");
     metrics.members_recovered = count("member_recovered");
     metrics
+}
+
+/// The calls that no call fault struck: only they tell of the cluster.
+pub(crate) fn unscripted(calls: &[CallRecord]) -> Cow<'_, [CallRecord]> {
+    match calls.iter().all(|call| call.call_fault.is_empty()) {
+        true => Cow::Borrowed(calls),
+        false => calls.iter().filter(|call| call.call_fault.is_empty()).cloned().collect(),
+    }
 }
 
 /// Without a new string for a code that is known already.

@@ -48,6 +48,10 @@ pub(crate) fn fault_spans(cluster: &Cluster, set: &[(String, u64)]) -> Vec<Fault
             ));
         }
     }
+    for row in cluster.call_fault_history().iter() {
+        let steps = set.iter().filter(|(_, id)| *id == row.id);
+        spans.extend(steps.map(|(step, _)| FaultSpan::of_calls(step, row)));
+    }
     spans.sort_by_key(|span| span.from_ns);
     spans
 }

@@ -3,8 +3,8 @@
 
 use std::{fmt::Write, time::Duration};
 
-use hsmsim_cluster::{ActiveFault, Cluster, ClusterError, Request};
-use hsmsim_sim_config::{ParamValue, Topology, format_duration};
+use hsmsim_cluster::{ActiveFault, Cluster, ClusterError, Request, SetCallFault};
+use hsmsim_sim_config::{CallKeyKind, ParamValue, Topology, format_duration};
 
 /// What was done by hand, and the cluster it was done to.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Recording {
     pub end_ns: u64,
     /// Faults, in the order in which they were set.
     pub faults: Vec<ActiveFault>,
+    /// Call faults, in the order in which they were set.
+    pub call_faults: Vec<SetCallFault>,
     /// Recoveries and synchronisations, in the order of time.
     pub requests: Vec<Request>,
 }
@@ -53,8 +55,15 @@ impl Recording {
         let faults: Vec<ActiveFault> = history.iter().filter(concerns).cloned().collect();
         let mut requests = cluster.requests()?;
         requests.retain(|request| request.at_ns >= since_ns);
-        let first = faults.iter().map(|fault| fault.set_at_ns.max(since_ns));
-        let first = first.chain(requests.iter().map(|request| request.at_ns)).min();
+        let history = cluster.call_fault_history();
+        let concerns = |set: &&SetCallFault| set.end_ns.is_none_or(|end| end > since_ns);
+        let call_faults: Vec<SetCallFault> = history.iter().filter(concerns).cloned().collect();
+        let set = faults.iter().map(|fault| fault.set_at_ns);
+        let set = set.chain(call_faults.iter().map(|set| set.set_at_ns));
+        let first = set
+            .map(|set_at_ns| set_at_ns.max(since_ns))
+            .chain(requests.iter().map(|request| request.at_ns));
+        let first = first.min();
         let lead_ns = LEAD.div_f64(topology.time_scale).as_nanos() as u64;
         let begin_ns = match first.filter(|_| lead) {
             Some(first) => first.saturating_sub(lead_ns),
@@ -67,13 +76,14 @@ impl Recording {
             begin_ns,
             end_ns,
             faults,
+            call_faults,
             requests,
         })
     }
 
     /// How many steps the drill has.
     pub fn steps(&self) -> usize {
-        self.faults.len() + self.requests.len()
+        self.faults.len() + self.call_faults.len() + self.requests.len()
     }
 
     /// A length of the clock in drill time, to the millisecond.
@@ -86,6 +96,7 @@ impl Recording {
     pub fn text(&self) -> String {
         let mut steps: Vec<(Duration, String)> =
             self.faults.iter().map(|fault| self.fault(fault)).collect();
+        steps.extend(self.call_faults.iter().map(|set| self.call_fault(set)));
         steps.extend(self.requests.iter().map(|request| {
             let at = self.drill_time(self.begin_ns, request.at_ns);
             let group = request.group.as_ref();
@@ -95,6 +106,7 @@ impl Recording {
         steps.sort_by_key(|(at, _)| *at);
         let last = steps.iter().map(|(at, _)| *at);
         let healed = self.faults.iter().filter_map(|fault| fault.end_ns);
+        let healed = healed.chain(self.call_faults.iter().filter_map(|set| set.end_ns));
         let healed = healed.filter(|&end| end <= self.end_ns);
         let last = last.chain(healed.map(|end| self.drill_time(self.begin_ns, end))).max();
         let mut text = String::new();
@@ -143,6 +155,29 @@ impl Recording {
                 word => quoted(&word.to_string()),
             };
             let _ = writeln!(text, "{name} = {value}");
+        }
+        (self.drill_time(self.begin_ns, set_at_ns), text)
+    }
+
+    fn call_fault(&self, set: &SetCallFault) -> (Duration, String) {
+        let set_at_ns = set.set_at_ns.max(self.begin_ns);
+        let mut text =
+            format!("name = {}\ndo = \"call.fault\"\n", quoted(&format!("fault {}", set.id)));
+        let mut call = format!("function = {}", quoted(&set.fault.functions_text()));
+        for (key, value) in set.fault.pairs() {
+            // TOML's whole numbers end at that of i64.
+            let bare = match key.kind {
+                CallKeyKind::Number(_) => value.parse::<i64>().is_ok(),
+                CallKeyKind::Probability => true,
+                _ => false,
+            };
+            let value = if bare { value } else { quoted(&value) };
+            let _ = write!(call, ", {} = {value}", key.name);
+        }
+        let _ = writeln!(text, "call = {{ {call} }}");
+        if let Some(end_ns) = set.end_ns {
+            let length = self.drill_time(set_at_ns, end_ns);
+            let _ = writeln!(text, "for = {}", quoted(&format_duration(length)));
         }
         (self.drill_time(self.begin_ns, set_at_ns), text)
     }
@@ -195,6 +230,11 @@ mod tests {
         ActiveFault { id, fault, strikes, set_at_ns: set_s * S, end_ns }
     }
 
+    fn set(id: u64, fault: &str, set_s: u64, end_s: Option<u64>) -> SetCallFault {
+        let (fault, end_ns) = (fault.parse().unwrap(), end_s.map(|end| end * S));
+        SetCallFault { id, fault, set_at_ns: set_s * S, end_ns }
+    }
+
     #[test]
     fn what_was_recorded_reads_as_a_drill_with_the_same_faults_at_the_same_times() {
         let recording = Recording {
@@ -214,6 +254,10 @@ mod tests {
                 row(3, "device.zeroize hsm-eus-1", 104, None),
                 row(4, "session.exhaust hsm-eus-1 max=3", 90, Some(110)),
             ],
+            call_faults: vec![
+                set(5, "C_Sign label=\"a b\" every=10 code=CKR_DEVICE_ERROR", 103, Some(104)),
+                set(6, "any probability=0.25 seed=18446744073709551615 delay=5ms", 106, None),
+            ],
             requests: vec![Request {
                 at_ns: 105 * S,
                 what: "ha.recover".to_owned(),
@@ -228,6 +272,9 @@ mod tests {
             .iter()
             .map(|step| match &step.action {
                 Action::Fault(fault) => (step.at.as_secs(), fault.to_string()),
+                Action::CallFault { fault, duration } => {
+                    (step.at.as_secs(), format!("{fault} for {duration:?}"))
+                }
                 other => (step.at.as_secs(), format!("{other:?}")),
             })
             .collect();
@@ -236,11 +283,14 @@ mod tests {
             (0, "session.exhaust hsm-eus-1 for=100s max=3"),
             (10, "device.error_rate hsm-eus-1 for=20s code=CKR_DEVICE_ERROR probability=0.5"),
             (20, "link.delay client:hsm-eus-2 direction=there extra=5ms"),
+            (30, "C_Sign label='a b' every=10 code=CKR_DEVICE_ERROR for Some(10s)"),
             (40, "device.zeroize hsm-eus-1"),
             (50, recover),
+            (60, "any probability=0.25 seed=18446744073709551615 delay=5ms for None"),
         ];
         assert_eq!(steps, expected.map(|(at, what)| (at, what.to_owned())));
         assert_eq!((drill.time_scale, drill.duration), (Some(10.0), Duration::from_secs(130)));
+        assert_eq!(recording.steps(), drill.steps.len());
         assert!(drill.allow_data_loss);
     }
 }

@@ -33,6 +33,7 @@ enum State {
 /// of a run can tell.
 pub(crate) fn recorded_event(word: &str) -> Option<&str> {
     match word {
+        "call.struck" => Some("call_fault"),
         "key.created" => Some("object_created"),
         "key.destroyed" => Some("object_destroyed"),
         "repl.applied" => Some("replication_applied"),

@@ -17,6 +17,8 @@ pub(crate) struct Tally {
     ok: u64,
     failed: u64,
     unknown: u64,
+    /// Calls that a call fault struck; they count nowhere else.
+    struck: u64,
     stall_ns: u64,
     /// When recent calls ended, and whether they failed.
     recent: VecDeque<(u64, bool)>,
@@ -30,6 +32,10 @@ pub(crate) struct Tally {
 impl Tally {
     /// A call has ended. `time_scale` decides how many are recent.
     pub(crate) fn call(&mut self, call: &CallRecord, time_scale: f64) {
+        if !call.call_fault.is_empty() {
+            self.struck += 1;
+            return;
+        }
         match outcome(call) {
             Outcome::Ok => self.ok += 1,
             Outcome::Fail => self.failed += 1,
@@ -92,6 +98,7 @@ impl Tally {
             "calls_ok" => self.ok,
             "calls_failed" => self.failed,
             "calls_unknown" => self.unknown,
+            "calls_struck" => self.struck,
             "error_rate" => return Ok(self.error_rate(cluster.clock().unix_now(), time_scale)),
             "stall" => return Ok(self.stall_ns as f64 * time_scale / 1e6),
             "failovers" => self.failovers,

@@ -151,8 +151,10 @@ pub struct Findings {
     pub inventory_equal_ms: Option<f64>,
     /// Signatures that did not verify outside the module.
     pub invalid_signatures: u64,
-    /// Faults that were set.
+    /// Faults that were set on the cluster.
     pub faults: usize,
+    /// Call faults that were set.
+    pub call_faults: usize,
     /// Whether an asynchronous member fell behind: an acknowledged key reached it late.
     pub fell_behind: bool,
     /// Operations of the whole run.
@@ -232,10 +234,11 @@ pub fn judge(
         || metrics.rto_max_ms > 0.0
         || findings.fell_behind
         || events.iter().any(|event| event.event == "not_replicated");
-    let proves_nothing =
-        metrics.calls.ok == 0 || sheet.proves_nothing || (findings.faults > 0 && !noticed);
+    let unnoticed =
+        (findings.faults > 0 && !noticed) || (findings.call_faults > 0 && metrics.scripted == 0);
+    let proves_nothing = metrics.calls.ok == 0 || sheet.proves_nothing || unnoticed;
     let calls = metrics.calls;
-    let nobody_called = calls.ok + calls.failed + calls.unknown == 0;
+    let nobody_called = calls.ok + calls.failed + calls.unknown + metrics.scripted == 0;
     let verdict = match (sheet.refuted, proves_nothing) {
         _ if !findings.broken.is_empty() => Verdict::Broken,
         _ if nobody_called => Verdict::Inconclusive,
@@ -563,6 +566,19 @@ mod tests {
         {
             assert_eq!(Margin::of_range(range, count).text, text);
         }
+    }
+
+    #[test]
+    fn a_call_fault_that_struck_no_call_proves_nothing() {
+        let none = Expectations::default();
+        let scripted = Findings { faults: 0, call_faults: 1, ..findings() };
+        assert_eq!(verdict(&none, &good(), &scripted), Verdict::Inconclusive);
+        let struck = Metrics { scripted: 3, ..good() };
+        assert_eq!(verdict(&none, &struck, &scripted), Verdict::Pass);
+        // A member that nobody noticed the loss of is not made up for by a call fault.
+        let quiet = Metrics { failovers: 0, members_lost: 0, ..struck };
+        let both = Findings { faults: 1, ..scripted };
+        assert_eq!(verdict(&none, &quiet, &both), Verdict::Inconclusive);
     }
 
     #[test]

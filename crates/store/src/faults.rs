@@ -40,6 +40,14 @@ impl FaultRow {
             && self.fault.set_at_ns <= now_ns
             && self.fault.until_ns.is_none_or(|until| now_ns < until)
     }
+
+    /// When it ended or will end; `None`: not until it is healed.
+    pub fn end_ns(&self) -> Option<u64> {
+        match (self.fault.until_ns, self.healed_at_ns) {
+            (Some(until), Some(healed)) => Some(until.min(healed)),
+            (until, healed) => until.or(healed),
+        }
+    }
 }
 
 const COLUMNS: &str = "id, kind, target, params, set_at, until, owner_pid, healed_at";

@@ -1,4 +1,5 @@
-//! Call faults from a file: `[[call]]` sections, in the order in which they are asked.
+//! Call faults from tables: the `[[call]]` sections of a file, in the order in which they are asked, and
+//! `call` of a drill's step.
 
 use std::path::Path;
 
@@ -25,28 +26,29 @@ impl CallFault {
         Source::new(origin, text).read(|root| {
             root.known(&["call"])?;
             let faults: Vec<Self> =
-                root.tables("call")?.iter().map(section).collect::<Result<_, _>>()?;
+                root.tables("call")?.iter().map(Self::table).collect::<Result<_, _>>()?;
             if faults.is_empty() {
                 return Err(root.error("this file has no [[call]]"));
             }
             Ok(faults)
         })
     }
-}
 
-fn section(table: &Table<'_>) -> Result<CallFault, ConfigError> {
-    let mut known = vec!["function"];
-    known.extend(CALL_KEYS.iter().map(|key| key.name));
-    table.known(&known)?;
-    let mut fault = table.required("function", |value| {
-        let names = if value.is_str() { value.string()? } else { value.strings()?.join(",") };
-        value.place(CallFault::empty(&names))
-    })?;
-    for key in CALL_KEYS {
-        table.optional(key.name, |value| value.place(fault.set(key.name, &scalar(value)?)))?;
+    /// A call fault from its table, which has `function` and keys of [`CALL_KEYS`], and no other.
+    pub(crate) fn table(table: &Table<'_>) -> Result<Self, ConfigError> {
+        let mut known = vec!["function"];
+        known.extend(CALL_KEYS.iter().map(|key| key.name));
+        table.known(&known)?;
+        let mut fault = table.required("function", |value| {
+            let names = if value.is_str() { value.string()? } else { value.strings()?.join(",") };
+            value.place(Self::empty(&names))
+        })?;
+        for key in CALL_KEYS {
+            table.optional(key.name, |value| value.place(fault.set(key.name, &scalar(value)?)))?;
+        }
+        fault.fits().map_err(|error| table.error(error.message()))?;
+        Ok(fault)
     }
-    fault.fits().map_err(|error| table.error(error.message()))?;
-    Ok(fault)
 }
 
 /// A value as the command line would have it.

@@ -7,7 +7,8 @@
 //!
 //! - One line, [`std::fmt::Display`] and [`std::str::FromStr`]: `C_Sign label=web nth=3
 //!   code=CKR_DEVICE_ERROR`. Words are quoted as a shell quotes them.
-//! - A file of `[[call]]` sections with the same keys, [`CallFault::file`].
+//! - A table with the same keys: a `[[call]]` section of a file ([`CallFault::file`]), or `call` of a
+//!   drill's step.
 
 mod file;
 mod functions;
@@ -21,7 +22,7 @@ use crate::drill::CountRange;
 use crate::duration::format_duration;
 
 pub use functions::{CALL_FUNCTIONS, CallFunction, CalledOn};
-pub use keys::{CALL_KEYS, CallKey, CallKeyUse};
+pub use keys::{CALL_KEYS, CallKey, CallKeyKind, CallKeyUse};
 
 /// A name of the standard with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,13 +143,23 @@ impl CallFault {
         }
     }
 
+    /// Every key of the table that was said, with what was said, in the table's order.
+    pub fn pairs(&self) -> Vec<(&'static CallKey, String)> {
+        CALL_KEYS.iter().filter_map(|key| Some((key, self.value(key.name)?))).collect()
+    }
+
     /// All that follows the functions, as it is written: `label=web nth=3 code=CKR_DEVICE_ERROR`.
     pub fn rest_text(&self) -> String {
-        let word = |key: &CallKey| {
-            let value = self.value(key.name)?;
-            Some(format!("{}={}", key.name, parse::quoted(&value)))
-        };
-        CALL_KEYS.iter().filter_map(word).collect::<Vec<_>>().join(" ")
+        let pairs = self.pairs().into_iter();
+        let words = pairs.map(|(key, value)| format!("{}={}", key.name, parse::quoted(&value)));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same with this seed, if it draws and nobody has said from what.
+    #[must_use]
+    pub fn drawing_from(&self, seed: u64) -> Self {
+        let draws = self.probability.map(|_| seed);
+        Self { seed: self.seed.or(draws), ..self.clone() }
     }
 }
 

@@ -37,9 +37,10 @@ const fn count(name: &'static str, help: &'static str) -> Gauge {
 }
 
 /// Everything that a condition can compare.
-pub const GAUGES: [Gauge; 13] = [
+pub const GAUGES: [Gauge; 14] = [
     count("calls_ok", "calls that succeeded so far"),
     count("calls_failed", "calls that failed so far"),
+    count("calls_struck", "calls so far that a call fault struck; no other number counts them"),
     count("calls_unknown", "calls so far whose outcome nobody knows"),
     Gauge {
         name: "error_rate",

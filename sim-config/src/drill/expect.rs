@@ -35,7 +35,7 @@ impl fmt::Display for CountRange {
 /// what they mean.
 ///
 /// A drill whose fault never bit proves nothing; these say what has to be seen.
-pub const SOMETIMES: [(&str, &str); 18] = [
+pub const SOMETIMES: [(&str, &str); 19] = [
     ("ha.failover", "a client went from one member to another"),
     ("ha.standby_served", "a standby member answered a call"),
     ("ha.member_recovered", "a lost member took part again"),
@@ -54,6 +54,7 @@ pub const SOMETIMES: [(&str, &str); 18] = [
     ("key.created", "an application was told about a new token object"),
     ("key.destroyed", "an application destroyed a token object"),
     ("call.failed", "a call of an application failed"),
+    ("call.struck", "a call fault struck a call of an application"),
 ];
 
 /// What only the end of a run can tell, so that no step can wait for it.

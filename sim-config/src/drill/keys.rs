@@ -58,6 +58,8 @@ pub(crate) enum Shape {
     DurationOr(&'static [Key]),
     /// A list of tables.
     Tables(&'static [Key]),
+    /// A call fault.
+    Call,
     /// The list of steps: which keys one has follows from what it does.
     Steps,
 }
@@ -224,6 +226,12 @@ pub(crate) const START: [Key; 5] = [
     ),
     key("when", Shape::When, "It begins when this event happens."),
     key("delay", Shape::Duration, "So much later than `after` or `when` says."),
+];
+
+/// `call.fault`. The call fault is a table of its own: one of its keys is `delay`, as a step has it.
+pub(crate) const CALL_FAULT: [Key; 2] = [
+    needed("call", Shape::Call, "The call fault, as a [[call]] section of a file has it."),
+    key("for", Shape::Duration, "How long it stands; until it is healed if absent."),
 ];
 
 /// `heal`.

@@ -19,6 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::call_fault::CallFault;
 use crate::error::ConfigError;
 use crate::fault::Fault;
 use crate::place::Place;
@@ -178,6 +179,13 @@ pub struct Workload {
 pub enum Action {
     /// Sets a fault.
     Fault(Fault),
+    /// `call.fault`: sets a call fault, which strikes single calls of applications.
+    CallFault {
+        /// The call fault; it is larger than all else that a step can do.
+        fault: Box<CallFault>,
+        /// How long it stands; until it is healed when absent.
+        duration: Option<Duration>,
+    },
     /// Ends the fault of an earlier step, named by its step.
     Heal {
         /// Name of the step.
@@ -245,7 +253,12 @@ pub enum Administration {
 }
 
 /// The words of `do` that are no faults, with their keys and what they do.
-pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 12] = [
+pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 13] = [
+    (
+        "call.fault",
+        &keys::CALL_FAULT,
+        "Scripts what becomes of single calls of applications; no device or link has a part in it.",
+    ),
     ("heal", &keys::HEAL, "Ends the fault of an earlier step, or those of a parallel group."),
     ("heal_all", &[], "Ends every fault of the drill."),
     ("mark", &keys::MARK, "Writes a line into the timeline."),
@@ -319,7 +332,9 @@ impl Step {
     pub fn length(&self) -> Duration {
         match &self.action {
             Action::Fault(fault) => fault.duration.unwrap_or_default(),
-            Action::Wait { length } => length.unwrap_or_default(),
+            Action::CallFault { duration: length, .. } | Action::Wait { length } => {
+                length.unwrap_or_default()
+            }
             _ => Duration::ZERO,
         }
     }

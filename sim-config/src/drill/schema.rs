@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{self, DRILL, EXPECT_CALLS, EXPECT_END, Key, SELECTOR, START, Shape, WHEN};
 use super::{BUILT_IN_STEPS, SOMETIMES};
+use crate::call_fault::{CALL_FUNCTIONS, CALL_KEYS, CallKeyKind};
 use crate::fault::{
     Direction, ERROR_CODES, FAULTS, FaultSpec, ParamKind, ParamSpec, Pick, TargetKind,
 };
@@ -36,6 +37,7 @@ pub fn schema() -> Value {
         "region": { "enum": RegionCode::all().map(RegionCode::as_str).collect::<Vec<_>>() },
         "when": { "anyOf": [{ "type": "string" }, table(&WHEN)] },
         "selector": selector(),
+        "call": call_fault(),
         "calls": table(&EXPECT_CALLS),
         "end": table(&EXPECT_END),
     });
@@ -121,12 +123,43 @@ fn shape(shape: Shape) -> Value {
         Shape::Table(keys) => table(keys),
         Shape::DurationOr(keys) => json!({ "anyOf": [self::shape(Shape::Duration), table(keys)] }),
         Shape::Tables(keys) => json!({ "type": "array", "minItems": 1, "items": table(keys) }),
+        Shape::Call => defined("call"),
         Shape::Steps => json!({ "type": "array", "items": { "$ref": "#/$defs/step" } }),
     }
 }
 
 fn word(words: &[&str]) -> Value {
     json!({ "enum": words })
+}
+
+/// A call fault. The reader takes every number as a text too.
+fn call_fault() -> Value {
+    let functions: Vec<&str> = CALL_FUNCTIONS.iter().map(|function| function.name).collect();
+    let several = json!({ "type": "array", "minItems": 1, "items": word(&functions) });
+    // As text: one name, several with commas between them, or `any`.
+    let function = json!({ "anyOf": [{ "type": "string" }, several] });
+    let function = with_help(function, "The functions that are meant.");
+    let keys = CALL_KEYS.iter().map(|key| (key.name, with_help(call_value(key.kind), key.help)));
+    object([("function", function)].into_iter().chain(keys), vec!["function"])
+}
+
+fn call_value(kind: CallKeyKind) -> Value {
+    match kind {
+        CallKeyKind::Text => json!({ "type": ["string", "integer"] }),
+        CallKeyKind::Number(least) => shape(Shape::Whole(least, u64::MAX)),
+        CallKeyKind::Range => {
+            json!({ "type": ["string", "integer"], "pattern": r"^[0-9]+(\.\.[0-9]*)?$", "minimum": 1 })
+        }
+        CallKeyKind::Probability => shape(Shape::Number(0.0, 1.0)),
+        CallKeyKind::Duration => shape(Shape::Duration),
+        CallKeyKind::DurationOrForever => {
+            json!({ "anyOf": [shape(Shape::Duration), word(&["forever"])] })
+        }
+        CallKeyKind::Code => {
+            json!({ "type": ["string", "integer"], "pattern": "^(CKR_|0x|[0-9])" })
+        }
+        CallKeyKind::Word(known) => word(known),
+    }
 }
 
 /// A step, or a part of a parallel group, which says nothing about when it begins.

@@ -6,7 +6,7 @@ use super::{Drill, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 46] = [
+const SHIPPED: [(&str, &str); 47] = [
     ("device-loss", include_str!("../../drills/device-loss.toml")),
     ("pair-loss", include_str!("../../drills/pair-loss.toml")),
     ("region-loss", include_str!("../../drills/region-loss.toml")),
@@ -53,6 +53,7 @@ const SHIPPED: [(&str, &str); 46] = [
     ("dns-outage", include_str!("../../drills/dns-outage.toml")),
     ("swizzle", include_str!("../../drills/swizzle.toml")),
     ("split-regions", include_str!("../../drills/split-regions.toml")),
+    ("scripted-errors", include_str!("../../drills/scripted-errors.toml")),
 ];
 
 impl Drill {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::expect::BEHIND;
 use super::keys::{Key, SELECTOR, START, WHEN, actions, names};
 use super::{Action, Administration, BUILT_IN_STEPS, Condition, SOMETIMES, Start, Step, plan};
+use crate::call_fault::CallFault;
 use crate::error::{ConfigError, suggestion};
 use crate::fault::{
     Direction, ERROR_CODES, Fault, FaultSpec, LinkEnd, ParamKind, ParamValue, Pick, Selector,
@@ -75,6 +76,7 @@ fn can_be_healed(name: &str, all: &[(Step, Table<'_>)], index: usize) -> Result<
     let comes_before = |at: usize, step: &Step| at < index || !timed(step) || !timed(heal);
     let lasting = |step: &Step| match &step.action {
         Action::Fault(fault) => fault.spec.lasts,
+        Action::CallFault { .. } => true,
         _ => false,
     };
     let mut known: Vec<&str> = Vec::new();
@@ -219,6 +221,10 @@ fn built_in(table: &Table<'_>, common: &[&str], what: &str) -> Result<Action, Co
     let group = || table.optional("group", Value::string);
     let device = || table.required("device", |v| Ok(DeviceId::new(v.str()?)));
     Ok(match what {
+        "call.fault" => Action::CallFault {
+            fault: table.required("call", |v| CallFault::table(&v.table()?).map(Box::new))?,
+            duration: table.optional("for", Value::duration)?,
+        },
         "heal" => Action::Heal { step: table.required("step", Value::string)? },
         "heal_all" => Action::HealAll,
         "mark" => Action::Mark { text: table.required("text", Value::string)? },

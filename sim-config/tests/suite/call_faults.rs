@@ -123,6 +123,15 @@ fn a_mistake_in_a_file_has_its_line() {
 }
 
 #[test]
+fn chance_has_a_seed_of_its_own_only_if_somebody_said_so() {
+    let drawn = |text: &str| text.parse::<CallFault>().unwrap().drawing_from(7).to_string();
+    assert_eq!(drawn("any probability=0.5 delay=1s"), "any probability=0.5 seed=7 delay=1s");
+    let own = "any probability=0.5 seed=3 delay=1s";
+    assert_eq!(drawn(own), own);
+    assert_eq!(drawn("any nth=2 delay=1s"), "any nth=2 delay=1s", "nothing is drawn");
+}
+
+#[test]
 fn every_key_of_the_table_is_read_from_its_example() {
     let action = |key: &&hsmsim_sim_config::CallKey| key.usage == CallKeyUse::Action;
     for key in CALL_KEYS {

@@ -213,6 +213,32 @@ fn wrong_steps_are_refused_where_they_stand() {
 }
 
 #[test]
+fn a_call_fault_is_a_step_with_the_keys_of_its_own_table() {
+    let step = |rest: &str| format!("[[step]]\nat = \"1s\"\ndo = \"call.fault\"\n{rest}\n");
+    let said = step(
+        "name = \"calls\"\nfor = \"20s\"\ncall = { function = [\"C_Sign\", \"C_Verify\"], nth = 3, \
+         code = \"CKR_DEVICE_ERROR\", delay = \"5ms\" }\n\
+         [[step]]\nat = \"9s\"\ndo = \"heal\"\nstep = \"calls\"",
+    );
+    let drill = drill(&said);
+    let Action::CallFault { fault, duration } = &drill.steps[0].action else {
+        panic!("{:?}", drill.steps)
+    };
+    let text = "C_Sign,C_Verify nth=3 delay=5ms code=CKR_DEVICE_ERROR";
+    assert_eq!((fault.to_string(), *duration), (text.to_owned(), Some(seconds(20))));
+    assert_eq!(drill.steps[0].length(), seconds(20));
+
+    let call = |keys: &str| step(&format!("call = {{ function = \"C_Sign\", {keys} }}"));
+    refused(&step(""), 9, &["needs the key \"call\""]);
+    refused(&step("target = \"hsm-eus-1\""), 12, &["unknown key \"target\""]);
+    refused(&call("evry = 3, delay = \"1s\""), 12, &["\"evry\"", "did you mean \"every\"?"]);
+    refused(&call("code = \"CKR_DEVICE_EROR\""), 12, &["CKR_DEVICE_ERROR"]);
+    refused(&call("nth = 3"), 12, &["say what becomes of the call"]);
+    refused(&step("call = { code = \"CKR_DEVICE_ERROR\" }"), 12, &["\"function\""]);
+    refused(&step("call = { function = \"C_Sing\", delay = \"1s\" }"), 12, &["C_Sign"]);
+}
+
+#[test]
 fn keys_are_destroyed_only_on_purpose() {
     let step = "[[step]]\nat = \"1s\"\ndo = \"device.zeroize\"\ntarget = \"hsm-eus-1\"\n";
     refused(step, 9, &["allow_data_loss = true"]);

@@ -90,7 +90,7 @@ fn parse(function: &str, words: &[String]) -> Result<CallFault, Failure> {
 fn add(cluster: &Cluster, faults: &[CallFault]) -> Outcome {
     let mut out = stdout().lock();
     for fault in faults {
-        let id = cluster.add_call_fault(fault, None)?;
+        let id = cluster.add_call_fault(fault, None, None)?;
         writeln!(out, "call fault {id}: {fault}")?;
     }
     Ok(0)

@@ -234,6 +234,11 @@ fn describe(step: &Step, topology: &Topology) -> Result<String, Failure> {
                 None => format!("{fault}, which strikes {struck}"),
             }
         }
+        Action::CallFault { fault, duration } => {
+            let length =
+                duration.map_or_else(String::new, |it| format!(" for {}", format_duration(it)));
+            format!("call.fault {fault}{length}, which strikes calls of applications")
+        }
         Action::Heal { step } => format!("heal {step}"),
         Action::HealAll => "heal everything".to_owned(),
         Action::Mark { text } => format!("mark: {text}"),

@@ -111,6 +111,12 @@ fn lines(recording: &Recording) -> Vec<String> {
             lines.push(format!("{:>8.1} s  ended: {}", seconds(end_ns), fault.fault));
         }
     }
+    for set in &recording.call_faults {
+        lines.push(format!("{:>8.1} s  call.fault {}", seconds(set.set_at_ns), set.fault));
+        if let Some(end_ns) = set.end_ns.filter(|&end| end <= recording.end_ns) {
+            lines.push(format!("{:>8.1} s  ended: call.fault {}", seconds(end_ns), set.fault));
+        }
+    }
     for request in &recording.requests {
         lines.push(format!("{:>8.1} s  {}", seconds(request.at_ns), request.what));
     }

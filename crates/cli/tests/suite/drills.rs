@@ -89,6 +89,116 @@ fn an_application_that_never_calls_proves_nothing_and_its_faults_end_with_it() {
     assert!(run.json(&["fault", "list", "--json"]).as_array().unwrap().is_empty());
 }
 
+/// Two call faults: one that ends by itself, and one that is healed.
+const SCRIPTED: &str = r#"
+version = 1
+name = "scripted"
+title = "Scripted errors"
+hypothesis = "An application that tries again gets every signature"
+seed = 7
+topology = "ha-pair"
+time_scale = 10
+duration = "40s"
+settle = "20s"
+
+[[workload]]
+name = "signer"
+threads = 2
+rate = "100/s"
+mix = { sign_ecdsa_p256 = 100 }
+retry = { times = 5, pause = "5ms", recover = "none" }
+
+[[step]]
+name = "errors"
+at = "5s"
+do = "call.fault"
+for = "10s"
+call = { function = "C_Sign", every = 5, code = "CKR_DEVICE_ERROR" }
+
+[[step]]
+name = "slow"
+after = "errors"
+delay = "5s"
+do = "call.fault"
+call = { function = "C_SignInit", every = 5, delay = "3ms" }
+
+[[step]]
+name = "met"
+at = "29s"
+do = "assert"
+that = ["calls_struck > 5", "calls_failed = 0"]
+
+[[step]]
+at = "30s"
+do = "heal"
+step = "slow"
+
+[expect]
+codes_permitted = []
+failovers = "0"
+error_rate_max = "0 %"
+sometimes = ["call.struck"]
+"#;
+
+#[test]
+fn a_call_fault_strikes_from_its_step_to_its_end_on_the_real_tier() {
+    let run = Run::new("single");
+    std::fs::write(run.folder.path().join("scripted.toml"), SCRIPTED).unwrap();
+    let plan = run.ok(&["drill", "check", "./scripted.toml", "--virtual"]);
+    for words in ["call.fault C_Sign every=5 code=CKR_DEVICE_ERROR for 10s", "after errors"] {
+        assert!(plan.contains(words), "{words}\n{plan}");
+    }
+    let text = run.ok(&["drill", "run", "./scripted.toml", "--report", "report"]);
+    assert!(text.contains("fault: call.fault C_SignInit every=5 delay=3ms"), "{text}");
+    let report = report(&run, "report");
+    assert_eq!((&report["tier"], &report["verdict"]), (&"real".into(), &"pass".into()));
+    let spans: Vec<(&str, f64, f64)> = report["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| {
+            let ms = |key: &str| fault[key].as_f64().unwrap();
+            (fault["step"].as_str().unwrap(), ms("from_ms"), ms("to_ms"))
+        })
+        .collect();
+    let [("errors", from, to), ("slow", later, healed)] = spans[..] else { panic!("{spans:?}") };
+    assert!((to - from - 10_000.0).abs() < 1.0, "{spans:?}");
+    assert!(from >= 5_000.0 && later >= 20_000.0 && healed >= 30_000.0, "{spans:?}");
+    let file = run.folder.path().join("report/history.ndjson");
+    let (mut failed, mut slow) = (0, 0);
+    for line in std::fs::read_to_string(file).unwrap().lines() {
+        let call: Value = serde_json::from_str(line).unwrap();
+        if call["call_fault"].as_str().is_none_or(str::is_empty) {
+            continue;
+        }
+        let begin = report["begin_ns"].as_u64().unwrap();
+        let at_ms = (call["begin_ns"].as_u64().unwrap() - begin) as f64 / 1e5;
+        let (span, count) = match call["code"].as_str().unwrap() {
+            "CKR_DEVICE_ERROR" => (from..to, &mut failed),
+            _ => (later..healed, &mut slow),
+        };
+        // A call that had begun may still be struck by what is set while it is on its way.
+        assert!(span.start - 1_000.0 < at_ms && at_ms < span.end + 1_000.0, "{call} {spans:?}");
+        *count += 1;
+    }
+    assert!(failed > 5 && slow > 5, "{failed} failed, {slow} slow");
+    assert_eq!(report["scripted"].as_u64(), Some(failed + slow));
+}
+
+#[test]
+fn the_call_faults_of_a_drill_end_with_it() {
+    let run = Run::new("ha-pair");
+    run.ok(&["dev"]);
+    std::fs::write(run.folder.path().join("scripted.toml"), SCRIPTED).unwrap();
+    let application = "sleep 1; $HSMSIM_COMMAND call-fault list > listed";
+    let words = ["drill", "run", "./scripted.toml", "--", "sh", "-c", application];
+    let text = run.ends_with(3, &words);
+    assert!(text.contains("INCONCLUSIVE"), "{text}");
+    let listed = std::fs::read_to_string(run.folder.path().join("listed")).unwrap();
+    assert!(listed.contains("C_Sign every=5"), "{listed}");
+    assert!(run.json(&["call-fault", "list", "--json"]).as_array().unwrap().is_empty());
+}
+
 #[test]
 fn the_shipped_drills_are_listed_and_shown() {
     let run = Run::new("single");
@@ -215,6 +325,9 @@ fn faults_written(run: &Run, drill: &str) -> Vec<(u64, String)> {
         hsmsim_sim_config::Action::Fault(fault) => {
             Some((step.at.as_millis() as u64, fault.to_string()))
         }
+        hsmsim_sim_config::Action::CallFault { fault, .. } => {
+            Some((step.at.as_millis() as u64, format!("call.fault {fault}")))
+        }
         _ => None,
     });
     faults.collect()
@@ -264,14 +377,19 @@ fn a_recording_follows_what_is_done_and_is_whole_when_it_ends() {
     wait_for("device.hang hsm-eus-1");
     run.ok(&["fault", "heal", "--all"]);
     wait_for("ended: device.hang");
+    run.ok(&["call-fault", "add", "C_Sign", "every=10", "code=CKR_DEVICE_ERROR"]);
+    wait_for("call.fault C_Sign every=10");
+    run.ok(&["call-fault", "clear"]);
+    wait_for("ended: call.fault C_Sign every=10");
     run.ok(&["ha", "synchronize"]);
     wait_for("ha.synchronize");
     drop(recorder.stdin.take());
-    wait_for("2 steps in live.toml");
+    wait_for("3 steps in live.toml");
     assert!(recorder.wait().unwrap().success());
     let written = faults_written(&run, "live.toml");
-    assert_eq!(written.len(), 1);
+    assert_eq!(written.len(), 2);
     assert!(written[0].1.starts_with("device.hang hsm-eus-1 for="), "{written:?}");
+    assert_eq!(written[1].1, "call.fault C_Sign every=10 code=CKR_DEVICE_ERROR");
     assert_eq!(faults_set(&run, "./live.toml"), written);
 }
 

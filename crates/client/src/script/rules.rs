@@ -118,7 +118,7 @@ impl Rules {
             return;
         }
         let mut before = std::mem::take(&mut self.shared);
-        for SetCallFault { id, fault } in set.iter() {
+        for SetCallFault { id, fault, .. } in set.iter() {
             let origin = Origin::Cluster(*id);
             let kept = before.iter().position(|rule| rule.origin == origin);
             let fresh = || Rule::new(origin, fault.clone(), self.seed);
@@ -249,7 +249,12 @@ mod tests {
     fn a_rule_that_stays_keeps_its_counts() {
         let caller = Caller { pid: 9, program: "app".to_owned() };
         let mut rules = Rules::new(caller, 7, Vec::new());
-        let set = |id: u64, text: &str| SetCallFault { id, fault: text.parse().unwrap() };
+        let set = |id: u64, text: &str| SetCallFault {
+            id,
+            fault: text.parse().unwrap(),
+            set_at_ns: 0,
+            end_ns: None,
+        };
         let third = || set(1, "C_Sign nth=3 code=CKR_DEVICE_ERROR");
         rules.follow(Arc::new(vec![third()]));
         assert!(rules.strike(&Call).is_none());

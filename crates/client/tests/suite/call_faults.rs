@@ -26,7 +26,7 @@ use crate::world::{USER_PIN, World, code};
 
 fn set(cluster: &Cluster, text: &str) -> u64 {
     let fault: CallFault = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-    cluster.add_call_fault(&fault, None).unwrap()
+    cluster.add_call_fault(&fault, None, None).unwrap()
 }
 
 /// The codes of some signatures, one after the other.

@@ -14,8 +14,8 @@ use hsmsim_sim_config::{Abort, Action, Drill, Step};
 use super::{DrillError, LOOK, RunOptions, apps, labels, nanos, new_members};
 use crate::{
     choose::Chooser,
-    history::{Check, FaultSpan, Notes, Snapshot},
-    metrics::{end, failed},
+    history::{CALL_FAULT, Check, FaultSpan, Notes, Snapshot},
+    metrics::{end, failed_by_cluster},
     observe::{assert, fault_spans, held, inventory},
     records::Batch,
     schedule::Schedule,
@@ -29,6 +29,7 @@ pub(super) struct Operator {
     client: Arc<Client>,
     options: RunOptions,
     begin_ns: u64,
+    seed: u64,
     /// What the operator's own client did to members, as the application's clients record it.
     events: Vec<EventRecord>,
     /// The step and number of the row.
@@ -82,6 +83,7 @@ impl Operator {
             cluster: Arc::clone(cluster),
             options: options.clone(),
             begin_ns,
+            seed,
             events: Vec::new(),
             set: Vec::new(),
             schedule: Schedule::new(drill.steps.clone()),
@@ -113,7 +115,7 @@ impl Operator {
         }
         for call in &batch.calls {
             self.tally.call(call, time_scale);
-            if failed(call) {
+            if failed_by_cluster(call) {
                 self.schedule.call_failed(self.drill_time(end(call)));
             }
         }
@@ -201,6 +203,14 @@ impl Operator {
                     // Not the moment before it was set, in which the strip has no band yet.
                     timeline.mark(cluster.clock().unix_now(), format!("fault: {fault}"))?;
                 }
+            }
+            Action::CallFault { fault, duration } => {
+                let fault = fault.drawing_from(self.seed);
+                let owner = Some(std::process::id());
+                let id = self.cluster.add_call_fault(&fault, *duration, owner)?;
+                self.set.push((step.clone(), id));
+                timeline.know(self.spans());
+                timeline.mark(now_ns, format!("fault: {CALL_FAULT} {fault}"))?;
             }
             Action::Heal { step } => {
                 self.heal(Some(step))?;

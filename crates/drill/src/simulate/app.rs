@@ -187,6 +187,9 @@ pub(crate) struct App {
     aes: Cell<Option<ObjectHandle>>,
     /// Calls that have begun and not ended.
     open_calls: Cell<u64>,
+    /// Whether a call fault struck the call that has ended last. Whoever awaited that call may ask,
+    /// until it awaits something else.
+    scripted: Cell<bool>,
     /// Its tasks, which are dropped when it is killed.
     tasks: RefCell<Vec<JoinHandle<()>>>,
     killed: Cell<bool>,
@@ -269,6 +272,7 @@ impl Stage {
                 pool: Pool::default(),
                 aes: Cell::new(None),
                 open_calls: Cell::new(0),
+                scripted: Cell::new(false),
                 tasks: RefCell::default(),
                 killed: Cell::new(false),
             }));
@@ -565,6 +569,8 @@ impl Stage {
         let took = self.clock.now() - begin;
         let rv = result.as_ref().map_or_else(Error::rv, |_| CKR_OK);
         let code = code_name(rv);
+        let call_fault = struck_by();
+        app.scripted.set(!call_fault.is_empty());
         let call = CallRecord {
             at_ns,
             took_ns: took.as_nanos() as u64,
@@ -573,7 +579,7 @@ impl Stage {
             code,
             pid: app.pid,
             member: Cow::Borrowed(""),
-            call_fault: Cow::Owned(struck_by()),
+            call_fault: Cow::Owned(call_fault),
         };
         self.trace.call(call, || app.client().answered_by(session));
         result

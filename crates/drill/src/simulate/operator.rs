@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     choose::Chooser,
-    history::{Notes, Snapshot},
+    history::{CALL_FAULT, Notes, Snapshot},
     observe::{assert, held, inventory},
     report::Moment,
     run::{DrillError, labels, new_members, repair},
@@ -55,6 +55,7 @@ pub(crate) struct Operator {
     duration: Duration,
     settle: Duration,
     deadline: Option<Duration>,
+    seed: u64,
     /// The step and number of the fault.
     set: Vec<(Step, u64)>,
     moments: Vec<Moment>,
@@ -80,6 +81,7 @@ impl Operator {
             duration: plan.duration,
             settle: plan.settle,
             deadline: plan.deadline,
+            seed: plan.seed,
             set: Vec::new(),
             moments: Vec::new(),
             changed: Rc::new(Notify::new()),
@@ -241,6 +243,13 @@ impl Operator {
                     self.set.extend(ids.into_iter().map(|id| (step.clone(), id)));
                     self.mark(format!("fault: {fault}"));
                 }
+                self.changed.notify_one();
+            }
+            Action::CallFault { fault, duration } => {
+                let fault = fault.drawing_from(self.seed);
+                let id = self.cluster.add_call_fault(&fault, *duration, None)?;
+                self.set.push((step.clone(), id));
+                self.mark(format!("fault: {CALL_FAULT} {fault}"));
                 self.changed.notify_one();
             }
             Action::Heal { step } => {

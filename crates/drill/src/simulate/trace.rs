@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 use tokio::sync::Notify;
 
-use crate::{metrics::failed, tally::Tally};
+use crate::{metrics::failed_by_cluster, tally::Tally};
 
 /// A trace under way; clones are the same trace. A lock because the client's sinks must be `Sync`; in
 /// a run of one thread it is always free.
@@ -27,7 +27,7 @@ struct Inner {
     calls: Vec<CallRecord>,
     call_count: u64,
     events: Vec<EventRecord>,
-    /// When calls that failed had ended.
+    /// When calls that failed, and not by a call fault, had ended.
     failures: Vec<u64>,
     /// Whether somebody is to be told of events at once.
     listening: bool,
@@ -127,7 +127,7 @@ impl Trace {
         }
         inner.flush(PIECE);
         inner.call_count += 1;
-        if failed(&call) {
+        if failed_by_cluster(&call) {
             inner.failures.push(call.at_ns + call.took_ns);
             if inner.listening {
                 self.news.notify_one();

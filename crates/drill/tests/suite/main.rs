@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod call_faults;
 mod explore;
 mod files;
 mod schema;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     history::{FaultSpan, History},
     keys::owed_ids,
-    metrics::{error_window, recovery},
+    metrics::{error_window, recovery, unscripted},
     report::Report,
 };
 
@@ -165,18 +165,23 @@ impl Picture<'_> {
     /// What the application noticed: the longest error window and the longest recovery, as brackets.
     fn application(&mut self) {
         self.region("application");
+        if self.history.faults.iter().any(|span| span.scripted) {
+            let inner = self.bands(|span| span.scripted, self.y, LINK);
+            self.lane("link", "scripted calls", "", LINK, &inner);
+        }
         let whole = self.events_of("").into_iter().filter(|event| marks::is_mark(&event.event));
         let whole: Vec<Mark> = whole.map(|event| self.mark(event)).collect();
         if !whole.is_empty() {
             let inner = marks::row(whole, self.y + 14.0);
             self.lane("application", "whole groups", "", 28.0, &inner);
         }
+        let calls = unscripted(&self.history.calls);
         let rows = [
-            ("error window", "window", error_window(&self.history.calls), "no call failed"),
+            ("error window", "window", error_window(&calls), "no call failed"),
             (
                 "recovery time",
                 "recovery",
-                recovery(&self.history.calls, &self.history.strike_times()),
+                recovery(&calls, &self.history.strike_times()),
                 "no fault failed or stalled a call",
             ),
         ];

@@ -64,6 +64,7 @@ pub(super) fn kind(event: &str) -> &'static str {
 pub(super) fn words(event: &str) -> &str {
     match event {
         "copy_owed" => return "copies owed",
+        "call_fault" => return "call struck",
         "replication_dropped" => return "copy dropped",
         _ => {}
     }

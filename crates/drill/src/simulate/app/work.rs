@@ -44,6 +44,7 @@ impl Stage {
                 };
                 app.pool.give_back(&key);
                 if let Err(error) = &result
+                    && !app.scripted.get()
                     && [CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID].contains(&error.rv())
                 {
                     self.not_found(app, &key, error);
