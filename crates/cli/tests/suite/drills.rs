@@ -504,6 +504,106 @@ fn a_run_is_compared_with_an_earlier_one() {
     assert!(!run.folder.path().join("second/junit.xml").exists());
 }
 
+#[test]
+fn a_control_run_on_the_real_tier_is_the_same_load_without_the_faults() {
+    let run = Run::new("single");
+    let hang = SHORT
+        .replace("do = \"link.cut\"", "do = \"device.hang\"")
+        .replace("{ from = \"client\", to = { pick = \"primary\" } }", "{ pick = \"primary\" }")
+        .replace("for = \"10s\"", "for = \"25s\"")
+        .replace("at = \"25s\"", "at = \"37s\"");
+    std::fs::write(run.folder.path().join("hang.toml"), hang).unwrap();
+    let drill = ["drill", "run", "./hang.toml", "--report", "report", "--control"];
+    let text = run.ok(&drill);
+    for words in ["first the same load without faults", "against the same run without faults"] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert_eq!(text.matches("fault: device.hang").count(), 1, "it struck one of the two\n{text}");
+    let report = report(&run, "report");
+    let control = &report["control"];
+    assert_eq!(
+        (&control["source"], &control["seed"]),
+        (&"the same run without faults".into(), &7.into())
+    );
+    assert!(control["trace_hash"].is_null(), "the clock repeats nothing to the nanosecond");
+    let phases = |of: &Value| -> Vec<Value> { of["phases"].as_array().unwrap().clone() };
+    let (own, other) = (phases(&report), phases(control));
+    let names = |rows: &[Value]| -> Vec<(String, String)> {
+        let word = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+        rows.iter().map(|row| (word(row, "workload"), word(row, "phase"))).collect()
+    };
+    assert_eq!(names(&own), names(&other));
+    assert_eq!(names(&own).len(), 3);
+    for (own, other) in own.iter().zip(&other) {
+        assert!(other["ok"].as_u64().unwrap() > 50, "{other}");
+        let length = |row: &Value| row["length_ms"].as_f64().unwrap();
+        assert!((length(own) - length(other)).abs() < 1_000.0, "{own}\n{other}");
+    }
+    // The receive timeout is 20 s of drill time.
+    let longest = |rows: &[Value]| rows[1]["max_ms"].as_f64().unwrap();
+    assert!(longest(&own) >= 20_000.0, "{}", own[1]);
+    assert!(longest(&other) < 20_000.0, "{}", other[1]);
+}
+
+/// No fault, and one second of work on the clock.
+const QUIET: &str = r#"
+version = 1
+name = "quiet"
+title = "A second of work"
+hypothesis = "Everybody ends in time"
+seed = 7
+topology = "ha-pair"
+time_scale = 10
+duration = "10s"
+settle = "10s"
+deadline = "DEADLINE"
+
+[[workload]]
+name = "signer"
+threads = 2
+rate = "50/s"
+mix = { sign_ecdsa_p256 = 100 }
+"#;
+
+/// On the real tier everybody has 30 s on the clock in any case, so three runs go on at the same time.
+#[test]
+fn an_application_that_does_not_end_by_the_deadline_breaks_the_drill_on_the_real_tier() {
+    use std::process::Stdio;
+
+    let begin = |deadline: &str, hang: &str, application: &[&str]| {
+        let run = Run::new("ha-pair");
+        let folder = run.folder.path();
+        std::fs::write(folder.join("quiet.toml"), QUIET.replace("DEADLINE", deadline)).unwrap();
+        let calls = format!("[[call]]\nfunction = \"C_Sign\"\nnth = 5\nhang = \"{hang}\"\n");
+        std::fs::write(folder.join("calls.toml"), calls).unwrap();
+        let words = [&["drill", "run", "./quiet.toml"], application].concat();
+        let mut command = run.command(&words);
+        command.env("HSMSIM_CALL_FAULTS", "calls.toml");
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        (run, child)
+    };
+    let sleeper = ["--", "sh", "-c", "echo $$ > pid; exec sleep 300"];
+    let late = begin("20s", "forever", &[]);
+    let patient = begin("10m", "32s", &[]);
+    let foreign = begin("20s", "1ms", &sleeper);
+    let end = |(run, child): (Run, std::process::Child)| {
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (run, output.status.code(), text)
+    };
+    let (_, code, text) = end(late);
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("1 application did not end within the deadline"), "{text}");
+    let (_, code, text) = end(patient);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("longest stall"), "{text}");
+    let (run, _, text) = end(foreign);
+    assert!(text.contains("1 application did not end within the deadline"), "{text}");
+    let pid = std::fs::read_to_string(run.folder.path().join("pid")).unwrap();
+    let process = format!("/proc/{}", pid.trim());
+    assert!(!std::path::Path::new(&process).exists(), "{process} has outlived its drill");
+}
+
 /// What docs/drills.md promises of the two tiers. Finds go to the primary as key operations do, so every
 /// thread meets the lost member before anybody has given it up, on whichever tier.
 #[test]

@@ -352,6 +352,11 @@ impl Struck {
     }
 }
 
+/// A number with its word: `1 call`, `2 calls`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn count(history: &History, name: &str) -> u64 {
     history.events.iter().filter(|event| event.event == name).count() as u64
 }

@@ -171,11 +171,12 @@ impl Applications {
     }
 
     /// Waits for everybody's end, at most for `patience`, and reads what the drill's own applications
-    /// say.
+    /// say. `all_end`: a program that is not the drill's own, such as a server, must have ended too.
     pub(super) fn finish(
         &mut self,
         clock: &Clock,
         patience: Duration,
+        all_end: bool,
         look: &mut dyn FnMut() -> Result<(), DrillError>,
     ) -> Result<Summary, DrillError> {
         let deadline = clock.now() + patience;
@@ -184,9 +185,9 @@ impl Applications {
             std::thread::sleep(LOOK);
         }
         let mut all = Summary::default();
-        for application in self.0.iter_mut().filter(|application| application.own) {
+        for application in &mut self.0 {
             if application.child.try_wait()?.is_none() {
-                all.hanging += 1;
+                all.hanging += u64::from(application.own || all_end);
                 continue;
             }
             let Some(stdout) = application.child.stdout.take() else { continue };

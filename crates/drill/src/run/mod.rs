@@ -25,7 +25,7 @@ use crate::{
     keys, log,
     observe::{fault_spans, inventory},
     records::Tail,
-    report::{Facts, Report, Tier, replay_command},
+    report::{Facts, Report, Tier, counted, replay_command},
     timeline::Timeline,
 };
 use apps::Applications;
@@ -206,8 +206,9 @@ fn perform(
     }
     operator.heal(None)?;
     let patience = patience(&drill, &cluster, begin_ns);
+    let all_end = drill.deadline.is_some();
     let summary = applications
-        .finish(cluster.clock(), patience, &mut || look(&mut timeline, &mut operator))?;
+        .finish(cluster.clock(), patience, all_end, &mut || look(&mut timeline, &mut operator))?;
     look(&mut timeline, &mut operator)?;
     operator.finish_programs(&mut timeline)?;
     let inventory_equal_ns = operator.settle(&drill, &mut timeline)?;
@@ -247,7 +248,8 @@ fn perform(
         timeline: timeline.into_moments(),
     };
     if summary.silent > 0 {
-        let reason = format!("{} applications ended without a word", summary.silent);
+        let applications = counted(summary.silent, "application", "applications");
+        let reason = format!("{applications} ended without a word");
         history.notes.inconclusive.push(reason);
     }
     let report = Report::new(&drill, &history, facts);
@@ -284,10 +286,13 @@ fn log_file(report: Option<&Path>, record: &Path) -> Option<PathBuf> {
 fn note_broken_rules(history: &mut History, invalid: u64, hanging: u64) {
     let broken = &mut history.notes.broken;
     if invalid > 0 {
-        broken.push(format!("{invalid} signatures do not verify"));
+        let verbs = if invalid == 1 { "does" } else { "do" };
+        let signatures = counted(invalid, "signature", "signatures");
+        broken.push(format!("{signatures} {verbs} not verify"));
     }
     if hanging > 0 {
-        broken.push(format!("{hanging} applications did not end within the deadline"));
+        let applications = counted(hanging, "application", "applications");
+        broken.push(format!("{applications} did not end within the deadline"));
     }
     if history.topology.ha.deletes != DeletePolicy::Ignore {
         let back = keys::findings(history).resurrected;

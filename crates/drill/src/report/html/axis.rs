@@ -8,6 +8,8 @@ use maud::{Markup, html};
 
 use crate::history::History;
 
+pub(super) use crate::report::counted;
+
 /// The width of a picture.
 pub(super) const WIDTH: f64 = 1200.0;
 /// Where the plot begins.
@@ -158,11 +160,6 @@ pub(super) fn label(value: f64, step: f64) -> String {
 pub(super) fn n(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// A number with its word: `1 call`, `2 calls`.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A length in drill milliseconds, for people.
