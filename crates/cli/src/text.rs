@@ -29,6 +29,11 @@ pub(crate) fn wrap(first: &str, text: &str) -> String {
     lines
 }
 
+/// A number with its word: `1 fault`, `2 faults`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// A word as a POSIX shell must be given it.
 pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:=@%".contains(c);

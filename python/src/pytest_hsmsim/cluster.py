@@ -7,11 +7,12 @@ import os
 import re
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from .command import Command, HsmsimError
 from .record import Record
@@ -32,26 +33,17 @@ class Slot:
     initialized: bool
 
 
-class Fault:
-    """A fault that strikes from its making until it is healed.
+class _Lasting(ABC):
+    """What holds from its making until it is ended, at the latest at the end of its ``with`` block."""
 
-    As a context manager it heals itself at the end of the block. A device whose loss of power ends
-    boots first, and a lost member is not used again before somebody calls `Cluster.recover`.
-    """
-
-    def __init__(self, cluster: Cluster, ids: Sequence[int], text: str) -> None:
-        self._cluster = cluster
-        self._ids = tuple(ids)
+    def __init__(self, text: str) -> None:
         self._text = text
 
-    def heal(self) -> None:
-        """Ends it now. Once is enough, twice does no harm."""
-        ids, self._ids = self._ids, ()
-        for id in ids:
-            # 1: it was over already, by itself or by `Cluster.heal_all`.
-            self._cluster.hsmsim("fault", "heal", str(id), codes=(0, 1))
+    @abstractmethod
+    def _end(self) -> None:
+        """Ends it now; a second time it does nothing."""
 
-    def __enter__(self) -> Fault:
+    def __enter__(self: _L) -> _L:
         return self
 
     def __exit__(
@@ -60,26 +52,52 @@ class Fault:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.heal()
+        self._end()
 
     def __repr__(self) -> str:
-        return f"<Fault {self._text}>"
+        return f"<{type(self).__name__} {self._text}>"
 
     def __str__(self) -> str:
         return self._text
 
 
-class CallFault:
+# typing.Self comes with Python 3.11 only.
+_L = TypeVar("_L", bound=_Lasting)
+
+
+class Fault(_Lasting):
+    """A fault that strikes from its making until it is healed.
+
+    As a context manager it heals itself at the end of the block. A device whose loss of power ends
+    boots first, and a lost member is not used again before somebody calls `Cluster.recover`.
+    """
+
+    def __init__(self, cluster: Cluster, ids: Sequence[int], text: str) -> None:
+        super().__init__(text)
+        self._cluster = cluster
+        self._ids = tuple(ids)
+
+    def heal(self) -> None:
+        """Ends it now. Once is enough, twice does no harm."""
+        ids, self._ids = self._ids, ()
+        for id in ids:
+            # 1: it was over already, by itself or by `Cluster.heal_all`.
+            self._cluster.hsmsim("fault", "heal", str(id), codes=(0, 1))
+
+    _end = heal
+
+
+class CallFault(_Lasting):
     """What becomes of single calls of applications, from its making until it is removed.
 
     As a context manager it removes itself at the end of the block.
     """
 
     def __init__(self, cluster: Cluster, id: int, text: str) -> None:
+        super().__init__(text)
         #: Its number, which a struck call has in `Call.call_fault`.
         self.id = id
         self._cluster = cluster
-        self._text = text
         self._set = True
 
     def remove(self) -> None:
@@ -89,22 +107,7 @@ class CallFault:
             # 1: `Cluster.clear_call_faults` has removed it already.
             self._cluster.hsmsim("call-fault", "remove", str(self.id), codes=(0, 1))
 
-    def __enter__(self) -> CallFault:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.remove()
-
-    def __repr__(self) -> str:
-        return f"<CallFault {self._text}>"
-
-    def __str__(self) -> str:
-        return self._text
+    _end = remove
 
 
 class Cluster:

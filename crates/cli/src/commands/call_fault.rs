@@ -11,7 +11,7 @@ use hsmsim_sim_config::{CALL_FUNCTIONS, CALL_KEYS, CallFault, CallFunction, Call
 use crate::{
     context::Context,
     failure::{Failure, Outcome},
-    text::wrap,
+    text::{counted, wrap},
 };
 
 #[derive(clap::Subcommand)]
@@ -68,7 +68,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         }
         Args::Clear => {
             let removed = context.cluster()?.clear_call_faults()?;
-            writeln!(stdout(), "{} call faults removed", removed.len())?;
+            let removed = counted(removed.len(), "call fault", "call faults");
+            writeln!(stdout(), "{removed} removed")?;
             Ok(0)
         }
         Args::Functions { markdown: false } => functions(),

@@ -9,6 +9,7 @@ use crate::{
     context::{Context, device},
     failure::Outcome,
     progress::progress,
+    text::counted,
 };
 
 #[derive(clap::Subcommand)]
@@ -49,7 +50,8 @@ fn replace(context: &Context, name: &str, yes: bool) -> Outcome {
     for group in cluster.groups_on(&device) {
         for report in client.run(client.ha_synchronize(&group.label))? {
             if report.device == device.as_str() {
-                writeln!(stdout(), "{}: {} objects copied", group.label, report.copied)?;
+                let copied = counted(report.copied, "object", "objects");
+                writeln!(stdout(), "{}: {copied} copied", group.label)?;
             }
         }
     }

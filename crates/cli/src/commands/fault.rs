@@ -12,7 +12,7 @@ use hsmsim_sim_config::{Choose, DeviceId, FAULTS, Fault, parse_duration};
 use crate::{
     context::Context,
     failure::{Failure, Outcome},
-    text::wrap,
+    text::{counted, wrap},
 };
 
 /// How long requests are counted to find the busiest device.
@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         Args::List { json } => list(&*context.cluster()?, *json),
         Args::Heal { all: true, .. } => {
             let healed = context.cluster()?.heal_all()?;
-            writeln!(stdout(), "{} faults healed", healed.len())?;
+            writeln!(stdout(), "{} healed", counted(healed.len(), "fault", "faults"))?;
             Ok(0)
         }
         Args::Heal { id, .. } => {

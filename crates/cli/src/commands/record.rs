@@ -15,6 +15,7 @@ use hsmsim_sim_config::parse_duration;
 use crate::{
     context::Context,
     failure::{Failure, Outcome},
+    text::counted,
 };
 
 /// How often the state is looked at.
@@ -95,7 +96,8 @@ fn watch(cluster: &Cluster, args: &Args, begin_ns: u64, length: Option<Duration>
 
 fn write(path: &Path, recording: &Recording) -> Outcome {
     std::fs::write(path, recording.text())?;
-    writeln!(stdout(), "{} steps in {}", recording.steps(), path.display())?;
+    let steps = counted(recording.steps(), "step", "steps");
+    writeln!(stdout(), "{steps} in {}", path.display())?;
     Ok(0)
 }
 

@@ -17,7 +17,7 @@ fn a_call_fault_is_set_listed_and_removed() {
     assert_eq!(run.ok(&["call-fault", "remove", "1"]), "call fault 1 removed\n");
     run.ends_with(1, &["call-fault", "remove", "1"]);
     assert_eq!(run.ok(&["call-fault", "list"]), "    2  C_Login delay=1s\n");
-    assert_eq!(run.ok(&["call-fault", "clear"]), "1 call faults removed\n");
+    assert_eq!(run.ok(&["call-fault", "clear"]), "1 call fault removed\n");
     assert_eq!(run.ok(&["call-fault", "list"]), "no call faults\n");
 }
 

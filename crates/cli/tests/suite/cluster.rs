@@ -37,7 +37,7 @@ fn status_shows_a_device_without_power_until_the_fault_is_healed() {
     let member = &status["groups"][0]["members"][0];
     assert_eq!((&member["device"], &member["status"]), (&"hsm-eus-1".into(), &"down".into()));
     assert_eq!(status["faults"].as_array().unwrap().len(), 1);
-    run.ok(&["fault", "heal", "--all"]);
+    assert_eq!(run.ok(&["fault", "heal", "--all"]), "1 fault healed\n");
     let status = run.json(&["status", "--json"]);
     assert_eq!(status["devices"][0]["power"], "refusing", "it boots");
     assert!(status["faults"].as_array().unwrap().is_empty());

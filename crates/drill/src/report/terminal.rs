@@ -33,6 +33,10 @@ impl Report {
             "  calls              {} ok, {} failed, {} unknown",
             calls.ok, calls.failed, calls.unknown
         )?;
+        if metrics.scripted > 0 {
+            let struck = metrics.scripted;
+            writeln!(out, "                     {struck} more, which call faults struck")?;
+        }
         for (code, count) in &metrics.failed_codes {
             writeln!(out, "                     {count} × {code}")?;
         }

@@ -245,7 +245,7 @@ fn perform(
             Some(path) => Some(log::read(&path)?),
             None => None,
         },
-        timeline: timeline.into_moments(),
+        timeline: timeline.into_moments(history.end_ns)?,
     };
     if summary.silent > 0 {
         let applications = counted(summary.silent, "application", "applications");

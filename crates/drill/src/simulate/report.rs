@@ -131,5 +131,5 @@ fn tell(drill: &Drill, outcome: &Outcome, out: &mut dyn Write) -> io::Result<Vec
     for moment in moments {
         timeline.mark(moment_ns(moment), moment.what.clone())?;
     }
-    Ok(timeline.into_moments())
+    timeline.into_moments(history.end_ns)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     history::History,
-    metrics::{end, failed},
+    metrics::{end, failed_by_cluster},
 };
 
 /// A member that a client gave up.
@@ -99,7 +99,7 @@ fn calls_between(
     let mut errors = 0;
     let calls = history.calls.iter().filter(|call| call.pid == pid);
     for call in calls.filter(|call| end(call) >= since_ns && call.at_ns <= until_ns) {
-        if failed(call) {
+        if failed_by_cluster(call) {
             errors += 1;
         }
         let served = !call.member.is_empty() && call.member != lost;
