@@ -18,6 +18,7 @@ pub mod log;
 pub mod metrics;
 mod observe;
 pub mod operations;
+mod operator;
 pub mod phases;
 pub mod record;
 pub mod records;

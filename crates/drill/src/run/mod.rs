@@ -204,7 +204,7 @@ fn perform(
         }
         std::thread::sleep(LOOK);
     }
-    operator.heal(None)?;
+    operator.heal()?;
     let patience = patience(&drill, &cluster, begin_ns);
     let all_end = drill.deadline.is_some();
     let summary = applications

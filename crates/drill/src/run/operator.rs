@@ -1,7 +1,6 @@
 //! The operator of a run on the real tier: what the schedule says, and what must end with the run.
 
 use std::{
-    collections::BTreeMap,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -9,16 +8,14 @@ use std::{
 
 use hsmsim_client::{Client, MemberRecovery, record::EventRecord};
 use hsmsim_cluster::Cluster;
-use hsmsim_sim_config::{Abort, Action, Drill, Step};
+use hsmsim_sim_config::{Action, Drill, Step};
 
 use super::{DrillError, LOOK, RunOptions, apps, labels, nanos, new_members};
 use crate::{
-    choose::Chooser,
-    history::{CALL_FAULT, Check, FaultSpan, Notes, Snapshot},
+    history::{Check, FaultSpan, Notes},
     metrics::{end, failed_by_cluster},
-    observe::{assert, fault_spans, held, inventory},
+    operator::{Desk, Performed},
     records::Batch,
-    schedule::Schedule,
     tally::Tally,
     timeline::Timeline,
 };
@@ -29,19 +26,11 @@ pub(super) struct Operator {
     client: Arc<Client>,
     options: RunOptions,
     begin_ns: u64,
-    seed: u64,
+    desk: Desk,
     /// What the operator's own client did to members, as the application's clients record it.
     events: Vec<EventRecord>,
-    /// The step and number of the row.
-    set: Vec<(Step, u64)>,
-    schedule: Schedule,
-    chooser: Chooser,
     tally: Tally,
-    abort: Option<Abort>,
-    /// Since when (drill time) its condition has held, by its place in the list.
-    held_since: BTreeMap<usize, Duration>,
     programs: Vec<Program>,
-    notes: Notes,
 }
 
 /// A program of a `run` step.
@@ -64,7 +53,7 @@ impl Drop for Program {
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        if let Err(error) = self.heal(None) {
+        if let Err(error) = self.heal() {
             tracing::error!(%error, "faults of the drill were not healed; they end with this process");
         }
     }
@@ -83,16 +72,16 @@ impl Operator {
             cluster: Arc::clone(cluster),
             options: options.clone(),
             begin_ns,
-            seed,
+            desk: Desk::new(
+                cluster,
+                drill.steps.clone(),
+                drill.abort.clone(),
+                seed,
+                Some(std::process::id()),
+            ),
             events: Vec::new(),
-            set: Vec::new(),
-            schedule: Schedule::new(drill.steps.clone()),
-            chooser: Chooser::new(cluster, seed),
             tally: Tally::default(),
-            abort: drill.abort.clone(),
-            held_since: BTreeMap::new(),
             programs: Vec::new(),
-            notes: Notes::default(),
         })
     }
 
@@ -111,12 +100,12 @@ impl Operator {
         let time_scale = self.cluster.topology().time_scale;
         for event in &batch.events {
             self.tally.event(event);
-            self.schedule.event(event, self.drill_time(event.at_ns));
+            self.desk.schedule.event(event, self.drill_time(event.at_ns));
         }
         for call in &batch.calls {
             self.tally.call(call, time_scale);
             if failed_by_cluster(call) {
-                self.schedule.call_failed(self.drill_time(end(call)));
+                self.desk.schedule.call_failed(self.drill_time(end(call)));
             }
         }
     }
@@ -124,107 +113,58 @@ impl Operator {
     /// Does what is due, and looks whether the run is to stop.
     pub(super) fn step(&mut self, timeline: &mut Timeline<'_>) -> Result<(), DrillError> {
         self.look_at_programs(timeline)?;
-        while let Some(step) = self.schedule.due(self.now()) {
+        while let Some(step) = self.desk.schedule.due(self.now()) {
             let begin = self.now();
             self.act(&step, timeline)?;
             if !matches!(step.action, Action::Run { .. }) {
                 let end = (begin + step.length()).max(self.now());
-                self.schedule.ends(&step.name, end);
+                self.desk.schedule.ends(&step.name, end);
             }
         }
-        for missed in self.schedule.missed(self.now()) {
-            timeline.mark(self.cluster.clock().unix_now(), missed.clone())?;
-            self.notes.inconclusive.push(missed);
+        let now = self.now();
+        for missed in self.desk.missed(now) {
+            timeline.mark(self.cluster.clock().unix_now(), missed)?;
         }
-        self.stop_conditions(timeline)
+        if let Some(lines) = self.desk.stops(|| &self.tally, now)? {
+            let now_ns = self.cluster.clock().unix_now();
+            lines.into_iter().try_for_each(|line| timeline.mark(now_ns, line))?;
+        }
+        Ok(())
     }
 
     /// Whether a condition has stopped the run.
     pub(super) fn is_stopped(&self) -> bool {
-        self.notes.aborted.is_some()
+        self.desk.notes.aborted.is_some()
     }
 
-    fn stop_conditions(&mut self, timeline: &mut Timeline<'_>) -> Result<(), DrillError> {
-        let now = self.now();
-        let Some(abort) = &self.abort else { return Ok(()) };
-        for (index, condition) in abort.when.iter().enumerate() {
-            let (holds, measured) = self.tally.look(condition, &self.cluster)?;
-            if !holds {
-                self.held_since.remove(&index);
-                continue;
-            }
-            if now - *self.held_since.entry(index).or_insert(now) >= abort.grace {
-                let now_ns = self.cluster.clock().unix_now();
-                timeline.mark(now_ns, format!("stopped: {condition} ({measured})"))?;
-                self.notes.aborted = Some((condition.text.clone(), measured));
-                self.heal(None)?;
-                timeline.mark(now_ns, "healed: everything")?;
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the faults of a step or of a parallel group, or all.
-    pub(super) fn heal(&mut self, step: Option<&str>) -> Result<(), DrillError> {
-        for (set, id) in &self.set {
-            if step.is_none_or(|step| set.name == step || set.group.as_deref() == Some(step)) {
-                self.cluster.heal_fault(*id)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn set_by_step(&self) -> Vec<(String, u64)> {
-        self.set.iter().map(|(step, id)| (step.name.clone(), *id)).collect()
+    /// Ends all faults of the drill.
+    pub(super) fn heal(&self) -> Result<(), DrillError> {
+        self.desk.heal(None)
     }
 
     /// What has struck so far.
     pub(super) fn spans(&self) -> Vec<FaultSpan> {
-        fault_spans(&self.cluster, &self.set_by_step())
+        self.desk.spans()
     }
 
     /// Events, faults by step and number, and notes.
     pub(super) fn into_parts(mut self) -> (Vec<EventRecord>, Vec<(String, u64)>, Notes) {
-        let set = self.set_by_step();
-        (std::mem::take(&mut self.events), set, std::mem::take(&mut self.notes))
+        let set = self.desk.set_by_step();
+        (std::mem::take(&mut self.events), set, std::mem::take(&mut self.desk.notes))
     }
 
     /// Does what a step says.
     fn act(&mut self, step: &Step, timeline: &mut Timeline<'_>) -> Result<(), DrillError> {
+        let now = self.now();
+        let performed = self.desk.perform(step, || &self.tally, now)?;
+        // Not the moment before a fault was set, in which the strip has no band yet.
         let now_ns = self.cluster.clock().unix_now();
-        match &step.action {
-            Action::Fault(fault) => {
-                let cluster = Arc::clone(&self.cluster);
-                for fault in fault.resolved_by(cluster.topology(), &mut self.chooser)? {
-                    let ids = cluster.add_fault(&fault, |_| 0, Some(std::process::id()))?;
-                    self.set.extend(ids.into_iter().map(|id| (step.clone(), id)));
-                    timeline.know(self.spans());
-                    // Not the moment before it was set, in which the strip has no band yet.
-                    timeline.mark(cluster.clock().unix_now(), format!("fault: {fault}"))?;
-                }
-            }
-            Action::CallFault { fault, duration } => {
-                let fault = fault.drawing_from(self.seed);
-                let owner = Some(std::process::id());
-                let id = self.cluster.add_call_fault(&fault, *duration, owner)?;
-                self.set.push((step.clone(), id));
+        match performed {
+            Performed::Done(lines) => {
                 timeline.know(self.spans());
-                timeline.mark(now_ns, format!("fault: {CALL_FAULT} {fault}"))?;
+                lines.into_iter().try_for_each(|line| timeline.mark(now_ns, line))?;
             }
-            Action::Heal { step } => {
-                self.heal(Some(step))?;
-                self.schedule.ends(step, self.now());
-                timeline.mark(now_ns, format!("healed: {step}"))?;
-            }
-            Action::HealAll => {
-                self.heal(None)?;
-                self.schedule.all_end(self.now());
-                timeline.mark(now_ns, "healed: everything")?;
-            }
-            Action::Mark { text } => timeline.mark(now_ns, text.clone())?,
-            Action::Wait { .. } => {}
-            Action::Administer(work) => {
+            Performed::Administer(work) => {
                 for line in self.cluster.administer(work)? {
                     timeline.mark(now_ns, format!("operator: {line}"))?;
                 }
@@ -233,35 +173,19 @@ impl Operator {
                     self.repaired(now_ns, "ha synchronize", &label, &reports, timeline)?;
                 }
             }
-            Action::Recover { group } => {
-                for label in labels(&self.cluster, group.as_deref()) {
+            Performed::Recover(group) => {
+                for label in labels(&self.cluster, group) {
                     let reports = self.client.run(self.client.ha_recover(&label))?;
                     self.repaired(now_ns, "ha recover", &label, &reports, timeline)?;
                 }
             }
-            Action::Synchronize { group } => {
-                for label in labels(&self.cluster, group.as_deref()) {
+            Performed::Synchronize(group) => {
+                for label in labels(&self.cluster, group) {
                     let reports = self.client.run(self.client.ha_synchronize(&label))?;
                     self.repaired(now_ns, "ha synchronize", &label, &reports, timeline)?;
                 }
             }
-            Action::Snapshot => {
-                let members = inventory(&self.cluster)?;
-                timeline.mark(now_ns, format!("snapshot {}: {}", step.name, held(&members)))?;
-                let step = step.name.clone();
-                self.notes.snapshots.push(Snapshot { step, at_ns: now_ns, members });
-            }
-            Action::Assert { that } => {
-                for condition in that {
-                    let check = assert(&step.name, condition, &self.tally, &self.cluster)?;
-                    let word = if check.met { "holds" } else { "does not hold" };
-                    let line =
-                        format!("assert {}: {condition} {word} ({})", step.name, check.measured);
-                    timeline.mark(now_ns, line)?;
-                    self.notes.checks.push(check);
-                }
-            }
-            Action::Run { command, timeout } => self.launch(step, command, *timeout, timeline)?,
+            Performed::Run { command, timeout } => self.launch(step, command, timeout, timeline)?,
         }
         Ok(())
     }
@@ -287,7 +211,7 @@ impl Operator {
                 self.programs.push(Program { step, command: text, child, deadline_ns });
             }
             Err(error) => {
-                self.schedule.ends(&step.name, self.now());
+                self.desk.schedule.ends(&step.name, self.now());
                 self.ran(&step.name, &text, error.to_string(), false, timeline)?;
             }
         }
@@ -305,7 +229,7 @@ impl Operator {
         timeline.mark(self.cluster.clock().unix_now(), format!("run {step}: {measured}"))?;
         let (kind, step) = ("run".to_owned(), step.to_owned());
         let wanted = format!("{command} succeeds");
-        self.notes.checks.push(Check { kind, step, wanted, measured, met });
+        self.desk.notes.checks.push(Check { kind, step, wanted, measured, met });
         Ok(())
     }
 
@@ -321,7 +245,7 @@ impl Operator {
                 }
                 None => ("did not end within its time".to_owned(), false),
             };
-            self.schedule.ends(&program.step, self.now());
+            self.desk.schedule.ends(&program.step, self.now());
             self.ran(&program.step, &program.command, measured, met, timeline)?;
         }
         Ok(())

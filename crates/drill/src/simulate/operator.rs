@@ -1,12 +1,12 @@
 //! The operator of a run in virtual time: faults on schedule, repairs by hand, and at the end the
 //! healing of everything and the wait until the cluster is whole.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use hsmsim_client::{Client, MemberRecovery};
 use hsmsim_cluster::Cluster;
 use hsmsim_network::{Time, VirtualExecutor, race};
-use hsmsim_sim_config::{Abort, Action, OwedCopies, Step};
+use hsmsim_sim_config::{Action, OwedCopies, Step};
 use tokio::sync::Notify;
 
 use super::{
@@ -15,12 +15,10 @@ use super::{
     trace::{Heard, Trace},
 };
 use crate::{
-    choose::Chooser,
-    history::{CALL_FAULT, Notes, Snapshot},
-    observe::{assert, held, inventory},
+    history::Notes,
+    operator::{Desk, Performed},
     report::Moment,
     run::{DrillError, labels, new_members, repair},
-    schedule::Schedule,
 };
 
 /// The operator's number in the trace; applications count from 1.
@@ -43,21 +41,13 @@ pub(crate) struct Operator {
     client: Arc<Client>,
     trace: Trace,
     stage: Rc<Stage>,
-    schedule: Schedule,
+    desk: Desk,
     /// How much of the trace the schedule has been told.
     heard: Heard,
-    chooser: Chooser,
-    abort: Option<Abort>,
-    /// Since when its condition has held, by its place in the list.
-    held_since: BTreeMap<usize, Time>,
-    notes: Notes,
     kills: Vec<(Duration, u32)>,
     duration: Duration,
     settle: Duration,
     deadline: Option<Duration>,
-    seed: u64,
-    /// The step and number of the fault.
-    set: Vec<(Step, u64)>,
     moments: Vec<Moment>,
     /// Tells the ticker that the fault table has changed.
     changed: Rc<Notify>,
@@ -66,23 +56,17 @@ pub(crate) struct Operator {
 impl Operator {
     pub(crate) fn new(plan: &Plan, cluster: Arc<Cluster>, trace: &Trace, stage: Rc<Stage>) -> Self {
         let client = Client::simulated(Arc::clone(&cluster), PID, trace.sink(), plan.planted);
-        let chooser = Chooser::new(&cluster, plan.seed);
+        let desk = Desk::new(&cluster, plan.steps.clone(), plan.abort.clone(), plan.seed, None);
         Self {
             client,
             cluster,
             trace: trace.clone(),
-            schedule: Schedule::new(plan.steps.clone()),
+            desk,
             heard: Heard::default(),
-            chooser,
-            abort: plan.abort.clone(),
-            held_since: BTreeMap::new(),
-            notes: Notes::default(),
             kills: plan.kills.clone(),
             duration: plan.duration,
             settle: plan.settle,
             deadline: plan.deadline,
-            seed: plan.seed,
-            set: Vec::new(),
             moments: Vec::new(),
             changed: Rc::new(Notify::new()),
             stage,
@@ -97,7 +81,7 @@ impl Operator {
         let clock = self.cluster.clock().clone();
         self.operate().await?;
         self.trace.listen(false);
-        self.heal(None)?;
+        self.heal()?;
         // Long enough for every member to time out once for a call that had just begun.
         let members = self.cluster.devices().len() as u32;
         let ha = &self.cluster.topology().ha;
@@ -110,9 +94,8 @@ impl Operator {
         }
         let equal_ns = self.settle().await?;
         ticker.abort();
-        let Self { set, moments, notes, .. } = self;
-        let set = set.into_iter().map(|(step, id)| (step.name, id)).collect();
-        Ok(Operated { set, moments, equal_ns, notes })
+        let Self { desk, moments, .. } = self;
+        Ok(Operated { set: desk.set_by_step(), moments, equal_ns, notes: desk.notes })
     }
 
     /// The schedule, until the load ends or the run is stopped.
@@ -128,17 +111,17 @@ impl Operator {
                 self.kill(pid);
             }
             self.listen();
-            while let Some(step) = self.schedule.due(clock.now() - Time::ZERO) {
+            while let Some(step) = self.desk.schedule.due(clock.now() - Time::ZERO) {
                 self.act(&step).await?;
                 self.listen();
             }
-            for missed in self.schedule.missed(clock.now() - Time::ZERO) {
-                self.mark(missed.clone());
-                self.notes.inconclusive.push(missed);
+            for missed in self.desk.missed(clock.now() - Time::ZERO) {
+                self.mark(missed);
             }
-            if self.stop_conditions()? {
-                self.heal(None)?;
-                self.mark("healed: everything");
+            let tally = || self.trace.tally();
+            if let Some(lines) = self.desk.stops(tally, clock.now() - Time::ZERO)? {
+                lines.into_iter().for_each(|line| self.mark(line));
+                self.changed.notify_one();
                 self.stage.stop();
                 return Ok(());
             }
@@ -146,15 +129,15 @@ impl Operator {
             if now >= end {
                 return Ok(());
             }
-            let mut next = self.schedule.next().unwrap_or(end).min(end);
+            let mut next = self.desk.schedule.next().unwrap_or(end).min(end);
             if let Some((at, _)) = kills.peek() {
                 next = next.min(*at);
             }
-            if self.abort.is_some() {
+            if self.desk.may_stop() {
                 next = next.min(now + LOOK);
             }
             let wait = clock.sleep_until(Time::ZERO + next.max(now));
-            let listens = self.schedule.listens();
+            let listens = self.desk.schedule.listens();
             self.trace.listen(listens);
             if listens {
                 race(wait, self.trace.news()).await;
@@ -166,7 +149,7 @@ impl Operator {
 
     /// Tells the schedule what has happened, if a step waits for it.
     fn listen(&mut self) {
-        if !self.schedule.listens() {
+        if !self.desk.schedule.listens() {
             return;
         }
         let begin_ns = self.cluster.clock().unix_now()
@@ -174,33 +157,11 @@ impl Operator {
         let at = |at_ns: u64| Duration::from_nanos(at_ns.saturating_sub(begin_ns));
         let (events, failures) = self.trace.unheard(&mut self.heard);
         for event in events {
-            self.schedule.event(&event, at(event.at_ns));
+            self.desk.schedule.event(&event, at(event.at_ns));
         }
         for ended_ns in failures {
-            self.schedule.call_failed(at(ended_ns));
+            self.desk.schedule.call_failed(at(ended_ns));
         }
-    }
-
-    /// Whether a condition has held for so long that the run is to stop.
-    fn stop_conditions(&mut self) -> Result<bool, DrillError> {
-        let Some(abort) = &self.abort else { return Ok(false) };
-        let tally = self.trace.tally();
-        let now = self.cluster.clock().now();
-        for (index, condition) in abort.when.iter().enumerate() {
-            let (holds, measured) = tally.look(condition, &self.cluster)?;
-            if !holds {
-                self.held_since.remove(&index);
-                continue;
-            }
-            let since = *self.held_since.entry(index).or_insert(now);
-            if now - since >= abort.grace {
-                let condition = condition.text.clone();
-                self.mark(format!("stopped: {condition} ({measured})"));
-                self.notes.aborted = Some((condition, measured));
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     fn kill(&mut self, pid: u32) {
@@ -216,12 +177,8 @@ impl Operator {
         self.moments.push(Moment { at_ms, what });
     }
 
-    fn heal(&mut self, step: Option<&str>) -> Result<(), DrillError> {
-        for (set, id) in &self.set {
-            if step.is_none_or(|step| set.name == step || set.group.as_deref() == Some(step)) {
-                self.cluster.heal_fault(*id)?;
-            }
-        }
+    fn heal(&self) -> Result<(), DrillError> {
+        self.desk.heal(None)?;
         self.changed.notify_one();
         Ok(())
     }
@@ -230,41 +187,27 @@ impl Operator {
         let begin = self.cluster.clock().now() - Time::ZERO;
         self.perform(step).await?;
         let now = self.cluster.clock().now() - Time::ZERO;
-        self.schedule.ends(&step.name, (begin + step.length()).max(now));
+        self.desk.schedule.ends(&step.name, (begin + step.length()).max(now));
         Ok(())
     }
 
     async fn perform(&mut self, step: &Step) -> Result<(), DrillError> {
-        match &step.action {
-            Action::Fault(fault) => {
-                let cluster = Arc::clone(&self.cluster);
-                for fault in fault.resolved_by(cluster.topology(), &mut self.chooser)? {
-                    let ids = cluster.add_fault(&fault, |_| 0, None)?;
-                    self.set.extend(ids.into_iter().map(|id| (step.clone(), id)));
-                    self.mark(format!("fault: {fault}"));
+        let now = self.cluster.clock().now() - Time::ZERO;
+        match self.desk.perform(step, || self.trace.tally(), now)? {
+            Performed::Done(lines) => {
+                lines.into_iter().for_each(|line| self.mark(line));
+                let changes = matches!(
+                    step.action,
+                    Action::Fault(_)
+                        | Action::CallFault { .. }
+                        | Action::Heal { .. }
+                        | Action::HealAll
+                );
+                if changes {
+                    self.changed.notify_one();
                 }
-                self.changed.notify_one();
             }
-            Action::CallFault { fault, duration } => {
-                let fault = fault.drawing_from(self.seed);
-                let id = self.cluster.add_call_fault(&fault, *duration, None)?;
-                self.set.push((step.clone(), id));
-                self.mark(format!("fault: {CALL_FAULT} {fault}"));
-                self.changed.notify_one();
-            }
-            Action::Heal { step } => {
-                self.heal(Some(step))?;
-                self.schedule.ends(step, self.cluster.clock().now() - Time::ZERO);
-                self.mark(format!("healed: {step}"));
-            }
-            Action::HealAll => {
-                self.heal(None)?;
-                self.schedule.all_end(self.cluster.clock().now() - Time::ZERO);
-                self.mark("healed: everything");
-            }
-            Action::Mark { text } => self.mark(text.clone()),
-            Action::Wait { .. } => {}
-            Action::Administer(work) => {
+            Performed::Administer(work) => {
                 for line in self.cluster.administer(work)? {
                     self.mark(format!("operator: {line}"));
                 }
@@ -274,35 +217,17 @@ impl Operator {
                     self.repaired("ha synchronize", &reports);
                 }
             }
-            Action::Snapshot => {
-                let members = inventory(&self.cluster)?;
-                self.mark(format!("snapshot {}: {}", step.name, held(&members)));
-                let (step, at_ns) = (step.name.clone(), self.cluster.clock().unix_now());
-                self.notes.snapshots.push(Snapshot { step, at_ns, members });
-            }
-            Action::Assert { that } => {
-                let tally = self.trace.tally();
-                for condition in that {
-                    let check = assert(&step.name, condition, &tally, &self.cluster)?;
-                    let word = if check.met { "holds" } else { "does not hold" };
-                    self.mark(format!(
-                        "assert {}: {} {word} ({})",
-                        step.name, check.wanted, check.measured
-                    ));
-                    self.notes.checks.push(check);
-                }
-            }
-            Action::Run { .. } => {
+            Performed::Run { .. } => {
                 return Err(DrillError::usage("virtual time can run no program"));
             }
-            Action::Recover { group } => {
-                for label in labels(&self.cluster, group.as_deref()) {
+            Performed::Recover(group) => {
+                for label in labels(&self.cluster, group) {
                     let reports = self.client.ha_recover(&label).await?;
                     self.repaired("ha recover", &reports);
                 }
             }
-            Action::Synchronize { group } => {
-                for label in labels(&self.cluster, group.as_deref()) {
+            Performed::Synchronize(group) => {
+                for label in labels(&self.cluster, group) {
                     match self.client.ha_synchronize(&label).await {
                         Ok(reports) => self.repaired("ha synchronize", &reports),
                         Err(error) => self.mark(format!("operator: ha synchronize, {error}")),
