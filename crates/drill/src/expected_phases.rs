@@ -1,4 +1,5 @@
-//! The parts of a run that expectations speak of, and what happened in each. Pure.
+//! The parts of a run that expectations speak of, and what happened in each. Pure. Why they are others
+//! than those of the tables stands in [`phases`](crate::phases).
 
 use hsmsim_client::record::EventRecord;
 use hsmsim_sim_config::Phase;
@@ -26,9 +27,7 @@ pub struct PhaseMetrics {
 /// When a phase is. Of a run without faults all but the whole and `before` are never.
 pub fn windows(history: &History, phase: Phase) -> Vec<Stretch> {
     let whole = Stretch { from_ns: 0, to_ns: u64::MAX };
-    let first = history.faults.iter().map(|span| span.from_ns).min();
-    let last = history.faults.iter().map(|span| span.to_ns).max();
-    let (Some(first), Some(last)) = (first, last) else {
+    let Some(struck) = history.struck() else {
         return match phase {
             Phase::Before | Phase::Always => vec![whole],
             _ => Vec::new(),
@@ -36,8 +35,8 @@ pub fn windows(history: &History, phase: Phase) -> Vec<Stretch> {
     };
     match phase {
         Phase::Always => vec![whole],
-        Phase::Before => vec![Stretch { to_ns: first, ..whole }],
-        Phase::After => vec![Stretch { from_ns: last, ..whole }],
+        Phase::Before => vec![Stretch { to_ns: struck.from_ns, ..whole }],
+        Phase::After => vec![Stretch { from_ns: struck.to_ns, ..whole }],
         Phase::During => joined(
             history.faults.iter().map(|span| Stretch { from_ns: span.from_ns, to_ns: span.to_ns }),
         ),

@@ -1,5 +1,6 @@
 //! Replication lag: for each member, at each moment, how many keys its group has acknowledged and it
-//! does not hold, and since when the oldest of them has been missing.
+//! does not hold, and since when the oldest of them has been missing. The recovery point, and whether an
+//! asynchronous member fell behind (`keys`), come from the same ledger.
 //!
 //! A [`Ledger`] is told of single facts (acknowledged, destroyed, lacking, held), so it does not
 //! matter who replicates: a client that owes copies, or devices among themselves. [`Ledger::event`]
@@ -85,6 +86,8 @@ pub struct Ledger {
     acknowledged: BTreeMap<(String, String), u64>,
     /// By group and device.
     members: BTreeMap<(String, String), Member>,
+    /// The greatest age at which a device told an asynchronous member of a key that it lacked.
+    latest_told_ns: u64,
 }
 
 impl Ledger {
@@ -98,7 +101,7 @@ impl Ledger {
                 members.insert(place, Member { asynchronous, ..Member::default() });
             }
         }
-        Self { acknowledged: BTreeMap::new(), members }
+        Self { acknowledged: BTreeMap::new(), members, latest_told_ns: 0 }
     }
 
     /// The group has told an application that it has the key.
@@ -186,6 +189,9 @@ impl Ledger {
             // `ID from DEVICE`. What was dropped is lacking already, or is no more.
             "replication_applied" => {
                 let id = detail.split_whitespace().next().unwrap_or_default();
+                if let Some(made) = self.missing_since(group, member, id) {
+                    self.latest_told_ns = self.latest_told_ns.max(at_ns.saturating_sub(made));
+                }
                 self.holds(*at_ns, group, member, id);
             }
             _ => {}
@@ -201,6 +207,33 @@ impl Ledger {
             end_ns,
         };
         self.members.into_iter().map(series).collect()
+    }
+
+    /// The keys that each of these members of a group lacks, with the times at which they were
+    /// acknowledged, the oldest first.
+    pub fn missing_on_all(&self, group: &str, devices: &[&str]) -> Vec<(u64, &str)> {
+        let missing = |device: &str| {
+            let member = self.members.get(&(group.to_owned(), device.to_owned()));
+            member.map(|member| &member.missing)
+        };
+        let Some((first, others)) = devices.split_first() else { return Vec::new() };
+        let others: Vec<_> = others.iter().map(|device| missing(device)).collect();
+        let on_all =
+            |key: &&(u64, String)| others.iter().all(|it| it.is_some_and(|it| it.contains(key)));
+        let keys = missing(first).into_iter().flatten().filter(on_all);
+        keys.map(|(made, id)| (*made, id.as_str())).collect()
+    }
+
+    /// The greatest age at which a device told an asynchronous member of a key that it lacked.
+    pub fn latest_told_ns(&self) -> u64 {
+        self.latest_told_ns
+    }
+
+    /// When a key was acknowledged that a member lacks.
+    fn missing_since(&self, group: &str, device: &str, id: &str) -> Option<u64> {
+        let made = *self.acknowledged.get(&(group.to_owned(), id.to_owned()))?;
+        let member = self.members.get(&(group.to_owned(), device.to_owned()))?;
+        member.missing.contains(&(made, id.to_owned())).then_some(made)
     }
 
     fn member(&mut self, group: &str, device: &str) -> Option<&mut Member> {

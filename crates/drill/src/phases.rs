@@ -1,5 +1,12 @@
 //! The calls of each workload before the first fault, from there to the end of the last, and after it:
 //! how much was done, how fast, and what failed. A control run is cut at the same times.
+//!
+//! A run is cut in two ways. Here, for tables and comparisons, into three parts without gap or overlap:
+//! every call is in one row, the rows add up to the run, and the same cuts can be laid over a run without
+//! faults. In [`expected_phases`](crate::expected_phases), for expectations, by what a call can be blamed
+//! for: `during` leaves out the time between two faults, `edge` and `always` overlap the others, and events
+//! and operations count as well as calls. Both take the same first and last moment
+//! ([`History::struck`]).
 
 use std::collections::BTreeMap;
 
