@@ -109,13 +109,12 @@ impl Status {
             let partition = topology
                 .device_index(&primary.device)
                 .and_then(|index| truth[index].partitions.get(usize::from(primary.partition)));
-            let owed =
-                cluster.ledger().owed(&group.label).map_err(|error| problem(error.into()))?;
+            let owed = cluster.ledger().owed_count(&group.label);
             groups.push(GroupStatus {
                 label: group.label.clone(),
                 initialized: partition.is_some_and(|partition| partition.initialized),
                 needs_sync: cluster.needs_sync(group).map_err(|error| problem(error.into()))?,
-                owed: owed.len(),
+                owed: owed.map_err(|error| problem(error.into()))?,
                 members: group.members.iter().map(|member| member.device.to_string()).collect(),
             });
         }

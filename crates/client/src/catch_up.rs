@@ -39,8 +39,8 @@ impl Client {
     /// Whether a member serves and is owed something, as far as can be read.
     pub(crate) fn serves_with_debts(&self, group: &Group, index: usize) -> bool {
         let member = &group.members[index];
-        let owed = || self.debts.owed_to(&group.label, &member.device);
-        !member.is_down() && !owed().is_ok_and(|rows| rows.is_empty())
+        // What cannot be read may be something.
+        !member.is_down() && self.debts.owes(&group.label, &member.device).unwrap_or(true)
     }
 
     /// Pays what a member is owed, in the order in which it fell due. `false`: there was nothing, or

@@ -40,13 +40,19 @@ impl Debts {
 
     /// What a member of a group is owed, oldest first.
     pub(crate) fn owed_to(&self, group: &str, member: &str) -> Result<Vec<OwedRow>> {
-        let of_member = |row: &OwedRow| row.owed.group == group && row.owed.member == member;
         if self.durable {
-            let mut rows = self.cluster.ledger().owed_to(member)?;
-            rows.retain(of_member);
-            return Ok(rows);
+            return self.cluster.ledger().owed_to(group, member);
         }
-        Ok(self.own.lock().iter().filter(|row| of_member(row)).cloned().collect())
+        let own = self.own.lock();
+        Ok(own.iter().filter(|row| is_owed_to(row, group, member)).cloned().collect())
+    }
+
+    /// Whether a member of a group is owed anything.
+    pub(crate) fn owes(&self, group: &str, member: &str) -> Result<bool> {
+        if self.durable {
+            return self.cluster.ledger().owes(group, member);
+        }
+        Ok(self.own.lock().iter().any(|row| is_owed_to(row, group, member)))
     }
 
     /// These debts are paid.
@@ -57,4 +63,8 @@ impl Debts {
         self.own.lock().retain(|row| !ids.contains(&row.id));
         Ok(())
     }
+}
+
+fn is_owed_to(row: &OwedRow, group: &str, member: &str) -> bool {
+    row.owed.group == group && row.owed.member == member
 }

@@ -2,20 +2,8 @@
 //! stands.
 
 use hsmsim_types::{ObjectId, Result};
-use rusqlite::{Row, params};
 
-use crate::{Ledger, database::Outcome};
-
-pub(crate) const SQL: &str = "
-CREATE TABLE conflicts (
-    object BLOB NOT NULL,
-    grp    TEXT NOT NULL,
-    stands TEXT NOT NULL,
-    yields TEXT NOT NULL,
-    at     INTEGER NOT NULL,
-    PRIMARY KEY (object, stands, yields)
-) STRICT, WITHOUT ROWID;
-";
+use crate::{Ledger, database::Outcome, ledger_files as sql, ledger_memory::Tables};
 
 /// A conflict that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +26,11 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn add_conflict(&self, conflict: &Conflict) -> Result<()> {
-        self.database.write(&[self.page.ledger_word()], |db| {
-            let Conflict { object, group, stands, yields, at_ns } = conflict;
-            let added = db
-                .prepare_cached("INSERT OR IGNORE INTO conflicts VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![object.0, group, stands, yields, at_ns.cast_signed()])?;
-            Ok(if added > 0 { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
-        })
+        self.write(
+            &[self.page.ledger_word()],
+            |db| Ok(Outcome::if_changed(sql::add_conflict(db, conflict)?, ())),
+            |tables| Outcome::if_changed(tables.add_conflict(conflict), ()),
+        )
     }
 
     /// The conflicts since the last reset, in the order in which they were found.
@@ -52,22 +38,6 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn conflicts(&self) -> Result<Vec<Conflict>> {
-        let rows = self.database.read(|db| {
-            let columns = "object, grp, stands, yields, at";
-            db.prepare_cached(&format!("SELECT {columns} FROM conflicts ORDER BY at, object"))?
-                .query_map([], conflict)?
-                .collect()
-        })?;
-        Ok(rows.unwrap_or_default())
+        self.read(sql::conflicts, Tables::conflicts)
     }
-}
-
-fn conflict(row: &Row<'_>) -> rusqlite::Result<Conflict> {
-    Ok(Conflict {
-        object: ObjectId(row.get(0)?),
-        group: row.get(1)?,
-        stands: row.get(2)?,
-        yields: row.get(3)?,
-        at_ns: row.get::<_, i64>(4)?.cast_unsigned(),
-    })
 }

@@ -67,11 +67,16 @@ pub(crate) enum Outcome<T> {
     Unchanged(T),
 }
 
-/// One file, or the same tables in memory.
+impl<T> Outcome<T> {
+    pub(crate) fn if_changed(changed: bool, value: T) -> Self {
+        if changed { Self::Changed(value) } else { Self::Unchanged(value) }
+    }
+}
+
+/// One file.
 pub(crate) struct Database {
-    /// For messages; in memory a name that says so.
     path: PathBuf,
-    mode: Option<u32>,
+    mode: u32,
     schema: Schema,
     writer: WriteLock<Option<Connection>>,
     readers: Readers,
@@ -104,7 +109,8 @@ impl Database {
         turnstile: Turnstile,
     ) -> Arc<Self> {
         let writer = WriteLock::new(None, Some((locks, turnstile)));
-        let database = Arc::new(Self::new(path, Some(mode), schema, writer));
+        let (readers, birth) = (Readers::default(), Birth::here());
+        let database = Arc::new(Self { path, mode, schema, writer, readers, birth });
         let _entered = gate::enter();
         let mut live = LIVE.lock();
         live.retain(|database| database.strong_count() > 0);
@@ -113,24 +119,9 @@ impl Database {
         database
     }
 
-    /// Tables in memory.
-    pub(crate) fn memory(schema: Schema) -> Arc<Self> {
-        Arc::new(Self::new("memory".into(), None, schema, WriteLock::new(None, None)))
-    }
-
-    fn new(
-        path: PathBuf,
-        mode: Option<u32>,
-        schema: Schema,
-        writer: WriteLock<Option<Connection>>,
-    ) -> Self {
-        let readers = Readers::default();
-        Self { path, mode, schema, writer, readers, birth: Birth::here() }
-    }
-
     /// Whether anything was ever written.
     pub(crate) fn exists(&self) -> bool {
-        self.mode.is_none() || self.path.exists()
+        self.path.exists()
     }
 
     /// Reads; `None` if nothing was ever written.
@@ -147,10 +138,6 @@ impl Database {
     ) -> Result<Option<T>, Failure> {
         let _entered = gate::enter();
         self.check_birth()?;
-        if self.mode.is_none() {
-            let mut turn = self.writer.wait()?;
-            return Ok(Some(query(self.connection(&mut turn)?)?));
-        }
         let mut reader = Reader { readers: &self.readers, connection: self.readers.take() };
         if reader.connection.is_none() {
             if !self.path.exists() {
@@ -197,7 +184,7 @@ impl Database {
         let mut turn = self.writer.wait()?;
         let connection = self.connection(&mut turn)?;
         let result = transact(connection, words, change);
-        if matches!(result, Err(Failure::Sqlite(_))) && self.mode.is_some() {
+        if matches!(result, Err(Failure::Sqlite(_))) {
             close(&mut turn);
         }
         result
@@ -230,22 +217,11 @@ impl Database {
     ) -> Result<&'t mut Connection, Failure> {
         let slot = turn.content().ok_or_else(|| io::Error::other("the turn is over"))?;
         if slot.is_none() {
-            let connection = match self.mode {
-                None => {
-                    let connection = Connection::open_in_memory()?;
-                    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-                    make_tables(&connection, self.schema)?;
-                    connection
-                }
-                Some(mode) => {
-                    if !self.path.exists() {
-                        make_file(&self.path, mode, self.schema)?;
-                    }
-                    let mut connection = open(&self.path, self.schema)?;
-                    upgrade(&mut connection, self.schema)?;
-                    connection
-                }
-            };
+            if !self.path.exists() {
+                make_file(&self.path, self.mode, self.schema)?;
+            }
+            let mut connection = open(&self.path, self.schema)?;
+            upgrade(&mut connection, self.schema)?;
             *slot = Some(connection);
         }
         slot.as_mut().ok_or_else(|| Failure::Io(io::Error::other("no connection")))
@@ -426,9 +402,7 @@ pub(crate) fn close_all_for_fork() {
             pool.open -= pool.idle.len();
             pool.idle.drain(..).for_each(close_quickly);
         }
-        if database.mode.is_some()
-            && let Some(connection) = writer.and_then(|mut writer| writer.take())
-        {
+        if let Some(connection) = writer.and_then(|mut writer| writer.take()) {
             close_quickly(connection);
         }
     }

@@ -1,9 +1,10 @@
 //! Faults: which are set, and the history of all that ever were.
 
-use hsmsim_types::Result;
-use rusqlite::{Row, params};
+use std::sync::atomic::AtomicU64;
 
-use crate::{DeviceIndex, Ledger, database::Outcome};
+use hsmsim_types::Result;
+
+use crate::{DeviceIndex, Ledger, database::Outcome, ledger_files as sql, ledger_memory::Tables};
 
 /// A fault to be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,16 @@ impl FaultRow {
     }
 }
 
-const COLUMNS: &str = "id, kind, target, params, set_at, until, owner_pid, healed_at";
+/// Which faults are healed, of those that are not yet.
+#[derive(Clone, Copy)]
+pub(crate) enum Healed {
+    /// That of this number.
+    One(u64),
+    /// Those that end with this process.
+    Owned(u32),
+    /// All.
+    All,
+}
 
 impl Ledger {
     /// Records a fault and gives its number. The power epochs of `power_lost` go up in the same
@@ -59,27 +69,19 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn add_fault(&self, fault: &NewFault, power_lost: &[DeviceIndex]) -> Result<u64> {
-        self.write_faults(|db| {
-            db.prepare_cached(
-                "INSERT INTO faults (kind, target, params, set_at, until, owner_pid)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                fault.kind,
-                fault.target,
-                fault.params,
-                fault.set_at_ns.cast_signed(),
-                fault.until_ns.map(u64::cast_signed),
-                fault.owner_pid
-            ])?;
-            let id = db.last_insert_rowid().cast_unsigned();
+        let counted = |id| {
             // Before the commit: a process killed here has ended sessions without a loss of power,
             // which is harmless; the other way round, sessions would survive one.
             for device in power_lost {
                 self.page.raise_power_epoch(*device);
             }
-            Ok((id, true))
-        })
+            Outcome::Changed(id)
+        };
+        self.write(
+            &self.fault_words(),
+            |db| Ok(counted(sql::add_fault(db, fault)?)),
+            |tables| counted(tables.add_fault(fault)),
+        )
     }
 
     /// Heals a fault; `false` if it is not known or healed already.
@@ -87,8 +89,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn heal_fault(&self, id: u64, at_ns: u64) -> Result<bool> {
-        let healed = self.heal("id = ?2", at_ns, id.cast_signed())?;
-        Ok(healed > 0)
+        Ok(self.heal(Healed::One(id), at_ns)? > 0)
     }
 
     /// Heals all faults that end with a process; gives their number.
@@ -96,7 +97,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn heal_owned(&self, pid: u32, at_ns: u64) -> Result<usize> {
-        self.heal("owner_pid = ?2", at_ns, i64::from(pid))
+        self.heal(Healed::Owned(pid), at_ns)
     }
 
     /// Heals all faults; gives their number.
@@ -104,7 +105,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn heal_all(&self, at_ns: u64) -> Result<usize> {
-        self.heal("?2 = 0", at_ns, 0)
+        self.heal(Healed::All, at_ns)
     }
 
     /// The faults that strike at `now_ns`, oldest first.
@@ -112,7 +113,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn active_faults(&self, now_ns: u64) -> Result<Vec<FaultRow>> {
-        let mut rows = self.faults("WHERE healed_at IS NULL")?;
+        let mut rows = self.standing_faults()?;
         rows.retain(|row| row.is_active(now_ns));
         Ok(rows)
     }
@@ -123,7 +124,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn standing_faults(&self) -> Result<Vec<FaultRow>> {
-        self.faults("WHERE healed_at IS NULL")
+        self.read(sql::standing_faults, Tables::standing_faults)
     }
 
     /// Every fault since the last reset, oldest first.
@@ -131,56 +132,23 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn fault_history(&self) -> Result<Vec<FaultRow>> {
-        self.faults("")
+        self.read(sql::fault_history, Tables::fault_history)
     }
 
-    fn heal(&self, which: &str, at_ns: u64, value: i64) -> Result<usize> {
-        if !self.database.exists() {
+    fn heal(&self, which: Healed, at_ns: u64) -> Result<usize> {
+        if self.is_blank() {
             return Ok(0);
         }
-        self.write_faults(|db| {
-            let sql =
-                format!("UPDATE faults SET healed_at = ?1 WHERE healed_at IS NULL AND {which}");
-            let healed = db.prepare_cached(&sql)?.execute(params![at_ns.cast_signed(), value])?;
-            Ok((healed, healed > 0))
-        })
+        let outcome = |healed| Outcome::if_changed(healed > 0, healed);
+        self.write(
+            &self.fault_words(),
+            |db| Ok(outcome(sql::heal(db, which, at_ns)?)),
+            |tables| outcome(tables.heal(which, at_ns)),
+        )
     }
 
-    fn faults(&self, which: &str) -> Result<Vec<FaultRow>> {
-        let rows = self.database.read(|db| {
-            db.prepare_cached(&format!("SELECT {COLUMNS} FROM faults {which} ORDER BY id"))?
-                .query_map([], fault)?
-                .collect()
-        })?;
-        Ok(rows.unwrap_or_default())
+    /// The words that a change of faults steps.
+    pub(crate) fn fault_words(&self) -> [&AtomicU64; 2] {
+        [self.page.faults_word(), self.page.ledger_word()]
     }
-
-    /// `change` gives its result, and whether anything was written.
-    fn write_faults<T>(
-        &self,
-        change: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<(T, bool)>,
-    ) -> Result<T> {
-        self.database.write(&[self.page.faults_word(), self.page.ledger_word()], |db| {
-            let (value, written) = change(db)?;
-            Ok(if written { Outcome::Changed(value) } else { Outcome::Unchanged(value) })
-        })
-    }
-}
-
-fn fault(row: &Row<'_>) -> rusqlite::Result<FaultRow> {
-    let time = |column: usize| -> rusqlite::Result<Option<u64>> {
-        Ok(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
-    };
-    Ok(FaultRow {
-        id: row.get::<_, i64>(0)?.cast_unsigned(),
-        fault: NewFault {
-            kind: row.get(1)?,
-            target: row.get(2)?,
-            params: row.get(3)?,
-            set_at_ns: row.get::<_, i64>(4)?.cast_unsigned(),
-            until_ns: time(5)?,
-            owner_pid: row.get(6)?,
-        },
-        healed_at_ns: time(7)?,
-    })
 }

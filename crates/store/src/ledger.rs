@@ -1,50 +1,23 @@
 //! The cluster's durable records: faults ([`FaultRow`](crate::FaultRow)), copies and deletions
-//! owed to members ([`OwedRow`](crate::OwedRow)), tombstones ([`Tombstone`](crate::Tombstone)).
+//! owed to members ([`OwedRow`](crate::OwedRow)), tombstones ([`Tombstone`](crate::Tombstone)),
+//! conflicts ([`Conflict`](crate::Conflict)).
+//!
+//! What each method promises stands with it, in `faults.rs`, `owed.rs` and `conflicts.rs`; how it is kept
+//! in a file is in `ledger_files.rs`, how in memory in `ledger_memory.rs`, and one set of tests
+//! (`tests/main/ledger.rs`) runs over both.
 
-use std::sync::{Arc, atomic::Ordering::SeqCst};
+use std::sync::{Arc, atomic::AtomicU64, atomic::Ordering::SeqCst};
 
 use hsmsim_types::Result;
+use rusqlite::Connection;
 
 use crate::{
-    SharedPage, StateDir, conflicts,
-    database::{Database, Outcome, Schema},
+    SharedPage, StateDir,
+    database::{Database, Outcome},
     generation::is_odd,
+    ledger_files as sql,
+    ledger_memory::{MemoryLedger, Tables},
 };
-
-/// Rows of faults and owed work are never given the number of an earlier one: whoever settles a row
-/// late must not hit another.
-pub(crate) const SCHEMA: Schema = Schema { sql: &[RECORDS, conflicts::SQL] };
-
-const RECORDS: &str = "
-CREATE TABLE faults (
-    id        INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind      TEXT NOT NULL,
-    target    TEXT NOT NULL,
-    params    TEXT NOT NULL,
-    set_at    INTEGER NOT NULL,
-    until     INTEGER,
-    owner_pid INTEGER,
-    healed_at INTEGER
-) STRICT;
-CREATE INDEX faults_not_healed ON faults (id) WHERE healed_at IS NULL;
-CREATE TABLE owed (
-    id     INTEGER PRIMARY KEY AUTOINCREMENT,
-    grp    TEXT NOT NULL,
-    member TEXT NOT NULL,
-    object BLOB NOT NULL,
-    kind   INTEGER NOT NULL,
-    at     INTEGER NOT NULL,
-    pid    INTEGER NOT NULL
-) STRICT;
-CREATE INDEX owed_by_member ON owed (member);
-CREATE INDEX owed_by_group ON owed (grp);
-CREATE TABLE tombstones (
-    grp    TEXT NOT NULL,
-    object BLOB NOT NULL,
-    at     INTEGER NOT NULL,
-    PRIMARY KEY (grp, object)
-) STRICT, WITHOUT ROWID;
-";
 
 /// The durable records of a cluster. Times are nanoseconds of the Unix epoch, given by the caller;
 /// the ledger asks no clock.
@@ -52,8 +25,13 @@ CREATE TABLE tombstones (
 /// Every method fails with CKR_DEVICE_ERROR when the file cannot be read or written, and with
 /// CKR_DEVICE_MEMORY when the disk is full; then nothing was changed.
 pub struct Ledger {
-    pub(crate) database: Arc<Database>,
+    medium: Medium,
     pub(crate) page: Arc<SharedPage>,
+}
+
+enum Medium {
+    File(Arc<Database>),
+    Memory(MemoryLedger),
 }
 
 impl std::fmt::Debug for Ledger {
@@ -68,44 +46,79 @@ impl Ledger {
         state.ledger()
     }
 
-    pub(crate) fn new(database: Arc<Database>, page: Arc<SharedPage>) -> Self {
-        Self { database, page }
+    /// `file` is `None` for a ledger in memory.
+    pub(crate) fn new(file: Option<Arc<Database>>, page: Arc<SharedPage>) -> Self {
+        let medium = file.map_or_else(|| Medium::Memory(MemoryLedger::default()), Medium::File);
+        Self { medium, page }
     }
 
     /// The generation of the fault table; costs one atomic load. Odd while it is being changed:
     /// read the faults again, and do not remember them.
     pub fn fault_generation(&self) -> u64 {
-        let word = self.page.faults_word();
-        let value = word.load(SeqCst);
-        if !is_odd(value) {
-            return value;
-        }
-        self.database.settle(&[word]);
-        word.load(SeqCst)
+        self.settled(self.page.faults_word())
     }
 
     /// The generation of all records together, in the same way.
     pub fn generation(&self) -> u64 {
-        let word = self.page.ledger_word();
-        let value = word.load(SeqCst);
-        if !is_odd(value) {
-            return value;
-        }
-        self.database.settle(&[word]);
-        word.load(SeqCst)
+        self.settled(self.page.ledger_word())
     }
 
-    /// Removes all records, history too. Only for a reset.
+    /// A word's value; one that a killed process left odd is made even first.
+    fn settled(&self, word: &AtomicU64) -> u64 {
+        let value = word.load(SeqCst);
+        match &self.medium {
+            Medium::File(file) if is_odd(value) => {
+                file.settle(&[word]);
+                word.load(SeqCst)
+            }
+            _ => value,
+        }
+    }
+
+    /// Removes all records, history too; numbers go on. Only for a reset.
     pub(crate) fn clear(&self) -> Result<()> {
-        if !self.database.exists() {
+        if self.is_blank() {
             return Ok(());
         }
-        self.database.write(&[self.page.faults_word(), self.page.ledger_word()], |db| {
-            db.execute_batch(
-                "DELETE FROM faults; DELETE FROM owed; DELETE FROM tombstones;
-                 DELETE FROM conflicts;",
-            )?;
-            Ok(Outcome::Changed(()))
-        })
+        self.write(
+            &self.fault_words(),
+            |db| sql::clear(db).map(Outcome::Changed),
+            |tables| {
+                tables.clear();
+                Outcome::Changed(())
+            },
+        )
+    }
+
+    /// Whether there is no file yet: then nothing was ever recorded, and nothing is made by striking
+    /// something out.
+    pub(crate) fn is_blank(&self) -> bool {
+        matches!(&self.medium, Medium::File(file) if !file.exists())
+    }
+
+    /// Reads in the one way or the other; nothing if nothing was ever written.
+    pub(crate) fn read<T: Default>(
+        &self,
+        file: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        memory: impl FnOnce(&Tables) -> T,
+    ) -> Result<T> {
+        match &self.medium {
+            Medium::File(database) => Ok(database.read(file)?.unwrap_or_default()),
+            Medium::Memory(ledger) => ledger.read(memory),
+        }
+    }
+
+    /// Writes in the one way or the other, whole or not at all. The words are stepped if anything was
+    /// changed.
+    pub(crate) fn write<T>(
+        &self,
+        words: &[&AtomicU64],
+        file: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>>,
+        memory: impl FnOnce(&mut Tables) -> Outcome<T>,
+    ) -> Result<T> {
+        match &self.medium {
+            Medium::File(database) => database.write(words, |db| Ok(file(db)?)),
+            Medium::Memory(ledger) => ledger.write(words, memory),
+        }
     }
 }

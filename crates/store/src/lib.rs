@@ -36,6 +36,8 @@ mod files;
 mod gate;
 mod generation;
 mod ledger;
+mod ledger_files;
+mod ledger_memory;
 mod lock_file;
 mod manifest;
 pub mod outbox;

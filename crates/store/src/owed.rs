@@ -1,9 +1,8 @@
 //! Work owed to members of an HA group that were out of reach, and tombstones of deleted objects.
 
 use hsmsim_types::{ObjectId, Result};
-use rusqlite::{Row, params, types::Type};
 
-use crate::{Ledger, database::Outcome};
+use crate::{Ledger, database::Outcome, ledger_files as sql, ledger_memory::Tables};
 
 /// What a member is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +51,12 @@ pub struct Tombstone {
 /// How long a tombstone is kept: a day, in nanoseconds.
 pub const TOMBSTONE_NS: u64 = 24 * 3600 * 1_000_000_000;
 
+/// Before when tombstones go as one is added. Now and then, by chance of the identity: the search goes
+/// over all of them.
+pub(crate) fn sweeps_before(object: ObjectId, at_ns: u64) -> Option<u64> {
+    (object.0[0] == 0).then(|| at_ns.saturating_sub(TOMBSTONE_NS))
+}
+
 impl Ledger {
     /// Records owed work; gives the numbers of the rows, in the same order. The same work may be
     /// owed twice: each row is settled for itself, so that nobody settles what came after they
@@ -63,23 +68,11 @@ impl Ledger {
         if work.is_empty() {
             return Ok(Vec::new());
         }
-        self.database.write(&[self.page.ledger_word()], |db| {
-            let mut statement = db.prepare_cached(
-                "INSERT INTO owed (grp, member, object, kind, at, pid)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            let mut ids = Vec::with_capacity(work.len());
-            for NewOwed { group, member, object, kind, at_ns, pid } in work {
-                let kind = match kind {
-                    OwedKind::Copy => 0,
-                    OwedKind::Delete => 1,
-                };
-                let at = at_ns.cast_signed();
-                let id = statement.insert(params![group, member, object.0, kind, at, pid])?;
-                ids.push(id.cast_unsigned());
-            }
-            Ok(Outcome::Changed(ids))
-        })
+        self.write(
+            &[self.page.ledger_word()],
+            |db| Ok(Outcome::Changed(sql::owe(db, work)?)),
+            |tables| Outcome::Changed(tables.owe(work)),
+        )
     }
 
     /// What members of a group are owed, oldest first.
@@ -87,15 +80,31 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn owed(&self, group: &str) -> Result<Vec<OwedRow>> {
-        self.owed_where("grp = ?1", group)
+        self.read(|db| sql::owed(db, group), |tables| tables.owed(group))
     }
 
-    /// What a member is owed, by whatever group, oldest first.
+    /// How many rows [`Ledger::owed`] would give.
     ///
     /// # Errors
     /// See [`Ledger`].
-    pub fn owed_to(&self, member: &str) -> Result<Vec<OwedRow>> {
-        self.owed_where("member = ?1", member)
+    pub fn owed_count(&self, group: &str) -> Result<usize> {
+        self.read(|db| sql::owed_count(db, group), |tables| tables.owed_count(group))
+    }
+
+    /// What a member of a group is owed, oldest first.
+    ///
+    /// # Errors
+    /// See [`Ledger`].
+    pub fn owed_to(&self, group: &str, member: &str) -> Result<Vec<OwedRow>> {
+        self.read(|db| sql::owed_to(db, group, member), |tables| tables.owed_to(group, member))
+    }
+
+    /// Whether a member of a group is owed anything.
+    ///
+    /// # Errors
+    /// See [`Ledger`].
+    pub fn owes(&self, group: &str, member: &str) -> Result<bool> {
+        self.read(|db| sql::owes(db, group, member), |tables| tables.owes(group, member))
     }
 
     /// Whether any member is owed anything.
@@ -103,10 +112,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn owes_anything(&self) -> Result<bool> {
-        let owes = self.database.read(|db| {
-            db.prepare_cached("SELECT EXISTS (SELECT 1 FROM owed)")?.query_row([], |row| row.get(0))
-        })?;
-        Ok(owes.unwrap_or_default())
+        self.read(sql::owes_anything, Tables::owes_anything)
     }
 
     /// Strikes out work that was done; rows that are gone already are no error.
@@ -114,17 +120,14 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn settle(&self, ids: &[u64]) -> Result<()> {
-        if ids.is_empty() || !self.database.exists() {
+        if ids.is_empty() || self.is_blank() {
             return Ok(());
         }
-        self.database.write(&[self.page.ledger_word()], |db| {
-            let mut statement = db.prepare_cached("DELETE FROM owed WHERE id = ?1")?;
-            let mut gone = 0;
-            for id in ids {
-                gone += statement.execute([id.cast_signed()])?;
-            }
-            Ok(if gone > 0 { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
-        })
+        self.write(
+            &[self.page.ledger_word()],
+            |db| Ok(Outcome::if_changed(sql::settle(db, ids)? > 0, ())),
+            |tables| Outcome::if_changed(tables.settle(ids) > 0, ()),
+        )
     }
 
     /// Records that an object was deleted from a group. The first time counts. Tombstones are kept for
@@ -133,17 +136,11 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn tombstone(&self, group: &str, object: ObjectId, at_ns: u64) -> Result<()> {
-        self.database.write(&[self.page.ledger_word()], |db| {
-            // Now and then, by chance of the identity: the search goes over all of them.
-            if object.0[0] == 0 {
-                db.prepare_cached("DELETE FROM tombstones WHERE at < ?1")?
-                    .execute([at_ns.saturating_sub(TOMBSTONE_NS).cast_signed()])?;
-            }
-            let added = db
-                .prepare_cached("INSERT OR IGNORE INTO tombstones VALUES (?1, ?2, ?3)")?
-                .execute(params![group, object.0, at_ns.cast_signed()])?;
-            Ok(if added > 0 { Outcome::Changed(()) } else { Outcome::Unchanged(()) })
-        })
+        self.write(
+            &[self.page.ledger_word()],
+            |db| Ok(Outcome::if_changed(sql::tombstone(db, group, object, at_ns)?, ())),
+            |tables| Outcome::if_changed(tables.tombstone(group, object, at_ns), ()),
+        )
     }
 
     /// Those of the objects that were deleted from the group, in their order.
@@ -151,18 +148,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn buried(&self, group: &str, objects: &[ObjectId]) -> Result<Vec<ObjectId>> {
-        let found = self.database.read(|db| {
-            let mut select =
-                db.prepare_cached("SELECT 1 FROM tombstones WHERE grp = ?1 AND object = ?2")?;
-            let mut found = Vec::new();
-            for object in objects {
-                if select.exists(params![group, object.0])? {
-                    found.push(*object);
-                }
-            }
-            Ok(found)
-        })?;
-        Ok(found.unwrap_or_default())
+        self.read(|db| sql::buried(db, group, objects), |tables| tables.buried(group, objects))
     }
 
     /// The deletions of a group, in order of identity.
@@ -170,47 +156,6 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn tombstones(&self, group: &str) -> Result<Vec<Tombstone>> {
-        let rows = self.database.read(|db| {
-            db.prepare_cached("SELECT object, at FROM tombstones WHERE grp = ?1 ORDER BY object")?
-                .query_map([group], |row| {
-                    let at_ns = row.get::<_, i64>(1)?.cast_unsigned();
-                    Ok(Tombstone { object: ObjectId(row.get(0)?), at_ns })
-                })?
-                .collect()
-        })?;
-        Ok(rows.unwrap_or_default())
+        self.read(|db| sql::tombstones(db, group), |tables| tables.tombstones(group))
     }
-
-    fn owed_where(&self, which: &str, value: &str) -> Result<Vec<OwedRow>> {
-        let rows = self.database.read(|db| {
-            db.prepare_cached(&format!(
-                "SELECT id, grp, member, object, kind, at, pid FROM owed WHERE {which} ORDER BY id"
-            ))?
-            .query_map([value], owed)?
-            .collect()
-        })?;
-        Ok(rows.unwrap_or_default())
-    }
-}
-
-fn owed(row: &Row<'_>) -> rusqlite::Result<OwedRow> {
-    let kind = match row.get::<_, i64>(4)? {
-        0 => OwedKind::Copy,
-        1 => OwedKind::Delete,
-        other => {
-            let error = format!("kind {other} of owed work").into();
-            return Err(rusqlite::Error::FromSqlConversionFailure(4, Type::Integer, error));
-        }
-    };
-    Ok(OwedRow {
-        id: row.get::<_, i64>(0)?.cast_unsigned(),
-        owed: NewOwed {
-            group: row.get(1)?,
-            member: row.get(2)?,
-            object: ObjectId(row.get(3)?),
-            kind,
-            at_ns: row.get::<_, i64>(5)?.cast_unsigned(),
-            pid: row.get(6)?,
-        },
-    })
 }

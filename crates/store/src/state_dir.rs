@@ -17,7 +17,7 @@ use crate::{
     DeviceIndex, DeviceSpec, DeviceStore, Ledger, ProcessInfo, ProcessSlot, SharedPage, Sharing,
     StateError, StateSpec, at_fork,
     database::Database,
-    device_files, files, gate, ledger,
+    device_files, files, gate, ledger_files,
     lock_file::{LockFile, Turnstile},
     manifest,
     processes::Processes,
@@ -245,15 +245,16 @@ impl StateDir {
     pub(crate) fn ledger(&self) -> Arc<Ledger> {
         let inner = &*self.inner;
         let make = || {
-            let database = match &inner.place {
-                Place::Memory { .. } => Database::memory(ledger::SCHEMA),
+            let file = match &inner.place {
+                Place::Memory { .. } => None,
                 Place::Directory { path, locks } => {
                     let mode = inner.spec.sharing.file_mode();
                     let path = path.join("ledger.db");
-                    Database::file(path, mode, ledger::SCHEMA, locks.clone(), LEDGER)
+                    let locks = locks.clone();
+                    Some(Database::file(path, mode, ledger_files::SCHEMA, locks, LEDGER))
                 }
             };
-            Arc::new(Ledger::new(database, inner.page.clone()))
+            Arc::new(Ledger::new(file, inner.page.clone()))
         };
         let _entered = gate::enter();
         inner.ledger.lock().get_or_insert_with(make).clone()

@@ -103,7 +103,7 @@ fn collect(cluster: &Cluster) -> Result<Status, Failure> {
             label: group.label.clone(),
             initialized: is_initialised(cluster, group)?,
             needs_sync: cluster.needs_sync(group)?,
-            owed: cluster.ledger().owed(&group.label)?.len(),
+            owed: cluster.ledger().owed_count(&group.label)?,
             conflicts: conflicts.collect(),
             members,
         });
