@@ -21,6 +21,7 @@ mod passage;
 
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -94,6 +95,47 @@ struct Channel {
     group: usize,
     source: Place,
     target: Place,
+    // Lock: look-ups and changes only, by whoever carries; never across an await.
+    pending: Mutex<Option<Pending>>,
+}
+
+/// What the last look has found of the oldest row of a channel, which was under way: most looks are about
+/// another channel.
+struct Pending {
+    /// The row's number and time.
+    row: (u64, u64),
+    /// The generation of the fault table that it was found by.
+    faults: u64,
+    /// When it stands (Unix time in ns).
+    stands_ns: Range<u64>,
+    /// When the row arrives, if that can be told.
+    next: Option<u64>,
+}
+
+impl Channel {
+    /// What is left, if the last look still tells.
+    fn as_last_seen(&self, row: (u64, u64), faults: u64, now_ns: u64) -> Option<Left> {
+        let pending = self.pending.lock();
+        let pending = pending.as_ref()?;
+        let stands = pending.row == row && pending.faults == faults;
+        (stands && pending.stands_ns.contains(&now_ns)).then_some(Left::Until(pending.next))
+    }
+
+    /// The row is under way, as the passage has just told.
+    fn is_under_way(
+        &self,
+        row: (u64, u64),
+        next: Option<u64>,
+        faults: u64,
+        passage: &Passage<'_>,
+        now_ns: u64,
+    ) -> Left {
+        // While the table is being changed, an answer may be about the one before or the one after.
+        let stands_ns = now_ns..passage.stands_until_ns();
+        let pending = Pending { row, faults, stands_ns, next };
+        *self.pending.lock() = faults.is_multiple_of(2).then_some(pending);
+        Left::Until(next)
+    }
 }
 
 /// The ways between devices, and what this process knows of what is on them.
@@ -125,7 +167,8 @@ impl Replicator {
                 for target in peers(members, source) {
                     let (source, peer) = (place(topology, source), name(target));
                     let target = place(topology, target);
-                    channels.insert((source, peer), Channel { group, source, target });
+                    let pending = Mutex::new(None);
+                    channels.insert((source, peer), Channel { group, source, target, pending });
                 }
             }
         }
@@ -239,7 +282,7 @@ impl Cluster {
                 match replicator.channels.get(&key) {
                     Some(channel) => {
                         if let Left::Until(next) =
-                            self.carry(channel, &key.1, now_ns, &mut deliveries)?
+                            self.carry(channel, &key.1, (now_ns, faults), &mut deliveries)?
                         {
                             behind = true;
                             next_ns = next_ns.min(next.unwrap_or(u64::MAX));
@@ -258,37 +301,49 @@ impl Cluster {
         deliveries.iter().try_for_each(|delivery| self.tell(delivery))
     }
 
-    /// Carries the rows of one channel that have arrived.
+    /// Carries the rows of one channel that have arrived by now. `generation`: of the fault table, as it
+    /// was before this.
     fn carry(
         &self,
         channel: &Channel,
         peer: &str,
-        now_ns: u64,
+        (now_ns, generation): (u64, u64),
         deliveries: &mut Vec<Delivery>,
     ) -> Result<Left> {
+        let store = self.device(channel.source.device).store();
+        let partition = channel.source.partition;
+        let Some(mut oldest) = store.oldest(partition, peer)? else { return Ok(Left::Nothing) };
+        if let Some(left) = channel.as_last_seen(oldest, generation, now_ns) {
+            return Ok(left);
+        }
         let faults = self.fault_history();
         let scaled = |duration: Duration| self.scaled(duration);
         let devices = (channel.source.device, channel.target.device);
-        let store = self.device(channel.source.device).store();
-        let carried = store.carried(channel.source.partition, peer)?;
+        let carried = store.carried(partition, peer)?;
         let mut passage = Passage::new(self.topology(), &faults, &scaled, devices, carried);
         let mut batch = FIRST_BATCH;
         loop {
             // Rows are read only if one has arrived: a long queue may be held up for long.
-            if let Some((seq, at_ns)) = store.oldest(channel.source.partition, peer)?
-                && let Fate::UnderWay(at_ns) = passage.peek(at_ns, seq, now_ns)
-            {
-                return Ok(Left::Until(at_ns));
+            let (seq, at_ns) = oldest;
+            let first = passage.fate(at_ns, seq, now_ns);
+            if let Fate::UnderWay(next) = first {
+                return Ok(channel.is_under_way(oldest, next, generation, &passage, now_ns));
             }
-            let rows = store.departures(channel.source.partition, peer, batch)?;
+            let rows = store.departures(partition, peer, batch)?;
             let mut arrived = Vec::with_capacity(rows.len());
             let mut left = Left::Nothing;
             for row in &rows {
-                match passage.fate(row.at_ns, row.seq, now_ns) {
+                // If the first is gone, somebody else has carried it meanwhile, to the same effect.
+                let fate = match row.seq == seq {
+                    true => first,
+                    false => passage.fate(row.at_ns, row.seq, now_ns),
+                };
+                match fate {
                     Fate::Arrived(at_ns) => arrived.push(Arrival { row, at_ns, lost: false }),
                     Fate::Lost(at_ns) => arrived.push(Arrival { row, at_ns, lost: true }),
-                    Fate::UnderWay(at_ns) => {
-                        left = Left::Until(at_ns);
+                    Fate::UnderWay(next) => {
+                        let row = (row.seq, row.at_ns);
+                        left = channel.is_under_way(row, next, generation, &passage, now_ns);
                         break;
                     }
                 }
@@ -300,7 +355,7 @@ impl Cluster {
             }
             let numbers: Vec<u64> =
                 arrived.iter().take(taken.len()).map(|arrival| arrival.row.seq).collect();
-            let struck = store.strike_out(channel.source.partition, peer, &numbers, carried)?;
+            let struck = store.strike_out(partition, peer, &numbers, carried)?;
             for (arrival, effect) in arrived.iter().zip(taken) {
                 if struck.contains(&arrival.row.seq) {
                     deliveries.push(self.delivery(channel, arrival, effect));
@@ -308,6 +363,10 @@ impl Cluster {
             }
             if left != Left::Nothing || rows.len() < batch {
                 return Ok(left);
+            }
+            match store.oldest(partition, peer)? {
+                Some(next) => oldest = next,
+                None => return Ok(Left::Nothing),
             }
             batch = (2 * batch).min(BATCH);
         }

@@ -1,6 +1,6 @@
 //! When a row of an outbox arrives: a pure function of its time and number and of the fault history.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use hsmsim_device::Condition as DeviceCondition;
 use hsmsim_network::{
@@ -35,9 +35,15 @@ pub(super) struct Passage<'a> {
     latency: LatencyModel,
     round_trip_ns: u64,
     seed: u64,
+    /// Names the chance of a row: what all have in common, and then its number.
+    name: String,
+    named: usize,
     /// The way as it was when it was last looked at.
     stretch: Stretch,
     carried: Carried,
+    /// For when a fate was last asked, and until when the answer stands.
+    now_ns: u64,
+    stands_until_ns: u64,
 }
 
 /// How long devices wait before they connect anew after a damaged or reset message.
@@ -75,6 +81,7 @@ impl<'a> Passage<'a> {
         let round_trip = topology.round_trip(source.place, target.place);
         let latency =
             LatencyModel { base: round_trip.one_way[0], jitter: jitter(round_trip.jitter[0]) };
+        let name = format!("replication {} > {} row ", source.id, target.id);
         Self {
             // Devices talk to each other whether or not people may log in.
             history: History { topology, faults, activation_held: None, scaled },
@@ -84,8 +91,12 @@ impl<'a> Passage<'a> {
             latency,
             round_trip_ns: nanos(round_trip.one_way[0] + round_trip.one_way[1]),
             seed: topology.seed,
+            named: name.len(),
+            name,
             stretch: Stretch::default(),
             carried,
+            now_ns: 0,
+            stands_until_ns: 0,
         }
     }
 
@@ -94,13 +105,30 @@ impl<'a> Passage<'a> {
         self.carried
     }
 
+    /// Until when the fate that was last told, of a row under way, stays what it is unless the fault
+    /// history is changed: no state of the way that it depends on ends earlier.
+    pub(super) fn stands_until_ns(&self) -> u64 {
+        self.stands_until_ns
+    }
+
     /// The fate, as it is known at `now_ns`, of the row number `seq` of a change made at `at_ns`.
     pub(super) fn fate(&mut self, at_ns: u64, seq: u64, now_ns: u64) -> Fate {
+        (self.now_ns, self.stands_until_ns) = (now_ns, u64::MAX);
+        let fate = self.fate_on_the_way(at_ns, seq, now_ns);
+        if let Fate::UnderWay(Some(arrives_ns)) = fate {
+            self.stands_until_ns = self.stands_until_ns.min(arrives_ns);
+        }
+        fate
+    }
+
+    fn fate_on_the_way(&mut self, at_ns: u64, seq: u64, now_ns: u64) -> Fate {
         let mut leaves_ns = at_ns.max(self.carried.ready_ns);
-        let name = format!("replication {} > {} row {seq}", self.source.id, self.target.id);
-        let mut chance = stream(self.seed, &name);
+        self.name.truncate(self.named);
+        // Writing to a string does not fail.
+        let _ = write!(self.name, "{seq}");
+        let mut chance = stream(self.seed, &self.name);
         let (delay, lot) = (self.latency.sample(&mut chance), chance.unit());
-        let mut resets = 0;
+        let mut resets = 0_u32;
         loop {
             let way = self.at(leaves_ns).clone();
             if !way.open {
@@ -115,7 +143,7 @@ impl<'a> Passage<'a> {
                 }
                 continue;
             }
-            let toll = self.toll(&way, delay, &format!("{name} attempt {resets}"));
+            let toll = self.toll(&way, delay, resets);
             let delay = delay.saturating_add(way.extra).saturating_add(toll.late);
             let arrives_ns = (leaves_ns + nanos(delay)).max(self.carried.last_ns);
             if let Some(broken_ns) = self.broken_within(leaves_ns, arrives_ns.min(now_ns)) {
@@ -140,21 +168,14 @@ impl<'a> Passage<'a> {
     }
 
     /// What a row pays on an impaired link.
-    fn toll(&self, way: &Stretch, delay: Duration, name: &str) -> Toll {
+    fn toll(&self, way: &Stretch, delay: Duration, resets: u32) -> Toll {
         if way.impairments.is_empty() {
             return Toll::default();
         }
-        let mut impairments = Impairments::new(self.seed, name);
+        let name = format!("{} attempt {resets}", self.name);
+        let mut impairments = Impairments::new(self.seed, &name);
         impairments.set(&way.impairments);
         impairments.toll(Time::ZERO, delay, false)
-    }
-
-    /// As [`Passage::fate`], of a row that will be asked about again.
-    pub(super) fn peek(&mut self, at_ns: u64, seq: u64, now_ns: u64) -> Fate {
-        let carried = self.carried;
-        let fate = self.fate(at_ns, seq, now_ns);
-        self.carried = carried;
-        fate
     }
 
     /// When the way closes while a row is on it.
@@ -190,6 +211,9 @@ impl<'a> Passage<'a> {
     fn at(&mut self, at_ns: u64) -> &Stretch {
         if !(self.stretch.from_ns..self.stretch.until_ns).contains(&at_ns) {
             self.stretch = self.look(at_ns);
+        }
+        if self.stretch.until_ns > self.now_ns {
+            self.stands_until_ns = self.stands_until_ns.min(self.stretch.until_ns);
         }
         &self.stretch
     }
