@@ -66,5 +66,5 @@ impl Debts {
 }
 
 fn is_owed_to(row: &OwedRow, group: &str, member: &str) -> bool {
-    row.owed.group == group && row.owed.member == member
+    *row.owed.group == *group && *row.owed.member == *member
 }

@@ -237,19 +237,20 @@ impl Client {
         if kind == OwedKind::Copy && self.planted == Some(Planted::CopyNotOwed) {
             return Ok(());
         }
-        let at_ns = self.clock().unix_now();
-        let work: Vec<NewOwed> = members
-            .iter()
-            .flat_map(|&index| objects.iter().map(move |&object| (index, object)))
-            .map(|(index, object)| NewOwed {
-                group: group.label.clone(),
-                member: group.members[index].device.clone(),
+        let (at_ns, pid) = (self.clock().unix_now(), std::process::id());
+        let label: Arc<str> = group.label.as_str().into();
+        let mut work = Vec::with_capacity(members.len() * objects.len());
+        for &index in members {
+            let member: Arc<str> = group.members[index].device.as_str().into();
+            work.extend(objects.iter().map(|&object| NewOwed {
+                group: Arc::clone(&label),
+                member: Arc::clone(&member),
                 object,
                 kind,
                 at_ns,
-                pid: std::process::id(),
-            })
-            .collect();
+                pid,
+            }));
+        }
         for &index in members {
             let event = match kind {
                 OwedKind::Copy => "copy_owed",

@@ -275,7 +275,7 @@ fn recovery_from(
 pub fn acknowledged(events: &[EventRecord]) -> BTreeSet<(String, String)> {
     let mut objects = BTreeSet::new();
     for event in events {
-        let object = (event.group.clone(), event.detail.clone());
+        let object = (event.group.as_str(), event.detail.as_str());
         match event.event.as_str() {
             "object_created" => {
                 objects.insert(object);
@@ -286,7 +286,7 @@ pub fn acknowledged(events: &[EventRecord]) -> BTreeSet<(String, String)> {
             _ => {}
         }
     }
-    objects
+    objects.into_iter().map(|(group, object)| (group.to_owned(), object.to_owned())).collect()
 }
 
 #[cfg(test)]

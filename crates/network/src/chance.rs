@@ -79,7 +79,8 @@ impl SimRng {
     /// Always two draws, so that a stream's position depends only on how often it was asked.
     pub fn normal(&mut self) -> f64 {
         // 1 - unit() is never 0, whose logarithm would be infinite.
-        let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
+        // Unlike the other functions, a square root has one right result, which every machine gives.
+        let radius = (-2.0 * libm::log(1.0 - self.unit())).sqrt();
         radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 }

@@ -113,6 +113,14 @@ pub trait PartitionStore: Send + Sync {
     /// CKR_DEVICE_ERROR when the store cannot be read.
     fn find(&self, filter: &Filter) -> Result<Vec<StoredObject>>;
 
+    /// The identities of the objects that [`PartitionStore::find`] would give.
+    ///
+    /// # Errors
+    /// As there.
+    fn find_ids(&self, filter: &Filter) -> Result<Vec<ObjectId>> {
+        Ok(self.find(filter)?.iter().map(|object| object.id).collect())
+    }
+
     /// Identities and versions of all token objects, in order of identity.
     ///
     /// # Errors

@@ -59,31 +59,52 @@ impl MemoryPartition {
     }
 
     pub(crate) fn find(&self, filter: &Filter) -> Vec<StoredObject> {
-        let mut seqs = BTreeSet::new();
-        for (private, tags) in [(true, &filter.private), (false, &filter.public)] {
-            if let Some(tags) = tags {
-                self.narrow(private, filter.class, tags, &mut seqs);
-            }
-        }
-        seqs.iter().filter_map(|seq| self.by_seq.get(seq)).cloned().collect()
+        self.matching(filter).into_iter().map(|(_, object)| object.clone()).collect()
     }
 
-    fn narrow(&self, private: bool, class: Option<u64>, tags: &TagFilter, to: &mut BTreeSet<u64>) {
-        let matches = |seq: &u64| {
-            self.by_seq.get(seq).is_some_and(|object| {
-                object.private == private
-                    && class.is_none_or(|class| object.tags.class == class)
-                    && (tags.label.is_none() || tags.label == object.tags.label)
-                    && (tags.id.is_none() || tags.id == object.tags.id)
-            })
+    pub(crate) fn find_ids(&self, filter: &Filter) -> Vec<ObjectId> {
+        self.matching(filter).into_iter().map(|(_, object)| object.id).collect()
+    }
+
+    /// What a filter lets through, in order of creation.
+    fn matching(&self, filter: &Filter) -> Vec<(u64, &StoredObject)> {
+        let mut found = Vec::new();
+        for (private, tags) in [(true, &filter.private), (false, &filter.public)] {
+            if let Some(tags) = tags {
+                self.narrow(private, filter.class, tags, &mut found);
+            }
+        }
+        if filter.private.is_some() && filter.public.is_some() {
+            found.sort_unstable_by_key(|(seq, _)| *seq);
+        }
+        found
+    }
+
+    /// Adds what matches on the private or the public side, in order of creation.
+    fn narrow<'a>(
+        &'a self,
+        private: bool,
+        class: Option<u64>,
+        tags: &TagFilter,
+        to: &mut Vec<(u64, &'a StoredObject)>,
+    ) {
+        let matches = |(_, object): &(u64, &StoredObject)| {
+            object.private == private
+                && class.is_none_or(|class| object.tags.class == class)
+                && (tags.label.is_none() || tags.label == object.tags.label)
+                && (tags.id.is_none() || tags.id == object.tags.id)
         };
         let index = match (tags.id, tags.label, class) {
             (Some(tag), _, _) => self.by_id_tag.get(&tag),
             (_, Some(tag), _) => self.by_label.get(&tag),
             (_, _, Some(class)) => self.by_class.get(&class),
-            _ => return to.extend(self.by_seq.keys().copied().filter(matches)),
+            _ => {
+                let all = self.by_seq.iter().map(|(seq, object)| (*seq, object));
+                return to.extend(all.filter(matches));
+            }
         };
-        to.extend(index.into_iter().flatten().copied().filter(matches));
+        let indexed = index.into_iter().flatten();
+        to.extend(indexed.filter_map(|seq| Some((*seq, self.by_seq.get(seq)?))).filter(matches));
     }
 
     pub(crate) fn inventory(&self) -> Vec<(ObjectId, u64)> {
@@ -195,6 +216,14 @@ impl MemoryPartition {
 
     /// Whether every update will find the version it needs when its turn comes.
     fn check(&self, changes: &[Change]) -> Result<()> {
+        match changes {
+            [Change::Put(_) | Change::Remove(_)] => return Ok(()),
+            [Change::Update { object, before }] => {
+                let is_there = self.version(&object.id) == Some(*before);
+                return if is_there { Ok(()) } else { Err(update_came_late(&object.id)) };
+            }
+            _ => {}
+        }
         let mut versions: HashMap<ObjectId, Option<u64>> = HashMap::new();
         for change in changes {
             let id = match change {

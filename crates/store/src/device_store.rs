@@ -280,6 +280,13 @@ impl PartitionStore for StoredPartition {
         }
     }
 
+    fn find_ids(&self, filter: &Filter) -> Result<Vec<ObjectId>> {
+        match &self.device.medium {
+            Medium::File(_) => Ok(self.find(filter)?.iter().map(|object| object.id).collect()),
+            Medium::Memory(memory) => Ok(memory.partitions[self.place()].read().find_ids(filter)),
+        }
+    }
+
     fn inventory(&self) -> Result<Vec<(ObjectId, u64)>> {
         match &self.device.medium {
             Medium::File(file) => {

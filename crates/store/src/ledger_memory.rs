@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::AtomicU64,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use hsmsim_types::{ObjectId, Result};
@@ -70,7 +70,7 @@ pub(crate) struct Tables {
     owed: BTreeMap<u64, NewOwed>,
     last_owed: u64,
     /// The numbers of what is owed, by group and member. Neither level has an empty entry.
-    debtors: BTreeMap<String, BTreeMap<String, BTreeSet<u64>>>,
+    debtors: BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeSet<u64>>>,
     /// When what was deleted from which group.
     tombstones: BTreeMap<String, BTreeMap<ObjectId, u64>>,
     /// By object, device that stands and device that yields.

@@ -1,5 +1,7 @@
 //! Work owed to members of an HA group that were out of reach, and tombstones of deleted objects.
 
+use std::sync::Arc;
+
 use hsmsim_types::{ObjectId, Result};
 
 use crate::{Ledger, database::Outcome, ledger_files as sql, ledger_memory::Tables};
@@ -17,9 +19,9 @@ pub enum OwedKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOwed {
     /// The HA group's name.
-    pub group: String,
+    pub group: Arc<str>,
     /// The member's name.
-    pub member: String,
+    pub member: Arc<str>,
     /// The object.
     pub object: ObjectId,
     /// What to do about it.

@@ -29,7 +29,7 @@ pub(crate) struct Origin {
 impl Origin {
     /// C_CreateObject.
     pub(crate) fn created(officer: bool) -> Self {
-        Self::of(Way::Create, Attributes::default(), officer)
+        Self::of(Way::Create, Attributes::with_room(), officer)
     }
 
     /// Another way, with what it knows.

@@ -17,7 +17,7 @@ const VALUE_MAX: usize = 1 << 20;
 /// CKR_ATTRIBUTE_VALUE_INVALID for a value of the wrong form, CKR_TEMPLATE_INCONSISTENT for an
 /// attribute with two values.
 pub(crate) fn checked(template: &Template) -> Result<Attributes> {
-    let mut all = Attributes::default();
+    let mut all = Attributes::with_room();
     for attribute in &template.0 {
         let attribute = normal(attribute).into_owned();
         check_form(&attribute)?;

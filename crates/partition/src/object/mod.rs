@@ -19,7 +19,15 @@ use key::KeyMaterial;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attributes(Vec<Attribute>);
 
+/// Attributes that most objects have room for: a key has some thirty.
+const ROOM: usize = 40;
+
 impl Attributes {
+    /// None yet, and room for those of most objects.
+    pub(crate) fn with_room() -> Self {
+        Self(Vec::with_capacity(ROOM))
+    }
+
     /// The attribute of that number.
     pub(crate) fn get(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&AttributeValue> {
         self.position(kind).ok().map(|at| &self.0[at].value)
@@ -83,7 +91,7 @@ impl fmt::Debug for Attributes {
 
 impl FromIterator<Attribute> for Attributes {
     fn from_iter<I: IntoIterator<Item = Attribute>>(attributes: I) -> Self {
-        let mut all = Self::default();
+        let mut all = Self::with_room();
         attributes.into_iter().for_each(|attribute| all.set(attribute));
         all
     }

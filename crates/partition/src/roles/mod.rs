@@ -35,6 +35,8 @@ const TRIES: u32 = 1000;
 pub(crate) struct TokenView {
     /// `None`: never read.
     generation: Option<u64>,
+    /// As the store has it.
+    bytes: Option<Arc<Vec<u8>>>,
     record: Option<Arc<TokenRecord>>,
 }
 
@@ -56,14 +58,18 @@ impl Partition {
         if view.generation == Some(generation) {
             return Ok(view.record.clone());
         }
+        let (known, decoded) = (view.bytes.clone(), view.record.clone());
         drop(view);
-        let record = match self.store().token()? {
-            Some(bytes) => Some(Arc::new(TokenRecord::decode(&bytes)?)),
+        let bytes = self.store().token()?;
+        let record = match &bytes {
+            // Most changes of a partition are changes of its objects.
+            Some(_) if bytes == known => decoded,
+            Some(bytes) => Some(Arc::new(TokenRecord::decode(bytes)?)),
             None => None,
         };
         if generation.is_multiple_of(2) {
             *self.token.write() =
-                TokenView { generation: Some(generation), record: record.clone() };
+                TokenView { generation: Some(generation), bytes, record: record.clone() };
         }
         Ok(record)
     }

@@ -32,11 +32,12 @@ impl Session {
     }
 
     fn find_token_objects(&self, template: &Template) -> Result<Vec<ObjectId>> {
+        let decided = template.0.iter().all(is_decided_by_filter);
         let candidates = match template.bytes(CKA_UNIQUE_ID) {
             Some(name) => self.by_unique_id(name)?,
+            None if decided => return self.partition.store().find_ids(&self.filter(template)?),
             None => self.partition.store().find(&self.filter(template)?)?,
         };
-        let decided = template.0.iter().all(is_decided_by_filter);
         let mut found = Vec::new();
         for stored in &candidates {
             if decided || self.opens_and_matches(stored, template) {

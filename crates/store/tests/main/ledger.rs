@@ -239,8 +239,8 @@ fn change(state: &StateDir, ledger: &Ledger, numbers: &mut Numbers, now: &mut u6
         4 | 5 => {
             let work: Vec<NewOwed> = (0..numbers.below(4))
                 .map(|_| NewOwed {
-                    group: group.clone(),
-                    member: numbers.name(&["a", "b", "c"]),
+                    group: group.as_str().into(),
+                    member: numbers.name(&["a", "b", "c"]).into(),
                     object: numbers.object(),
                     kind: if numbers.below(3) == 0 { OwedKind::Delete } else { OwedKind::Copy },
                     at_ns: *now,
