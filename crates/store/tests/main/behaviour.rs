@@ -17,7 +17,10 @@ use hsmsim_types::{
 use crate::support::{device, id, object, on_both, partition, put, update};
 
 fn ids(store: &dyn PartitionStore, filter: &Filter) -> Vec<ObjectId> {
-    store.find(filter).unwrap().into_iter().map(|object| object.id).collect()
+    let ids: Vec<ObjectId> =
+        store.find(filter).unwrap().into_iter().map(|object| object.id).collect();
+    assert_eq!(store.find_ids(filter).unwrap(), ids);
+    ids
 }
 
 const ALL: Filter = Filter {
