@@ -279,3 +279,73 @@ fn turn_ns(impairment: &Impairment) -> u64 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hsmsim_sim_config::Fault;
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+    /// Long after 1970, as real histories are.
+    const BEGIN: u64 = 1_900_000_000_000 * MS;
+
+    /// Faults in lines of their text, their begin and their end in ms.
+    fn history(topology: &Topology, lines: &[(&str, u64, Option<u64>)]) -> Vec<ActiveFault> {
+        let at_ns = |ms: u64| BEGIN + ms * MS;
+        let active = |(id, (text, set_at, end)): (u64, &(&str, u64, Option<u64>))| {
+            let fault: Fault = text.parse().unwrap();
+            let strikes = fault.strikes(topology, |_| 0).unwrap();
+            let (set_at_ns, end_ns) = (at_ns(*set_at), end.map(at_ns));
+            ActiveFault { id, fault, strikes, set_at_ns, end_ns }
+        };
+        (1..).zip(lines).map(active).collect()
+    }
+
+    #[test]
+    fn fate_of_a_row_under_way_is_the_same_for_as_long_as_it_is_said_to_stand() {
+        let topology = Topology::shipped("ha-dr-async").unwrap();
+        let (source, target) = (&topology.devices[0].id, &topology.devices[2].id);
+        let link = format!("{source}:{target}");
+        let pause = format!("repl.pause {link}");
+        let lag = format!("repl.lag {link} extra=90ms");
+        let flap = format!("link.flap {link} down=40ms up=70ms");
+        let loss = format!("device.power_loss {target}");
+        let reset = format!("link.reset {link} probability=0.5");
+        let scaled = |duration: Duration| duration;
+        let (mut asked, mut repeated, mut changed) = (0, 0, 0);
+        for lines in [
+            vec![],
+            vec![(pause.as_str(), 100, Some(400))],
+            vec![(lag.as_str(), 50, Some(500)), (pause.as_str(), 120, None)],
+            vec![(flap.as_str(), 20, Some(900))],
+            vec![(loss.as_str(), 150, Some(300)), (lag.as_str(), 0, None)],
+            vec![(reset.as_str(), 0, Some(800)), (flap.as_str(), 300, Some(600))],
+        ] {
+            let faults = history(&topology, &lines);
+            let passage = || Passage::new(&topology, &faults, &scaled, (0, 2), Carried::default());
+            for (seq, sent) in (0..40).map(|row| (row, BEGIN + row * 17 * MS)) {
+                for now_ns in (0..60).map(|step| sent + step * 11 * MS) {
+                    let mut asking = passage();
+                    let fate = asking.fate(sent, seq, now_ns);
+                    let Fate::UnderWay(_) = fate else { continue };
+                    asked += 1;
+                    let until_ns = asking.stands_until_ns();
+                    assert!(until_ns > now_ns);
+                    let last_ns = until_ns.min(now_ns + 1_000 * MS) - 1;
+                    for later_ns in [now_ns + 1, now_ns.midpoint(last_ns), last_ns] {
+                        let later_ns = later_ns.min(last_ns);
+                        assert_eq!(passage().fate(sent, seq, later_ns), fate);
+                        repeated += 1;
+                    }
+                    // Where nothing more will happen, nobody asks about the end of time.
+                    if until_ns < u64::MAX {
+                        changed += u32::from(passage().fate(sent, seq, until_ns) != fate);
+                    }
+                }
+            }
+        }
+        // Rows were under way, and what was said did end.
+        assert!(asked > 1_000 && repeated > 3_000 && changed > 500, "{asked} {repeated} {changed}");
+    }
+}
