@@ -118,6 +118,23 @@ pub enum Output {
     Bytes(Vec<u8>),
 }
 
+/// What one message of an AEAD, or a part of it, came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The nonce, which may have been generated.
+    pub nonce: Vec<u8>,
+    /// The tag, at the end of an encryption.
+    pub tag: Vec<u8>,
+    /// Ciphertext or plaintext.
+    pub output: Output,
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self { nonce: Vec::new(), tag: Vec::new(), output: Output::Bytes(Vec::new()) }
+    }
+}
+
 /// The state of an HA group (Luna's CA_GetHAState).
 #[derive(Clone, Debug)]
 pub struct HaState {

@@ -15,6 +15,7 @@ mod catch_up;
 mod choose;
 mod client;
 mod debts;
+mod dual;
 pub mod extensions;
 mod group;
 mod ha_log;
@@ -23,6 +24,7 @@ mod in_process;
 mod listing;
 mod login;
 mod member;
+mod messages;
 mod objects;
 mod open;
 mod operations;
@@ -39,7 +41,7 @@ pub mod transport;
 pub mod view;
 
 pub use api::{
-    HaState, InitOptions, LibraryInfo, MechanismInfo, Output, Room, SessionInfo, SlotInfo,
+    HaState, InitOptions, LibraryInfo, MechanismInfo, Message, Output, Room, SessionInfo, SlotInfo,
     TokenInfo,
 };
 pub use client::Client;

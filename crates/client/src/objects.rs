@@ -17,6 +17,14 @@ use crate::{
     session::{Checkout, Search},
 };
 
+/// What a request that makes objects came to.
+enum Made {
+    /// Handles of the objects, and what the mechanism gives besides.
+    Objects(Vec<ObjectHandle>, Vec<u8>),
+    /// Nothing was made: so many bytes of room are needed.
+    Nothing(usize),
+}
+
 impl Client {
     /// The object behind a handle.
     pub(crate) fn object(&self, group: &Group, handle: ObjectHandle) -> Result<ObjectId> {
@@ -33,12 +41,29 @@ impl Client {
         session: &mut Checkout,
         request: impl Fn() -> Request,
     ) -> Result<Vec<ObjectHandle>> {
+        match self.make_or_measure(session, request).await? {
+            Made::Objects(handles, _) => Ok(handles),
+            Made::Nothing(_) => fail(CKR_GENERAL_ERROR, "a length instead of objects"),
+        }
+    }
+
+    /// The same, for requests that make nothing where there is no room for what they give besides.
+    async fn make_or_measure(
+        &self,
+        session: &mut Checkout,
+        request: impl Fn() -> Request,
+    ) -> Result<Made> {
         loop {
             let (primary, reply) = self.call_primary(session, &request).await?;
-            let Reply::Created(created) = reply else { return Err(unexpected(&reply)) };
-            let ids: Vec<_> = created.iter().map(|object| object.id).collect();
+            let created = match reply {
+                Reply::Created(created) => created,
+                Reply::Size(needed) => return Ok(Made::Nothing(needed as usize)),
+                other => return Err(unexpected(&other)),
+            };
+            let ids: Vec<_> = created.objects.iter().map(|object| object.id).collect();
             if self.replicate(session, primary, &ids).await? {
-                return Ok(self.name(session, primary, &created));
+                let handles = self.name(session, primary, &created.objects);
+                return Ok(Made::Objects(handles, created.output));
             }
             // Whatever the lost member still holds was never acknowledged.
             self.owe(session.group(), &[primary], OwedKind::Delete, &ids)?;
@@ -141,7 +166,64 @@ impl Client {
         }
     }
 
-    /// C_UnwrapKey.
+    /// C_EncapsulateKey. No key is made where the ciphertext has no room.
+    ///
+    /// # Errors
+    /// As [`Client::create_object_work`]; CKR_KEY_HANDLE_INVALID.
+    pub(crate) async fn encapsulate_key_work(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        public_key: ObjectHandle,
+        template: Template,
+        room: Room,
+    ) -> Result<(Output, ObjectHandle)> {
+        let mut session = self.checkout(session)?;
+        let public_key = self.key(session.group(), public_key)?;
+        let request = || Request::Encapsulate {
+            mechanism: mechanism.clone(),
+            public_key,
+            template: template.clone(),
+            room: match room {
+                Room::Query => None,
+                Room::Bytes(room) => Some(room),
+            },
+        };
+        let nothing = ObjectHandle(CK_INVALID_HANDLE);
+        Ok(match self.make_or_measure(&mut session, request).await? {
+            Made::Nothing(needed) if room == Room::Query => (Output::Length(needed), nothing),
+            Made::Nothing(needed) => (Output::TooSmall(needed), nothing),
+            Made::Objects(handles, ciphertext) => match handles[..] {
+                [handle] => (Output::Bytes(ciphertext), handle),
+                _ => return fail(CKR_GENERAL_ERROR, "not one key"),
+            },
+        })
+    }
+
+    /// C_DecapsulateKey.
+    ///
+    /// # Errors
+    /// As [`Client::encapsulate_key_work`]; CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID.
+    pub(crate) async fn decapsulate_key_work(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        private_key: ObjectHandle,
+        ciphertext: &[u8],
+        template: Template,
+    ) -> Result<ObjectHandle> {
+        let mut session = self.checkout(session)?;
+        let private_key = self.key(session.group(), private_key)?;
+        let request = || Request::Decapsulate {
+            mechanism: mechanism.clone(),
+            private_key,
+            ciphertext: ciphertext.to_vec(),
+            template: template.clone(),
+        };
+        self.make_one(&mut session, request).await
+    }
+
+    /// C_UnwrapKey, C_UnwrapKeyAuthenticated.
     ///
     /// # Errors
     /// As [`Client::create_object_work`]; CKR_UNWRAPPING_KEY_HANDLE_INVALID.
@@ -152,6 +234,7 @@ impl Client {
         unwrapping_key: ObjectHandle,
         wrapped: &[u8],
         template: Template,
+        associated: Option<&[u8]>,
     ) -> Result<ObjectHandle> {
         let mut session = self.checkout(session)?;
         let unwrapping_key = self
@@ -162,6 +245,7 @@ impl Client {
             unwrapping_key,
             wrapped: wrapped.to_vec(),
             template: template.clone(),
+            associated: associated.map(<[u8]>::to_vec),
         };
         self.make_one(&mut session, request).await
     }
@@ -187,7 +271,7 @@ impl Client {
         self.make_one(&mut session, request).await
     }
 
-    /// C_WrapKey.
+    /// C_WrapKey, C_WrapKeyAuthenticated.
     ///
     /// # Errors
     /// CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_KEY_UNEXTRACTABLE and what else
@@ -198,6 +282,7 @@ impl Client {
         mechanism: Mechanism,
         wrapping_key: ObjectHandle,
         key: ObjectHandle,
+        associated: Option<&[u8]>,
         room: Room,
     ) -> Result<Output> {
         let mut session = self.checkout(session)?;
@@ -205,7 +290,12 @@ impl Client {
             .object(session.group(), wrapping_key)
             .map_err(|error| renamed(CKR_WRAPPING_KEY_HANDLE_INVALID, &error))?;
         let key = self.key(session.group(), key)?;
-        let request = || Request::Wrap { mechanism: mechanism.clone(), wrapping_key, key };
+        let request = || Request::Wrap {
+            mechanism: mechanism.clone(),
+            wrapping_key,
+            key,
+            associated: associated.map(<[u8]>::to_vec),
+        };
         let wrapped = bytes(self.call_primary(&mut session, request).await?.1)?;
         Ok(match room {
             Room::Query => Output::Length(wrapped.len()),

@@ -19,7 +19,7 @@ use crate::{
     call::Failure,
     group::{CheckKey, Group},
     planted::Planted,
-    session::{Active, Checkout, Ready, Stash},
+    session::{Active, Checkout, Messages, Ready, Stash},
 };
 
 /// A reply of another form than the request asks for: a fault of this library.
@@ -37,7 +37,7 @@ pub(crate) fn bytes(reply: Reply) -> Result<Vec<u8>> {
 }
 
 impl Ready {
-    fn operation(&self, kind: OperationKind) -> Operation {
+    pub(crate) fn operation(&self, kind: OperationKind) -> Operation {
         Operation { kind, mechanism: Arc::clone(&self.mechanism), key: self.key }
     }
 }
@@ -89,8 +89,32 @@ impl Client {
         }
         let key = key.map(|handle| self.key(session.group(), handle)).transpose()?;
         let checked = self.check(&mut session, kind, &mechanism, key).await?;
-        let ready = Ready { mechanism: Arc::new(mechanism), key, checked };
-        *session.active(kind) = Active::Ready(ready);
+        *session.active(kind) = Active::Ready(Ready {
+            mechanism: Arc::new(mechanism),
+            key,
+            checked,
+            signature: Arc::default(),
+            messages: Messages::default(),
+        });
+        Ok(())
+    }
+
+    /// C_VerifySignatureInit.
+    ///
+    /// # Errors
+    /// As [`Client::operation_init_work`].
+    pub(crate) async fn verify_signature_init_work(
+        &self,
+        session: SessionHandle,
+        mechanism: Mechanism,
+        key: ObjectHandle,
+        signature: &[u8],
+    ) -> Result<()> {
+        let kind = OperationKind::VerifySignature;
+        self.operation_init_work(session, kind, mechanism, Some(key)).await?;
+        if let Active::Ready(ready) = self.checkout(session)?.active(kind) {
+            ready.signature = signature.into();
+        }
         Ok(())
     }
 
@@ -197,7 +221,7 @@ impl Client {
 
     /// Sends a one-part operation to the member it is balanced to, or to the primary if the key
     /// asks for a login of its own each time.
-    async fn run_one_part(
+    pub(crate) async fn run_one_part(
         &self,
         session: &mut Checkout,
         kind: OperationKind,
@@ -312,7 +336,7 @@ impl Client {
 
     /// A further step of an operation that lives on `member`. If that is lost, so is the operation
     /// (Luna guide, "Failover": multi-part operations must be restarted by the application).
-    async fn stream(
+    pub(crate) async fn stream(
         &self,
         session: &mut Checkout,
         member: usize,
@@ -396,21 +420,22 @@ impl Client {
         Ok(self.stream(session, member, generation, last()).await?.0)
     }
 
-    /// C_Verify.
+    /// C_Verify, C_VerifySignature; `signature` is `None` where the init was given it.
     ///
     /// # Errors
     /// CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE, and as [`Client::one_part_work`].
     pub(crate) async fn verify_work(
         &self,
         session: SessionHandle,
+        kind: OperationKind,
         data: &[u8],
-        signature: &[u8],
+        signature: Option<&[u8]>,
     ) -> Result<()> {
-        let kind = OperationKind::Verify;
         let mut session = self.checkout(session)?;
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
             Active::Ready(ready) => {
+                let signature = signature.unwrap_or(&ready.signature);
                 self.run_one_part(&mut session, kind, &ready, data, signature).await?;
                 Ok(())
             }
@@ -418,19 +443,23 @@ impl Client {
         }
     }
 
-    /// C_VerifyFinal.
+    /// C_VerifyFinal, C_VerifySignatureFinal.
     ///
     /// # Errors
     /// As [`Client::verify_work`] and [`Client::update_work`].
     pub(crate) async fn verify_final_work(
         &self,
         session: SessionHandle,
-        signature: &[u8],
+        kind: OperationKind,
+        signature: Option<&[u8]>,
     ) -> Result<()> {
-        let kind = OperationKind::Verify;
         let mut session = self.checkout(session)?;
         let active = session.take_active(kind);
-        self.end(&mut session, kind, active, signature).await?;
+        let known = match &active {
+            Active::Ready(ready) | Active::Streaming { ready, .. } => Arc::clone(&ready.signature),
+            _ => Arc::default(),
+        };
+        self.end(&mut session, kind, active, signature.unwrap_or(&known)).await?;
         Ok(())
     }
 
@@ -464,7 +493,7 @@ impl Client {
 
 /// The answer if the caller only asks for the length, or has too little room for what this call
 /// gives for certain.
-fn too_small(length: usize, room: Room) -> Option<Output> {
+pub(crate) fn too_small(length: usize, room: Room) -> Option<Output> {
     match room {
         Room::Query => Some(Output::Length(length)),
         Room::Bytes(room) if room < length => Some(Output::TooSmall(length)),

@@ -63,6 +63,19 @@ pub(crate) struct Ready {
     pub(crate) mechanism: Arc<Mechanism>,
     pub(crate) key: Option<ObjectId>,
     pub(crate) checked: Checked,
+    /// The signature that C_VerifySignatureInit was given.
+    pub(crate) signature: Arc<[u8]>,
+    /// What the messages of an operation have in common.
+    pub(crate) messages: Messages,
+}
+
+/// The messages of an operation so far.
+#[derive(Clone, Default)]
+pub(crate) struct Messages {
+    /// How many there were.
+    pub(crate) count: u64,
+    /// The nonce that the first was given: what a counter counts from.
+    pub(crate) base: Vec<u8>,
 }
 
 /// A search under way: all results are here already.

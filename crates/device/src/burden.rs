@@ -95,7 +95,9 @@ impl Burden<'_> {
             | Request::Copy { .. }
             | Request::GenerateKey { .. }
             | Request::Unwrap { .. }
-            | Request::Derive { .. } => 1,
+            | Request::Derive { .. }
+            | Request::Encapsulate { .. }
+            | Request::Decapsulate { .. } => 1,
             Request::CloneAsTarget { objects } => {
                 let store = self.device.partitions()[self.seat.partition].store();
                 let mut new = 0;

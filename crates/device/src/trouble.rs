@@ -245,6 +245,8 @@ fn mechanism(request: &Request) -> Option<CK_MECHANISM_TYPE> {
         | Request::GenerateKeyPair { mechanism, .. }
         | Request::Wrap { mechanism, .. }
         | Request::Unwrap { mechanism, .. }
+        | Request::Encapsulate { mechanism, .. }
+        | Request::Decapsulate { mechanism, .. }
         | Request::Derive { mechanism, .. } => Some(mechanism.kind),
         _ => None,
     }
@@ -274,11 +276,15 @@ impl Kind {
     fn of(request: &Request) -> Self {
         match request {
             Request::Random { .. } | Request::SeedRandom => Self::Random,
-            Request::GenerateKey { .. } | Request::GenerateKeyPair { .. } => Self::Generates,
+            Request::GenerateKey { .. }
+            | Request::GenerateKeyPair { .. }
+            | Request::Encapsulate { .. } => Self::Generates,
             Request::Create { .. } | Request::Copy { .. } | Request::CloneAsTarget { .. } => {
                 Self::Stores
             }
-            Request::Unwrap { .. } | Request::Derive { .. } => Self::Stores,
+            Request::Unwrap { .. } | Request::Derive { .. } | Request::Decapsulate { .. } => {
+                Self::Stores
+            }
             Request::OnePart { .. }
             | Request::Begin { .. }
             | Request::Update { .. }

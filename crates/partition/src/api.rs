@@ -58,12 +58,38 @@ pub enum OperationKind {
     Sign,
     /// C_Verify and its kin.
     Verify,
+    /// C_VerifySignature and its kin: as Verify, but the signature is known from the start.
+    VerifySignature,
+    /// C_SignRecover.
+    SignRecover,
+    /// C_VerifyRecover: signatures go in, and come out as what was signed.
+    VerifyRecover,
+    /// C_EncryptMessage and its kin.
+    MessageEncrypt,
+    /// C_DecryptMessage and its kin.
+    MessageDecrypt,
+    /// C_SignMessage and its kin.
+    MessageSign,
+    /// C_VerifyMessage and its kin.
+    MessageVerify,
 }
 
 impl OperationKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] =
-        [Self::Encrypt, Self::Decrypt, Self::Digest, Self::Sign, Self::Verify];
+    pub const ALL: [Self; 12] = [
+        Self::Encrypt,
+        Self::Decrypt,
+        Self::Digest,
+        Self::Sign,
+        Self::Verify,
+        Self::VerifySignature,
+        Self::SignRecover,
+        Self::VerifyRecover,
+        Self::MessageEncrypt,
+        Self::MessageDecrypt,
+        Self::MessageSign,
+        Self::MessageVerify,
+    ];
 }
 
 /// What `C_SignInit` and its kin fix: kind, mechanism, key.
@@ -221,7 +247,7 @@ pub enum Request {
         /// The private key's template.
         private: Template,
     },
-    /// C_WrapKey.
+    /// C_WrapKey, C_WrapKeyAuthenticated.
     Wrap {
         /// The mechanism.
         mechanism: Mechanism,
@@ -229,8 +255,10 @@ pub enum Request {
         wrapping_key: ObjectId,
         /// The key that is wrapped.
         key: ObjectId,
+        /// What is authenticated besides: C_WrapKeyAuthenticated only.
+        associated: Option<Vec<u8>>,
     },
-    /// C_UnwrapKey.
+    /// C_UnwrapKey, C_UnwrapKeyAuthenticated.
     Unwrap {
         /// The mechanism.
         mechanism: Mechanism,
@@ -238,6 +266,30 @@ pub enum Request {
         unwrapping_key: ObjectId,
         /// The wrapped key.
         wrapped: Vec<u8>,
+        /// The new key's template.
+        template: Template,
+        /// What is authenticated besides: C_UnwrapKeyAuthenticated only.
+        associated: Option<Vec<u8>>,
+    },
+    /// C_EncapsulateKey. Makes a key only if the ciphertext has room; else answers its length.
+    Encapsulate {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The recipient's public key.
+        public_key: ObjectId,
+        /// The new key's template.
+        template: Template,
+        /// Bytes that the caller has room for; `None` if it asks for the length.
+        room: Option<usize>,
+    },
+    /// C_DecapsulateKey.
+    Decapsulate {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The recipient's private key.
+        private_key: ObjectId,
+        /// What C_EncapsulateKey gave.
+        ciphertext: Vec<u8>,
         /// The new key's template.
         template: Template,
     },
@@ -293,6 +345,8 @@ impl Request {
             | Self::GenerateKeyPair { .. }
             | Self::Wrap { .. }
             | Self::Unwrap { .. }
+            | Self::Encapsulate { .. }
+            | Self::Decapsulate { .. }
             | Self::Derive { .. } => true,
             Self::Check { operation }
             | Self::OnePart { operation, .. }
@@ -316,13 +370,20 @@ pub struct DomainSeed {
 pub enum Reply {
     /// Done; nothing to say. For Verify: the signature is good.
     Done,
-    /// Ciphertext, plaintext, digest, signature, wrapped key, random bytes.
+    /// Ciphertext, plaintext, digest, signature, wrapped key, random bytes, operation state.
     Bytes(Vec<u8>),
+    /// A message that was encrypted or begun: its nonce, given or generated, and the ciphertext with its
+    /// tag.
+    Message {
+        /// The nonce.
+        nonce: Vec<u8>,
+        /// Ciphertext and tag; empty where a message begins.
+        bytes: Vec<u8>,
+    },
     /// The operation is allowed.
     Checked(Checked),
-    /// Objects came into being (create, copy, generate, unwrap, derive); for a pair the public key
-    /// first.
-    Created(Vec<Created>),
+    /// Objects came into being.
+    Created(Creation),
     /// Objects that match, or the inventory's names.
     Found(Vec<ObjectId>),
     /// One entry for each attribute asked for, in that order.
@@ -346,6 +407,17 @@ pub struct Checked {
     pub always_authenticate: bool,
     /// Whether the key is a session object (or there is no key): the check then ends with it.
     pub session_key: bool,
+}
+
+/// What creating, copying, generating, unwrapping, deriving or encapsulating came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Creation {
+    /// The objects; of a pair the public key first, of several derived keys in the order of the
+    /// mechanism's parameters.
+    pub objects: Vec<Created>,
+    /// What the mechanism gives besides: the ciphertext of an encapsulation, the vectors of
+    /// CKM_TLS12_KEY_AND_MAC_DERIVE.
+    pub output: Vec<u8>,
 }
 
 /// An object that came into being.

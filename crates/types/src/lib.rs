@@ -17,6 +17,6 @@ pub mod secret;
 pub use attribute::{Attribute, AttributeKind, AttributeValue, Template};
 pub use error::{Error, Result, ReturnValue};
 pub use handle::{ObjectHandle, ObjectId, SessionHandle, SlotId};
-pub use mechanism::{Mechanism, Params};
+pub use mechanism::{Mechanism, MessageParams, Params};
 pub use role::Role;
 pub use secret::{Pin, SecretBytes};

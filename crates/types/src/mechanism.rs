@@ -99,6 +99,8 @@ pub enum Params {
         /// The context string.
         context: Vec<u8>,
     },
+    /// What belongs to one message of an AEAD.
+    Message(Box<MessageParams>),
     /// CK_KEY_DERIVATION_STRING_DATA, and the parameter of the ECB_ENCRYPT_DATA derivations.
     DerivationData(Vec<u8>),
     /// CK_AES_CBC_ENCRYPT_DATA_PARAMS.
@@ -108,4 +110,24 @@ pub enum Params {
         /// The data to encrypt.
         data: Vec<u8>,
     },
+}
+
+/// What belongs to one message of an AEAD: CK_GCM_MESSAGE_PARAMS and its kin, and the associated data
+/// (PKCS#11 3.1, 5.9 and 6.13.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MessageParams {
+    /// The nonce, or what a generated one takes its fixed bits from.
+    pub nonce: Vec<u8>,
+    /// How many leading bits of the nonce stay when the token generates the rest.
+    pub fixed_bits: u64,
+    /// CKG number: who makes the nonce, and how.
+    pub generator: u64,
+    /// How many messages the operation has seen before: what a counter counts.
+    pub count: u64,
+    /// Associated data.
+    pub aad: Vec<u8>,
+    /// Length of the tag in bits.
+    pub tag_bits: u64,
+    /// Length of the message in bytes, where the mechanism wants to know it before (CCM).
+    pub data_len: Option<u64>,
 }

@@ -60,6 +60,30 @@ c_functions! {
         &mechanism,
         ObjectHandle(wrapping_key),
         ObjectHandle(key),
+        None,
+        &wrapped
+    ]
+
+    /// Wraps a key under another, with data that is authenticated besides.
+    fn C_WrapKeyAuthenticated(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        wrapping_key: CK_OBJECT_HANDLE,
+        key: CK_OBJECT_HANDLE,
+        associated: *mut CK_BYTE,
+        associated_len: CK_ULONG,
+        wrapped: *mut CK_BYTE,
+        wrapped_len: *mut CK_ULONG,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let associated = Input(associated, associated_len);
+    let wrapped = Buffer(wrapped, wrapped_len);
+    => keys::wrap[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(wrapping_key),
+        ObjectHandle(key),
+        Some(&associated),
         &wrapped
     ]
 
@@ -82,7 +106,82 @@ c_functions! {
         SessionHandle(session),
         &mechanism,
         ObjectHandle(unwrapping_key),
-        &wrapped,
+        (&wrapped, None),
+        &template,
+        &key
+    ]
+
+    /// Unwraps a key whose wrapping authenticates other data besides.
+    fn C_UnwrapKeyAuthenticated(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        unwrapping_key: CK_OBJECT_HANDLE,
+        wrapped: *mut CK_BYTE,
+        wrapped_len: CK_ULONG,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        associated: *mut CK_BYTE,
+        associated_len: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let wrapped = Input(wrapped, wrapped_len);
+    let template = TemplateIn(template, count);
+    let associated = Input(associated, associated_len);
+    let key = Place(key);
+    => keys::unwrap[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(unwrapping_key),
+        (&wrapped, Some(&associated)),
+        &template,
+        &key
+    ]
+
+    /// Makes a secret key that the owner of a private key can make again.
+    fn C_EncapsulateKey(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        public_key: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        ciphertext: *mut CK_BYTE,
+        ciphertext_len: *mut CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let template = TemplateIn(template, count);
+    let ciphertext = Buffer(ciphertext, ciphertext_len);
+    let key = Place(key);
+    => keys::encapsulate[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(public_key),
+        &template,
+        &ciphertext,
+        &key
+    ]
+
+    /// Makes a secret key out of what its maker sent.
+    fn C_DecapsulateKey(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        private_key: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+        ciphertext: *mut CK_BYTE,
+        ciphertext_len: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let template = TemplateIn(template, count);
+    let ciphertext = Input(ciphertext, ciphertext_len);
+    let key = Place(key);
+    => keys::decapsulate[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(private_key),
+        &ciphertext,
         &template,
         &key
     ]

@@ -63,6 +63,7 @@ macro_rules! c_functions {
 mod ca;
 mod general;
 mod key;
+mod message;
 mod object;
 mod operation;
 mod slot;
@@ -71,6 +72,7 @@ mod unsupported;
 pub(crate) use ca::*;
 pub(crate) use general::*;
 pub(crate) use key::*;
+pub(crate) use message::*;
 pub(crate) use object::*;
 pub(crate) use operation::*;
 pub(crate) use slot::*;

@@ -1,12 +1,14 @@
 //! Encryption, decryption, digests, signatures and their verification.
 
-use hsmsim_partition::api::OperationKind::{Decrypt, Digest, Encrypt, Sign, Verify};
+use hsmsim_partition::api::OperationKind::{
+    Decrypt, Digest, Encrypt, Sign, SignRecover, Verify, VerifyRecover, VerifySignature,
+};
 use hsmsim_types::{
     ObjectHandle, SessionHandle,
     ck::{CK_BYTE, CK_MECHANISM, CK_OBJECT_HANDLE, CK_SESSION_HANDLE, CK_ULONG},
 };
 
-use crate::fns::{digest, operation, verify};
+use crate::fns::{digest, dual, operation, verify};
 
 c_functions! {
     /// Begins to encrypt.
@@ -212,4 +214,133 @@ c_functions! {
     ) on Session(session);
     let signature = Input(signature, signature_len);
     => verify::finish[SessionHandle(session), &signature]
+
+    /// Begins to verify a signature that is known from the start.
+    fn C_VerifySignatureInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+        signature: *mut CK_BYTE,
+        signature_len: CK_ULONG,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    let signature = Input(signature, signature_len);
+    => verify::signature_init[
+        SessionHandle(session),
+        &mechanism,
+        ObjectHandle(key),
+        &signature
+    ]
+
+    /// Verifies in one part.
+    fn C_VerifySignature(
+        session: CK_SESSION_HANDLE,
+        data: *mut CK_BYTE,
+        data_len: CK_ULONG,
+    ) on Session(session);
+    let data = Input(data, data_len);
+    => verify::signature[SessionHandle(session), &data]
+
+    /// Verifies a part.
+    fn C_VerifySignatureUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    => operation::update_silent[VerifySignature, SessionHandle(session), &part]
+
+    /// Ends a verification in parts.
+    fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE) on Session(session);
+    => verify::signature_final[SessionHandle(session)]
+
+    /// Begins to sign so that the data comes back out of the signature.
+    fn C_SignRecoverInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+
+    /// Signs so that the data comes back out of the signature.
+    fn C_SignRecover(
+        session: CK_SESSION_HANDLE,
+        data: *mut CK_BYTE,
+        data_len: CK_ULONG,
+        signature: *mut CK_BYTE,
+        signature_len: *mut CK_ULONG,
+    ) on Session(session);
+    let data = Input(data, data_len);
+    let signature = Buffer(signature, signature_len);
+    => operation::one_part[SignRecover, SessionHandle(session), &data, &signature]
+
+    /// Begins to verify signatures that hold what was signed.
+    fn C_VerifyRecoverInit(
+        session: CK_SESSION_HANDLE,
+        mechanism: *mut CK_MECHANISM,
+        key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let mechanism = MechanismIn(mechanism);
+    => operation::init[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+
+    /// Verifies a signature and gives what was signed.
+    fn C_VerifyRecover(
+        session: CK_SESSION_HANDLE,
+        signature: *mut CK_BYTE,
+        signature_len: CK_ULONG,
+        data: *mut CK_BYTE,
+        data_len: *mut CK_ULONG,
+    ) on Session(session);
+    let signature = Input(signature, signature_len);
+    let data = Buffer(data, data_len);
+    => operation::one_part[VerifyRecover, SessionHandle(session), &signature, &data]
+
+    /// Digests a part and encrypts it.
+    fn C_DigestEncryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: *mut CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    let encrypted = Buffer(encrypted, encrypted_len);
+    => dual::update_and_encrypt[Digest, SessionHandle(session), &part, &encrypted]
+
+    /// Decrypts a part and digests what comes out.
+    fn C_DecryptDigestUpdate(
+        session: CK_SESSION_HANDLE,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: CK_ULONG,
+        part: *mut CK_BYTE,
+        part_len: *mut CK_ULONG,
+    ) on Session(session);
+    let encrypted = Input(encrypted, encrypted_len);
+    let part = Buffer(part, part_len);
+    => dual::decrypt_and_update[Digest, SessionHandle(session), &encrypted, &part]
+
+    /// Signs a part and encrypts it.
+    fn C_SignEncryptUpdate(
+        session: CK_SESSION_HANDLE,
+        part: *mut CK_BYTE,
+        part_len: CK_ULONG,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: *mut CK_ULONG,
+    ) on Session(session);
+    let part = Input(part, part_len);
+    let encrypted = Buffer(encrypted, encrypted_len);
+    => dual::update_and_encrypt[Sign, SessionHandle(session), &part, &encrypted]
+
+    /// Decrypts a part and verifies what comes out.
+    fn C_DecryptVerifyUpdate(
+        session: CK_SESSION_HANDLE,
+        encrypted: *mut CK_BYTE,
+        encrypted_len: CK_ULONG,
+        part: *mut CK_BYTE,
+        part_len: *mut CK_ULONG,
+    ) on Session(session);
+    let encrypted = Input(encrypted, encrypted_len);
+    let part = Buffer(part, part_len);
+    => dual::decrypt_and_update[Verify, SessionHandle(session), &encrypted, &part]
 }

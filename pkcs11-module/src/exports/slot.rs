@@ -129,6 +129,19 @@ c_functions! {
     let pin = PinIn(pin, pin_len);
     => sessions::login[SessionHandle(session), user, &pin]
 
+    /// Logs in to a token as a user that has a name.
+    fn C_LoginUser(
+        session: CK_SESSION_HANDLE,
+        user: CK_USER_TYPE,
+        pin: *mut CK_UTF8CHAR,
+        pin_len: CK_ULONG,
+        name: *mut CK_UTF8CHAR,
+        name_len: CK_ULONG,
+    ) on Session(session);
+    let pin = PinIn(pin, pin_len);
+    let name = Input(name, name_len);
+    => sessions::login_user[SessionHandle(session), user, &pin, &name]
+
     /// Logs out from a token.
     fn C_Logout(session: CK_SESSION_HANDLE) on Session(session);
     => sessions::logout[SessionHandle(session)]

@@ -1,6 +1,6 @@
 //! Key management (PKCS#11 3.1, 5.18).
 
-use hsmsim_client::Client;
+use hsmsim_client::{Client, Room};
 use hsmsim_types::{ObjectHandle, Result, SessionHandle, ck::CK_OBJECT_HANDLE};
 
 use crate::raw::{Buffer, Input, MechanismIn, Place, TemplateIn};
@@ -38,32 +38,37 @@ pub(crate) fn generate_pair(
     Ok(())
 }
 
-/// C_WrapKey.
+/// C_WrapKey, C_WrapKeyAuthenticated.
 pub(crate) fn wrap(
     client: &Client,
     session: SessionHandle,
     mechanism: &MechanismIn,
     wrapping_key: ObjectHandle,
     key: ObjectHandle,
+    associated: Option<&Input>,
     buffer: &Buffer,
 ) -> Result<()> {
     let (room, mechanism) = (buffer.room()?, mechanism.read()?);
-    buffer.write(&client.run(client.wrap_key(session, mechanism, wrapping_key, key, room))?)
+    let associated = associated.map(Input::bytes).transpose()?;
+    let wrap = client.wrap_key(session, mechanism, wrapping_key, key, associated, room);
+    buffer.write(&client.run(wrap)?)
 }
 
-/// C_UnwrapKey.
+/// C_UnwrapKey, C_UnwrapKeyAuthenticated. `wrapped` comes with what is authenticated besides.
 pub(crate) fn unwrap(
     client: &Client,
     session: SessionHandle,
     mechanism: &MechanismIn,
     unwrapping_key: ObjectHandle,
-    wrapped: &Input,
+    (wrapped, associated): (&Input, Option<&Input>),
     template: &TemplateIn,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
     let (mechanism, wrapped, template) = (mechanism.read()?, wrapped.bytes()?, template.read()?);
-    let unwrapping = client.unwrap_key(session, mechanism, unwrapping_key, wrapped, template);
+    let associated = associated.map(Input::bytes).transpose()?;
+    let unwrapping =
+        client.unwrap_key(session, mechanism, unwrapping_key, wrapped, template, associated);
     let ObjectHandle(key) = client.run(unwrapping)?;
     place.put(key);
     Ok(())
@@ -82,6 +87,48 @@ pub(crate) fn derive(
     let (mechanism, template) = (mechanism.read()?, template.read()?);
     let ObjectHandle(key) =
         client.run(client.derive_key(session, mechanism, base_key, template))?;
+    place.put(key);
+    Ok(())
+}
+
+/// C_EncapsulateKey.
+pub(crate) fn encapsulate(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    public_key: ObjectHandle,
+    template: &TemplateIn,
+    buffer: &Buffer,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let room = buffer.room()?;
+    // Whoever asks for a length needs no place for a key.
+    let place = if room == Room::Query { None } else { Some(place.required()?) };
+    let (mechanism, template) = (mechanism.read()?, template.read()?);
+    let encapsulate = client.encapsulate_key(session, mechanism, public_key, template, room);
+    let (output, ObjectHandle(key)) = client.run(encapsulate)?;
+    buffer.write(&output)?;
+    if let Some(place) = place {
+        place.put(key);
+    }
+    Ok(())
+}
+
+/// C_DecapsulateKey.
+pub(crate) fn decapsulate(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: &MechanismIn,
+    private_key: ObjectHandle,
+    ciphertext: &Input,
+    template: &TemplateIn,
+    place: &Place<CK_OBJECT_HANDLE>,
+) -> Result<()> {
+    let place = place.required()?;
+    let (mechanism, template) = (mechanism.read()?, template.read()?);
+    let ciphertext = ciphertext.bytes()?;
+    let decapsulate = client.decapsulate_key(session, mechanism, private_key, ciphertext, template);
+    let ObjectHandle(key) = client.run(decapsulate)?;
     place.put(key);
     Ok(())
 }

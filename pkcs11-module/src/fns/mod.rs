@@ -8,8 +8,10 @@
 
 pub(crate) mod ca;
 pub(crate) mod digest;
+pub(crate) mod dual;
 pub(crate) mod general;
 pub(crate) mod key;
+pub(crate) mod message;
 pub(crate) mod object;
 pub(crate) mod operation;
 pub(crate) mod random;

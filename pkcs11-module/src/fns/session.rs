@@ -6,14 +6,15 @@ use hsmsim_types::{
     Result, SessionHandle, SlotId,
     ck::{
         CK_FLAGS, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_USER_TYPE, CKF_DECRYPT, CKF_DIGEST,
-        CKF_ENCRYPT, CKF_FIND_OBJECTS, CKF_SIGN, CKF_VERIFY, CKR_OPERATION_NOT_INITIALIZED,
-        CKR_USER_TYPE_INVALID,
+        CKF_ENCRYPT, CKF_FIND_OBJECTS, CKF_MESSAGE_DECRYPT, CKF_MESSAGE_ENCRYPT, CKF_MESSAGE_SIGN,
+        CKF_MESSAGE_VERIFY, CKF_SIGN, CKF_SIGN_RECOVER, CKF_VERIFY, CKF_VERIFY_RECOVER,
+        CKR_OPERATION_NOT_INITIALIZED, CKR_USER_TYPE_INVALID,
     },
     error::fail,
     role::UserType,
 };
 
-use crate::raw::{PinIn, Place};
+use crate::raw::{Input, PinIn, Place};
 
 /// C_OpenSession. The notification callback is never called: nothing here calls back.
 pub(crate) fn open(
@@ -70,6 +71,22 @@ pub(crate) fn login(
     client.run(client.login(session, user, pin))
 }
 
+/// C_LoginUser.
+pub(crate) fn login_user(
+    client: &Client,
+    session: SessionHandle,
+    user: CK_USER_TYPE,
+    pin: &PinIn,
+    name: &Input,
+) -> Result<()> {
+    let name = String::from_utf8_lossy(name.bytes()?);
+    let Some(user) = UserType::from_cku_and_name(user, &name) else {
+        return fail(CKR_USER_TYPE_INVALID, format!("no user of type {user:#x} named {name:?}"));
+    };
+    let pin = pin.pin()?;
+    client.run(client.login(session, user, pin))
+}
+
 /// C_Logout.
 pub(crate) fn logout(client: &Client, session: SessionHandle) -> Result<()> {
     client.run(client.logout(session))
@@ -85,6 +102,13 @@ pub(crate) fn cancel(client: &Client, session: SessionHandle, flags: CK_FLAGS) -
         (CKF_DIGEST, OperationKind::Digest),
         (CKF_SIGN, OperationKind::Sign),
         (CKF_VERIFY, OperationKind::Verify),
+        (CKF_VERIFY, OperationKind::VerifySignature),
+        (CKF_SIGN_RECOVER, OperationKind::SignRecover),
+        (CKF_VERIFY_RECOVER, OperationKind::VerifyRecover),
+        (CKF_MESSAGE_ENCRYPT, OperationKind::MessageEncrypt),
+        (CKF_MESSAGE_DECRYPT, OperationKind::MessageDecrypt),
+        (CKF_MESSAGE_SIGN, OperationKind::MessageSign),
+        (CKF_MESSAGE_VERIFY, OperationKind::MessageVerify),
     ] {
         if flags & flag != 0 {
             unless_idle(client.run(client.operation_cancel(session, kind)))?;

@@ -95,6 +95,19 @@ impl MechanismIn {
         self.read_optional()?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "mechanism is NULL"))
     }
 
+    /// The mechanism alone, `None` for NULL: its parameter is left where it is, because it comes with
+    /// each message (C_MessageEncryptInit: PKCS#11 3.1, 5.9.1).
+    ///
+    /// # Errors
+    /// None so far.
+    pub(crate) fn read_kind(&self) -> Result<Option<Mechanism>> {
+        if self.0.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: not NULL, so a mechanism as promised to `new`.
+        Ok(Some(Mechanism::plain(unsafe { self.0.read_unaligned() }.mechanism)))
+    }
+
     /// An owned copy, `None` for NULL: that ends an operation (PKCS#11 3.1, 5.8.1).
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 
 pub(crate) mod init;
 pub(crate) mod mechanism;
+pub(crate) mod message;
 pub(crate) mod out;
 pub(crate) mod slices;
 pub(crate) mod templates;
@@ -20,6 +21,7 @@ pub(crate) mod text;
 
 pub(crate) use init::{InitArgs, InterfaceQuery};
 pub(crate) use mechanism::MechanismIn;
+pub(crate) use message::MessageIn;
 pub(crate) use out::{Buffer, Fill, Handles, List, Place};
 pub(crate) use slices::{Input, Label, PinIn, UidIn};
 pub(crate) use templates::{TemplateIn, TemplateOut};

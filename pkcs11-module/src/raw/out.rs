@@ -98,6 +98,12 @@ impl Buffer {
         Ok(if self.ptr.is_null() { Room::Query } else { Room::Bytes(len) })
     }
 
+    /// How much room there is; `None` if there is not even a place for the length, by which
+    /// C_SignMessageNext tells that more parts follow (PKCS#11 3.1, 5.15.4).
+    pub(crate) fn optional_room(&self) -> Option<Room> {
+        self.room().ok()
+    }
+
     /// Writes what the operation gave.
     ///
     /// # Errors

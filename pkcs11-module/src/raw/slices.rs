@@ -66,6 +66,11 @@ impl Input {
         Self { ptr, len }
     }
 
+    /// Whether the pointer is NULL.
+    pub(crate) fn is_null(&self) -> bool {
+        self.ptr.is_null()
+    }
+
     /// The bytes.
     ///
     /// # Errors

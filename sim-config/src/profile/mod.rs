@@ -117,11 +117,19 @@ pub enum MechanismUse {
     Wrap,
     Unwrap,
     Derive,
+    SignRecover,
+    VerifyRecover,
+    Encapsulate,
+    Decapsulate,
+    MessageEncrypt,
+    MessageDecrypt,
+    MessageSign,
+    MessageVerify,
 }
 
 impl MechanismUse {
     /// Every use under the word of the profile file.
-    pub const ALL: [(&'static str, MechanismUse); 10] = [
+    pub const ALL: [(&'static str, MechanismUse); 18] = [
         ("encrypt", MechanismUse::Encrypt),
         ("decrypt", MechanismUse::Decrypt),
         ("digest", MechanismUse::Digest),
@@ -132,6 +140,14 @@ impl MechanismUse {
         ("wrap", MechanismUse::Wrap),
         ("unwrap", MechanismUse::Unwrap),
         ("derive", MechanismUse::Derive),
+        ("sign_recover", MechanismUse::SignRecover),
+        ("verify_recover", MechanismUse::VerifyRecover),
+        ("encapsulate", MechanismUse::Encapsulate),
+        ("decapsulate", MechanismUse::Decapsulate),
+        ("message_encrypt", MechanismUse::MessageEncrypt),
+        ("message_decrypt", MechanismUse::MessageDecrypt),
+        ("message_sign", MechanismUse::MessageSign),
+        ("message_verify", MechanismUse::MessageVerify),
     ];
 }
 

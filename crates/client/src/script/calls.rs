@@ -3,15 +3,37 @@
 
 use hsmsim_partition::api::{AttributeResult, OperationKind};
 use hsmsim_types::{
-    Mechanism, ObjectHandle, Pin, Result, SessionHandle, SlotId, Template, role::UserType,
+    Mechanism, MessageParams, ObjectHandle, Pin, Result, SessionHandle, SlotId, Template,
+    role::UserType,
 };
 
 use super::{Call, CalledOn::Session, CalledOn::Slot, Head};
-use crate::{Client, Output, Room, TokenInfo};
+use crate::{Client, Message, Output, Room, TokenInfo};
 
-/// The functions of a kind of operation: init, in one part, update, final.
+/// The functions of a kind of operation: init, in one part, update, final; of messages init, a whole
+/// message, and the last.
 fn names(kind: OperationKind) -> [&'static str; 4] {
     match kind {
+        OperationKind::VerifySignature => [
+            "C_VerifySignatureInit",
+            "C_VerifySignature",
+            "C_VerifySignatureUpdate",
+            "C_VerifySignatureFinal",
+        ],
+        OperationKind::SignRecover => ["C_SignRecoverInit", "C_SignRecover", "", ""],
+        OperationKind::VerifyRecover => ["C_VerifyRecoverInit", "C_VerifyRecover", "", ""],
+        OperationKind::MessageEncrypt => {
+            ["C_MessageEncryptInit", "C_EncryptMessage", "", "C_MessageEncryptFinal"]
+        }
+        OperationKind::MessageDecrypt => {
+            ["C_MessageDecryptInit", "C_DecryptMessage", "", "C_MessageDecryptFinal"]
+        }
+        OperationKind::MessageSign => {
+            ["C_MessageSignInit", "C_SignMessage", "", "C_MessageSignFinal"]
+        }
+        OperationKind::MessageVerify => {
+            ["C_MessageVerifyInit", "C_VerifyMessage", "", "C_MessageVerifyFinal"]
+        }
         OperationKind::Encrypt => {
             ["C_EncryptInit", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal"]
         }
@@ -21,6 +43,25 @@ fn names(kind: OperationKind) -> [&'static str; 4] {
         OperationKind::Digest => ["C_DigestInit", "C_Digest", "C_DigestUpdate", "C_DigestFinal"],
         OperationKind::Sign => ["C_SignInit", "C_Sign", "C_SignUpdate", "C_SignFinal"],
         OperationKind::Verify => ["C_VerifyInit", "C_Verify", "C_VerifyUpdate", "C_VerifyFinal"],
+    }
+}
+
+/// The functions that begin a message and take a part of one.
+fn message_names(kind: OperationKind) -> [&'static str; 2] {
+    match kind {
+        OperationKind::MessageEncrypt => ["C_EncryptMessageBegin", "C_EncryptMessageNext"],
+        OperationKind::MessageDecrypt => ["C_DecryptMessageBegin", "C_DecryptMessageNext"],
+        OperationKind::MessageSign => ["C_SignMessageBegin", "C_SignMessageNext"],
+        _ => ["C_VerifyMessageBegin", "C_VerifyMessageNext"],
+    }
+}
+
+/// The functions of 5.13 that work on two operations; `beside` is not the cipher.
+fn dual_names(beside: OperationKind) -> [&'static str; 2] {
+    match beside {
+        OperationKind::Digest => ["C_DigestEncryptUpdate", "C_DecryptDigestUpdate"],
+        OperationKind::Sign => ["C_SignEncryptUpdate", ""],
+        _ => ["", "C_DecryptVerifyUpdate"],
     }
 }
 
@@ -188,15 +229,17 @@ calls! {
     about mechanism(mechanism.kind), templates(&public, Some(&private));
     => generate_key_pair_work
 
-    /// C_UnwrapKey.
+    /// C_UnwrapKey; C_UnwrapKeyAuthenticated with associated data.
     fn unwrap_key(
         session: SessionHandle,
         mechanism: Mechanism,
         unwrapping_key: ObjectHandle,
         wrapped: &[u8],
         template: Template,
+        associated: Option<&[u8]>,
     ) -> ObjectHandle;
-    is "C_UnwrapKey", Session(session);
+    is if associated.is_some() { "C_UnwrapKeyAuthenticated" } else { "C_UnwrapKey" },
+        Session(session);
     about mechanism(mechanism.kind), object(unwrapping_key), templates(&template, None);
     => unwrap_key_work
 
@@ -211,21 +254,47 @@ calls! {
     about mechanism(mechanism.kind), object(base_key), templates(&template, None);
     => derive_key_work
 
-    /// C_WrapKey.
+    /// C_EncapsulateKey. Without room for the ciphertext there is no key.
+    fn encapsulate_key(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        public_key: ObjectHandle,
+        template: Template,
+        room: Room,
+    ) -> (Output, ObjectHandle);
+    is "C_EncapsulateKey", Session(session);
+    about mechanism(mechanism.kind), object(public_key), templates(&template, None);
+    unless room == Room::Query;
+    => encapsulate_key_work
+
+    /// C_DecapsulateKey.
+    fn decapsulate_key(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        private_key: ObjectHandle,
+        ciphertext: &[u8],
+        template: Template,
+    ) -> ObjectHandle;
+    is "C_DecapsulateKey", Session(session);
+    about mechanism(mechanism.kind), object(private_key), templates(&template, None);
+    => decapsulate_key_work
+
+    /// C_WrapKey; C_WrapKeyAuthenticated with associated data.
     fn wrap_key(
         session: SessionHandle,
         mechanism: Mechanism,
         wrapping_key: ObjectHandle,
         key: ObjectHandle,
+        associated: Option<&[u8]>,
         room: Room,
     ) -> Output;
-    is "C_WrapKey", Session(session);
+    is if associated.is_some() { "C_WrapKeyAuthenticated" } else { "C_WrapKey" },
+        Session(session);
     about mechanism(mechanism.kind), objects(Some(wrapping_key), Some(key));
     unless room == Room::Query;
     => wrap_key_work
 
-    /// C_EncryptInit, C_DecryptInit, C_DigestInit, C_SignInit, C_VerifyInit; `key` is `None` for
-    /// digests.
+    /// C_EncryptInit and its kin, C_MessageEncryptInit and its kin; `key` is `None` for digests.
     fn operation_init(
         session: SessionHandle,
         kind: OperationKind,
@@ -236,7 +305,7 @@ calls! {
     about mechanism(mechanism.kind), objects(key, None);
     => operation_init_work
 
-    /// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
+    /// C_Encrypt, C_Decrypt, C_Digest, C_Sign, C_SignRecover, C_VerifyRecover.
     fn one_part(session: SessionHandle, kind: OperationKind, data: &[u8], room: Room) -> Output;
     is names(kind)[1], Session(session), kind;
     unless room == Room::Query;
@@ -261,15 +330,133 @@ calls! {
     about object(key);
     => digest_key_work
 
-    /// C_Verify.
-    fn verify(session: SessionHandle, data: &[u8], signature: &[u8]) -> ();
-    is names(OperationKind::Verify)[1], Session(session), OperationKind::Verify;
+    /// C_Verify; C_VerifySignature without a signature, which its init was given.
+    fn verify(
+        session: SessionHandle,
+        kind: OperationKind,
+        data: &[u8],
+        signature: Option<&[u8]>,
+    ) -> ();
+    is names(kind)[1], Session(session), kind;
     => verify_work
 
-    /// C_VerifyFinal.
-    fn verify_final(session: SessionHandle, signature: &[u8]) -> ();
-    is names(OperationKind::Verify)[3], Session(session), OperationKind::Verify;
+    /// C_VerifyFinal; C_VerifySignatureFinal without a signature.
+    fn verify_final(
+        session: SessionHandle,
+        kind: OperationKind,
+        signature: Option<&[u8]>,
+    ) -> ();
+    is names(kind)[3], Session(session), kind;
     => verify_final_work
+
+    /// C_VerifySignatureInit.
+    fn verify_signature_init(
+        session: SessionHandle,
+        mechanism: Mechanism,
+        key: ObjectHandle,
+        signature: &[u8],
+    ) -> ();
+    is "C_VerifySignatureInit", Session(session), OperationKind::VerifySignature;
+    about mechanism(mechanism.kind), object(key);
+    => verify_signature_init_work
+
+    /// C_EncryptMessage.
+    fn encrypt_message(
+        session: SessionHandle,
+        params: MessageParams,
+        data: &[u8],
+        room: Room,
+    ) -> Message;
+    is "C_EncryptMessage", Session(session), OperationKind::MessageEncrypt;
+    unless room == Room::Query;
+    => encrypt_message_work
+
+    /// C_DecryptMessage.
+    fn decrypt_message(
+        session: SessionHandle,
+        params: MessageParams,
+        data: &[u8],
+        tag: &[u8],
+        room: Room,
+    ) -> Output;
+    is "C_DecryptMessage", Session(session), OperationKind::MessageDecrypt;
+    unless room == Room::Query;
+    => decrypt_message_work
+
+    /// C_EncryptMessageBegin, C_DecryptMessageBegin. Gives the nonce.
+    fn message_begin(
+        session: SessionHandle,
+        kind: OperationKind,
+        params: MessageParams,
+    ) -> Vec<u8>;
+    is message_names(kind)[0], Session(session), kind;
+    => message_begin_work
+
+    /// C_EncryptMessageNext, C_DecryptMessageNext; `last` ends the message, for a decryption with its tag.
+    fn message_next(
+        session: SessionHandle,
+        kind: OperationKind,
+        data: &[u8],
+        last: Option<&[u8]>,
+        room: Room,
+    ) -> Message;
+    is message_names(kind)[1], Session(session), kind;
+    unless room == Room::Query;
+    => message_next_work
+
+    /// C_MessageEncryptFinal, C_MessageDecryptFinal, C_MessageSignFinal, C_MessageVerifyFinal.
+    fn messages_end(session: SessionHandle, kind: OperationKind) -> ();
+    is names(kind)[3], Session(session), kind;
+    => messages_end_work
+
+    /// C_SignMessage.
+    fn sign_message(session: SessionHandle, data: &[u8], room: Room) -> Output;
+    is "C_SignMessage", Session(session), OperationKind::MessageSign;
+    unless room == Room::Query;
+    => sign_message_work
+
+    /// C_VerifyMessage.
+    fn verify_message(session: SessionHandle, data: &[u8], signature: &[u8]) -> ();
+    is "C_VerifyMessage", Session(session), OperationKind::MessageVerify;
+    => verify_message_work
+
+    /// C_SignMessageBegin, C_VerifyMessageBegin.
+    fn signed_message_begin(session: SessionHandle, kind: OperationKind) -> ();
+    is message_names(kind)[0], Session(session), kind;
+    => signed_message_begin_work
+
+    /// C_SignMessageNext; `room` is `None` while parts follow.
+    fn sign_message_next(session: SessionHandle, data: &[u8], room: Option<Room>) -> Output;
+    is "C_SignMessageNext", Session(session), OperationKind::MessageSign;
+    unless room == Some(Room::Query);
+    => sign_message_next_work
+
+    /// C_VerifyMessageNext; `signature` is `None` while parts follow.
+    fn verify_message_next(session: SessionHandle, data: &[u8], signature: Option<&[u8]>) -> ();
+    is "C_VerifyMessageNext", Session(session), OperationKind::MessageVerify;
+    => verify_message_next_work
+
+    /// C_DigestEncryptUpdate, C_SignEncryptUpdate.
+    fn update_and_encrypt(
+        session: SessionHandle,
+        beside: OperationKind,
+        part: &[u8],
+        room: Room,
+    ) -> Output;
+    is dual_names(beside)[0], Session(session), OperationKind::Encrypt;
+    unless room == Room::Query;
+    => update_and_encrypt_work
+
+    /// C_DecryptDigestUpdate, C_DecryptVerifyUpdate.
+    fn decrypt_and_update(
+        session: SessionHandle,
+        beside: OperationKind,
+        part: &[u8],
+        room: Room,
+    ) -> Output;
+    is dual_names(beside)[1], Session(session), OperationKind::Decrypt;
+    unless room == Room::Query;
+    => decrypt_and_update_work
 }
 
 impl Client {

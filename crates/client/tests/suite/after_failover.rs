@@ -106,7 +106,9 @@ fn interrupted(world: &World, kind: OperationKind, last: bool) -> [&'static str;
     client.run(client.update(session, kind, &[7; 16], room)).unwrap();
     world.fault(CUT);
     let finish = || match kind {
-        OperationKind::Verify => code(client.run(client.verify_final(session, &[7; 64]))),
+        OperationKind::Verify => {
+            code(client.run(client.verify_final(session, kind, Some(&[7; 64]))))
+        }
         _ => code(client.run(client.finish(session, kind, room))),
     };
     let codes = if last { [finish(), finish()] } else { [update(), update()] };

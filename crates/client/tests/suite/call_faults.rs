@@ -349,6 +349,7 @@ fn a_hang_ends_with_c_finalize() {
 
 #[test]
 fn every_function_of_the_table_can_be_struck() {
+    use OperationKind::*;
     let cluster = World::new("ha-pair").cluster;
     let struck = Arc::new(Mutex::new(BTreeSet::new()));
     let sink = {
@@ -368,11 +369,12 @@ fn every_function_of_the_table_can_be_struck() {
     // Whatever the arguments are: no work is done.
     let (object, room) = (ObjectHandle(1), Room::Bytes(64));
     let (m, t) = (|| Mechanism::plain(CKM_ECDSA), Template::default);
+    let p = hsmsim_types::MessageParams::default;
     let pin = || hsmsim_types::Pin::new(USER_PIN);
     macro_rules! struck {
-        ($($call:expr),* $(,)?) => {
+        ($($call:expr),* $(,)?) => {{
             $(assert_eq!(code(client.run($call)), "CKR_FUNCTION_REJECTED", stringify!($call));)*
-        };
+        }};
     }
     struck!(
         client.token_info(slot),
@@ -395,20 +397,48 @@ fn every_function_of_the_table_can_be_struck() {
         client.random(s, 1),
         client.generate_key(s, m(), t()),
         client.generate_key_pair(s, m(), t(), t()),
-        client.wrap_key(s, m(), object, object, room),
-        client.unwrap_key(s, m(), object, &[], t()),
+        client.wrap_key(s, m(), object, object, None, room),
+        client.wrap_key(s, m(), object, object, Some(&[]), room),
+        client.unwrap_key(s, m(), object, &[], t(), None),
+        client.unwrap_key(s, m(), object, &[], t(), Some(&[])),
+        client.encapsulate_key(s, m(), object, t(), room),
+        client.decapsulate_key(s, m(), object, &[], t()),
         client.derive_key(s, m(), object, t()),
         client.digest_key(s, object),
-        client.verify(s, &[], &[]),
-        client.verify_final(s, &[]),
+        client.verify_signature_init(s, m(), object, &[]),
+        client.encrypt_message(s, p(), &[], room),
+        client.decrypt_message(s, p(), &[], &[], room),
+        client.sign_message(s, &[], room),
+        client.sign_message_next(s, &[], None),
+        client.verify_message(s, &[], &[]),
+        client.verify_message_next(s, &[], None),
+        client.update_and_encrypt(s, Digest, &[], room),
+        client.update_and_encrypt(s, Sign, &[], room),
+        client.decrypt_and_update(s, Digest, &[], room),
+        client.decrypt_and_update(s, Verify, &[], room),
     );
     for kind in OperationKind::ALL {
-        struck!(
-            client.operation_init(s, kind, m(), Some(object)),
-            client.update(s, kind, &[], room),
-        );
-        if kind != OperationKind::Verify {
-            struck!(client.one_part(s, kind, &[], room), client.finish(s, kind, room));
+        struck!(client.operation_init(s, kind, m(), Some(object)));
+        match kind {
+            Encrypt | Decrypt | Digest | Sign => struck!(
+                client.one_part(s, kind, &[], room),
+                client.update(s, kind, &[], room),
+                client.finish(s, kind, room),
+            ),
+            Verify | VerifySignature => struck!(
+                client.verify(s, kind, &[], None),
+                client.update(s, kind, &[], room),
+                client.verify_final(s, kind, None),
+            ),
+            SignRecover | VerifyRecover => struck!(client.one_part(s, kind, &[], room)),
+            MessageEncrypt | MessageDecrypt => struck!(
+                client.message_begin(s, kind, p()),
+                client.message_next(s, kind, &[], None, room),
+                client.messages_end(s, kind),
+            ),
+            MessageSign | MessageVerify => {
+                struck!(client.signed_message_begin(s, kind), client.messages_end(s, kind));
+            }
         }
     }
     // These the library answers by itself; the C boundary puts the call faults around them.

@@ -14,6 +14,7 @@ mod failover;
 mod groups;
 mod ha_log;
 mod login;
+mod messages;
 mod objects;
 mod people;
 mod recovery;

@@ -203,7 +203,12 @@ impl World {
         signature: &[u8],
     ) -> Result<()> {
         self.init(session, OperationKind::Verify, CKM_ECDSA, key)?;
-        self.client.run(self.client.verify(session, &[7; 32], signature))
+        self.client.run(self.client.verify(
+            session,
+            OperationKind::Verify,
+            &[7; 32],
+            Some(signature),
+        ))
     }
 
     /// All objects with this label.

@@ -232,12 +232,20 @@ pub(crate) fn is_hidden(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> bool {
 /// Whether keys of that class and type can be used so: the default of the usage attributes.
 pub(crate) fn is_capable(class: u64, key_type: u64, usage: CK_ATTRIBUTE_TYPE) -> bool {
     match (class, key_type) {
-        (CKO_PUBLIC_KEY, CKK_RSA) => matches!(usage, CKA_ENCRYPT | CKA_VERIFY | CKA_WRAP),
-        (CKO_PUBLIC_KEY, CKK_EC | CKK_EC_EDWARDS) => usage == CKA_VERIFY,
-        (CKO_PRIVATE_KEY, CKK_RSA) => matches!(usage, CKA_DECRYPT | CKA_SIGN | CKA_UNWRAP),
-        (CKO_PRIVATE_KEY, CKK_EC) => matches!(usage, CKA_SIGN | CKA_DERIVE),
+        (CKO_PUBLIC_KEY, CKK_RSA) => matches!(
+            usage,
+            CKA_ENCRYPT | CKA_VERIFY | CKA_VERIFY_RECOVER | CKA_WRAP | CKA_ENCAPSULATE
+        ),
+        (CKO_PUBLIC_KEY, CKK_EC) => matches!(usage, CKA_VERIFY | CKA_ENCAPSULATE),
+        (CKO_PUBLIC_KEY, CKK_EC_EDWARDS) => usage == CKA_VERIFY,
+        (CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY) => usage == CKA_ENCAPSULATE,
+        (CKO_PRIVATE_KEY, CKK_RSA) => matches!(
+            usage,
+            CKA_DECRYPT | CKA_SIGN | CKA_SIGN_RECOVER | CKA_UNWRAP | CKA_DECAPSULATE
+        ),
+        (CKO_PRIVATE_KEY, CKK_EC) => matches!(usage, CKA_SIGN | CKA_DERIVE | CKA_DECAPSULATE),
         (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => usage == CKA_SIGN,
-        (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => usage == CKA_DERIVE,
+        (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => matches!(usage, CKA_DERIVE | CKA_DECAPSULATE),
         (CKO_SECRET_KEY, CKK_AES) => matches!(
             usage,
             CKA_ENCRYPT | CKA_DECRYPT | CKA_SIGN | CKA_VERIFY | CKA_WRAP | CKA_UNWRAP | CKA_DERIVE

@@ -106,6 +106,10 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_WRAP_TEMPLATE, PUBLIC | SECRET, Caller, Absent, No),
     row(CKA_UNWRAP_TEMPLATE, PRIVATE | SECRET, Caller, Absent, No),
     row(CKA_DERIVE_TEMPLATE, PRIVATE | SECRET, Caller, Absent, No),
+    row(CKA_ENCAPSULATE, PUBLIC, Caller, IfCapable, Free),
+    row(CKA_DECAPSULATE, PRIVATE, Caller, IfCapable, Free),
+    row(CKA_ENCAPSULATE_TEMPLATE, PUBLIC, Caller, Absent, No),
+    row(CKA_DECAPSULATE_TEMPLATE, PRIVATE, Caller, Absent, No),
 
     // Protection. The defaults are the cautious ones, and those of the token that most
     // applications were written against.

@@ -226,6 +226,14 @@ fn flag_of(used: MechanismUse) -> CK_FLAGS {
         MechanismUse::Wrap => CKF_WRAP,
         MechanismUse::Unwrap => CKF_UNWRAP,
         MechanismUse::Derive => CKF_DERIVE,
+        MechanismUse::SignRecover => CKF_SIGN_RECOVER,
+        MechanismUse::VerifyRecover => CKF_VERIFY_RECOVER,
+        MechanismUse::Encapsulate => CKF_ENCAPSULATE,
+        MechanismUse::Decapsulate => CKF_DECAPSULATE,
+        MechanismUse::MessageEncrypt => CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE,
+        MechanismUse::MessageDecrypt => CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE,
+        MechanismUse::MessageSign => CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE,
+        MechanismUse::MessageVerify => CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE,
     }
 }
 

@@ -9,7 +9,8 @@ use hsmsim_types::{Attribute, Result, ck::*};
 use super::Attributes;
 use crate::failure::{During, during};
 
-fn key(class: u64, key_type: u64) -> Attributes {
+/// Class and type of a key.
+pub(crate) fn kind(class: u64, key_type: u64) -> Attributes {
     [Attribute::ulong(CKA_CLASS, class), Attribute::ulong(CKA_KEY_TYPE, key_type)]
         .into_iter()
         .collect()
@@ -17,7 +18,7 @@ fn key(class: u64, key_type: u64) -> Attributes {
 
 /// A secret key.
 pub(crate) fn secret(key_type: u64, value: &[u8]) -> Attributes {
-    let mut all = key(CKO_SECRET_KEY, key_type);
+    let mut all = kind(CKO_SECRET_KEY, key_type);
     all.set(Attribute::bytes(CKA_VALUE, value));
     all
 }
@@ -38,7 +39,7 @@ pub(crate) fn key_type(private: &PrivateKey) -> u64 {
 /// CKR_FUNCTION_FAILED, never in practice.
 pub(crate) fn private(private: &PrivateKey, params: Option<&[u8]>) -> Result<Attributes> {
     let failed = during(During::Generate);
-    let mut all = key(CKO_PRIVATE_KEY, key_type(private));
+    let mut all = kind(CKO_PRIVATE_KEY, key_type(private));
     let mut bytes = |kind, value: &[u8]| all.set(Attribute::bytes(kind, value));
     match private {
         PrivateKey::Rsa(key) => {
@@ -73,7 +74,7 @@ pub(crate) fn private(private: &PrivateKey, params: Option<&[u8]>) -> Result<Att
 /// # Errors
 /// CKR_FUNCTION_FAILED, never in practice.
 pub(crate) fn public(private: &PrivateKey, params: Option<&[u8]>) -> Result<Attributes> {
-    let mut all = key(CKO_PUBLIC_KEY, key_type(private));
+    let mut all = kind(CKO_PUBLIC_KEY, key_type(private));
     match private {
         PrivateKey::Rsa(key) => set_rsa_public(&mut all, key)?,
         PrivateKey::Ec(key) => {

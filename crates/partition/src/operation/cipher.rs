@@ -6,24 +6,24 @@ use hsmsim_crypto::aes::{self, Cipher, CipherMode, Direction, gcm_decrypt, gcm_e
 use hsmsim_types::{Params, Result, ck::CKR_ENCRYPTED_DATA_LEN_RANGE, error::fail};
 
 use super::{
+    Act,
     params::{Work, iv},
     unfit,
 };
 use crate::{
-    api::OperationKind,
     failure::{self, During},
     object::key::KeyMaterial,
     output::OutputLen,
 };
 
 /// During what a primitive refuses.
-pub(super) fn during(kind: OperationKind) -> During {
-    if kind == OperationKind::Decrypt { During::Decrypt } else { During::Encrypt }
+pub(super) fn during(act: Act) -> During {
+    if act == Act::Decrypt { During::Decrypt } else { During::Encrypt }
 }
 
 /// How long the output will be.
-pub(super) fn output(kind: OperationKind, work: &Work, key: &KeyMaterial) -> Result<OutputLen> {
-    let encrypts = kind == OperationKind::Encrypt;
+pub(super) fn output(act: Act, work: &Work, key: &KeyMaterial) -> Result<OutputLen> {
+    let encrypts = act == Act::Encrypt;
     Ok(match (work, key) {
         (
             Work::RsaPkcs(None) | Work::RsaRaw | Work::RsaOaep { .. },
@@ -48,18 +48,18 @@ pub(super) fn output(kind: OperationKind, work: &Work, key: &KeyMaterial) -> Res
 
 /// Begins an AES stream.
 pub(super) fn start(
-    kind: OperationKind,
+    act: Act,
     mode: CipherMode,
     params: &Params,
     key: &KeyMaterial,
 ) -> Result<Cipher> {
     let KeyMaterial::Secret(key) = key else { return unfit() };
-    let direction = match kind {
-        OperationKind::Encrypt => Direction::Encrypt,
+    let direction = match act {
+        Act::Encrypt => Direction::Encrypt,
         _ => Direction::Decrypt,
     };
     Cipher::new(direction, mode, Arc::clone(key.aes()?), iv(params))
-        .map_err(failure::during(during(kind)))
+        .map_err(failure::during(during(act)))
 }
 
 /// Encrypts a message.

@@ -5,6 +5,7 @@
 //! that has begun. What the primitives do is in [`sign`] and [`cipher`].
 
 pub(crate) mod cipher;
+mod message;
 pub(crate) mod params;
 mod sign;
 
@@ -15,7 +16,7 @@ use hsmsim_crypto::{
     digest::{Hasher, hash},
     mac::Mac,
 };
-use hsmsim_types::{AttributeValue, Mechanism, Result, ck::*, error::fail};
+use hsmsim_types::{AttributeValue, Error, Mechanism, Result, ck::*, error::fail};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -26,31 +27,54 @@ use crate::{
     session::Session,
 };
 
+use message::Stream;
 use params::Work;
 
 /// Most bytes of a message that must be there as a whole before anything can be done with it.
 const WHOLE_MAX: usize = 1 << 30;
 
 impl OperationKind {
-    fn flag(self) -> CK_FLAGS {
+    /// What a mechanism must be able to do, and what the key must be allowed to.
+    fn flag_and_usage(self) -> (CK_FLAGS, CK_ATTRIBUTE_TYPE) {
         match self {
-            Self::Encrypt => CKF_ENCRYPT,
-            Self::Decrypt => CKF_DECRYPT,
-            Self::Digest => CKF_DIGEST,
-            Self::Sign => CKF_SIGN,
-            Self::Verify => CKF_VERIFY,
+            Self::Encrypt => (CKF_ENCRYPT, CKA_ENCRYPT),
+            Self::Decrypt => (CKF_DECRYPT, CKA_DECRYPT),
+            // Without a key.
+            Self::Digest => (CKF_DIGEST, CKA_CLASS),
+            Self::Sign => (CKF_SIGN, CKA_SIGN),
+            Self::Verify | Self::VerifySignature => (CKF_VERIFY, CKA_VERIFY),
+            Self::SignRecover => (CKF_SIGN_RECOVER, CKA_SIGN_RECOVER),
+            Self::VerifyRecover => (CKF_VERIFY_RECOVER, CKA_VERIFY_RECOVER),
+            Self::MessageEncrypt => (CKF_MESSAGE_ENCRYPT, CKA_ENCRYPT),
+            Self::MessageDecrypt => (CKF_MESSAGE_DECRYPT, CKA_DECRYPT),
+            Self::MessageSign => (CKF_MESSAGE_SIGN, CKA_SIGN),
+            Self::MessageVerify => (CKF_MESSAGE_VERIFY, CKA_VERIFY),
         }
     }
 
-    fn usage(self) -> CK_ATTRIBUTE_TYPE {
+    /// What it does to the data, be it in messages or not.
+    fn act(self) -> Act {
         match self {
-            Self::Encrypt => CKA_ENCRYPT,
-            Self::Decrypt => CKA_DECRYPT,
-            Self::Digest => CKA_CLASS,
-            Self::Sign => CKA_SIGN,
-            Self::Verify => CKA_VERIFY,
+            Self::Encrypt | Self::MessageEncrypt => Act::Encrypt,
+            Self::Decrypt | Self::MessageDecrypt => Act::Decrypt,
+            Self::Digest => Act::Digest,
+            Self::Sign | Self::MessageSign | Self::SignRecover => Act::Sign,
+            Self::Verify | Self::VerifySignature | Self::MessageVerify => Act::Verify,
+            Self::VerifyRecover => Act::Recover,
         }
     }
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Encrypt,
+    Decrypt,
+    Digest,
+    Sign,
+    Verify,
+    /// A signature becomes what was signed.
+    Recover,
 }
 
 /// The return values for a key that does not fit: they differ between operations.
@@ -104,10 +128,14 @@ pub(crate) fn check_key(
 
 /// An operation that may begin.
 pub(crate) struct Ready {
-    kind: OperationKind,
+    act: Act,
     mechanism: Arc<Mechanism>,
     work: Work,
     key: Option<Arc<Object>>,
+    /// Of a message whose nonce goes back to the caller.
+    nonce: Option<Vec<u8>>,
+    /// Whether it is one message, with its tag apart from its ciphertext.
+    message: bool,
 }
 
 impl Ready {
@@ -117,21 +145,31 @@ impl Ready {
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_KEY_HANDLE_INVALID and what
     /// [`check_key`] says.
     pub(crate) fn new(session: &Session, operation: &Operation) -> Result<Self> {
-        let kind = operation.kind;
+        let (flag, usage) = operation.kind.flag_and_usage();
         let mechanisms = &session.partition.personality().mechanisms;
-        let entry = mechanisms.usable(operation.mechanism.kind, kind.flag())?;
+        let entry = mechanisms.usable(operation.mechanism.kind, flag)?;
         let key = match (entry.scheme, &operation.key) {
             (Scheme::Digest(_), _) => None,
             (_, None) => return fail(CKR_KEY_HANDLE_INVALID, "the mechanism needs a key"),
             (_, Some(id)) => {
                 let key =
                     session.partition.object(&session.application, id, CKR_KEY_HANDLE_INVALID)?;
-                check_key(&key, entry, kind.usage(), &KEY_CODES)?;
+                check_key(&key, entry, usage, &KEY_CODES)?;
                 Some(key)
             }
         };
-        let work = Work::new(entry.scheme, &operation.mechanism.params)?;
-        Ok(Self { kind, mechanism: Arc::clone(&operation.mechanism), work, key })
+        let act = operation.kind.act();
+        let message =
+            matches!(operation.kind, OperationKind::MessageEncrypt | OperationKind::MessageDecrypt);
+        let mut mechanism = Arc::clone(&operation.mechanism);
+        let mut nonce = None;
+        if message {
+            let (params, made) = message::params(entry.scheme, act, &mechanism.params)?;
+            mechanism = Arc::new(Mechanism { kind: mechanism.kind, params });
+            nonce = (act == Act::Encrypt).then_some(made);
+        }
+        let work = Work::new(entry.scheme, &mechanism.params)?;
+        Ok(Self { act, mechanism, work, key, nonce, message })
     }
 
     /// What `C_SignInit` and its kin want to know.
@@ -159,18 +197,16 @@ impl Ready {
     }
 
     fn output(&self) -> Result<OutputLen> {
-        match self.kind {
-            OperationKind::Verify => Ok(OutputLen::None),
-            OperationKind::Sign => {
-                Ok(OutputLen::Fixed(sign::signature_len(&self.work, self.key()?)?))
-            }
-            OperationKind::Digest => match self.work {
+        match self.act {
+            Act::Verify => Ok(OutputLen::None),
+            Act::Sign => Ok(OutputLen::Fixed(sign::signature_len(&self.work, self.key()?)?)),
+            Act::Recover => Ok(OutputLen::AtMost(sign::recovered_len(&self.work, self.key()?)?)),
+            Act::Digest => match self.work {
                 Work::Digest(alg) => Ok(OutputLen::Fixed(alg.output_len())),
                 _ => unfit(),
             },
-            OperationKind::Encrypt | OperationKind::Decrypt => {
-                cipher::output(self.kind, &self.work, self.key()?)
-            }
+            Act::Encrypt | Act::Decrypt if self.message => Ok(OutputLen::Stream),
+            Act::Encrypt | Act::Decrypt => cipher::output(self.act, &self.work, self.key()?),
         }
     }
 
@@ -183,25 +219,45 @@ impl Ready {
 
     /// The whole operation in one.
     pub(crate) fn one_part(&self, data: Vec<u8>, signature: &[u8]) -> Result<Reply> {
-        match self.kind {
-            OperationKind::Digest => match self.work {
+        match self.act {
+            Act::Digest => match self.work {
                 Work::Digest(alg) => Ok(Reply::Bytes(hash(alg, &data))),
                 _ => unfit(),
             },
-            OperationKind::Sign => sign::sign(&self.work, self.key()?, &data).map(Reply::Bytes),
-            OperationKind::Verify => {
+            Act::Sign => sign::sign(&self.work, self.key()?, &data).map(Reply::Bytes),
+            Act::Verify => {
                 sign::verify(&self.work, self.key()?, &data, signature)?;
                 Ok(Reply::Done)
             }
-            OperationKind::Encrypt => {
-                cipher::encrypt(&self.work, &self.mechanism.params, self.key()?, &data)
-                    .map(Reply::Bytes)
+            Act::Recover => sign::recover(&self.work, self.key()?, &data).map(Reply::Bytes),
+            Act::Encrypt => {
+                let params = &self.mechanism.params;
+                let bytes = cipher::encrypt(&self.work, params, self.key()?, &data)?;
+                Ok(match &self.nonce {
+                    Some(nonce) => Reply::Message { nonce: nonce.clone(), bytes },
+                    None => Reply::Bytes(bytes),
+                })
             }
-            OperationKind::Decrypt => {
+            Act::Decrypt => {
+                let mut data = data;
+                if self.message {
+                    data.extend_from_slice(signature);
+                }
                 // Ciphertext is no secret; the plaintext goes to the caller.
-                cipher::decrypt(&self.work, &self.mechanism.params, self.key()?, &data)
-                    .map(Reply::Bytes)
+                let params = &self.mechanism.params;
+                let plain = cipher::decrypt(&self.work, params, self.key()?, &data);
+                plain.map(Reply::Bytes).map_err(|error| self.not_authentic(error))
             }
+        }
+    }
+
+    /// A message whose tag is wrong has a code of its own (5.12).
+    fn not_authentic(&self, error: Error) -> Error {
+        match error.rv() {
+            CKR_ENCRYPTED_DATA_INVALID if self.message => {
+                Error::new(CKR_AEAD_DECRYPT_FAILED, "the message is not authentic")
+            }
+            _ => error,
         }
     }
 
@@ -211,9 +267,10 @@ impl Ready {
     /// CKR_FUNCTION_NOT_SUPPORTED for mechanisms that the standard has as single-part only (6.1.6,
     /// 6.3.12).
     pub(crate) fn begin(self) -> Result<Active> {
-        let state = match (&self.work, self.kind) {
-            (Work::Digest(alg), OperationKind::Digest) => State::Hash(Hasher::new(*alg)),
-            (work, OperationKind::Sign | OperationKind::Verify) => match (work, work.hash()) {
+        let state = match (&self.work, self.act) {
+            (Work::Digest(alg), Act::Digest) => State::Hash(Hasher::new(*alg)),
+            (_, Act::Encrypt | Act::Decrypt) if self.message => State::Message(Stream::new(&self)?),
+            (work, Act::Sign | Act::Verify) => match (work, work.hash()) {
                 (_, Some(alg)) => State::Hash(Hasher::new(alg)),
                 (Work::Mac { alg, .. }, _) => match self.key()? {
                     KeyMaterial::Secret(key) => State::Mac(key.mac(*alg)?.start()),
@@ -223,8 +280,8 @@ impl Ready {
                 _ => return single_part_only(),
             },
             (Work::Gcm { .. }, _) => State::Whole(Zeroizing::default()),
-            (Work::Cipher(mode), kind) => {
-                State::Cipher(cipher::start(kind, *mode, &self.mechanism.params, self.key()?)?)
+            (Work::Cipher(mode), act) => {
+                State::Cipher(cipher::start(act, *mode, &self.mechanism.params, self.key()?)?)
             }
             _ => return single_part_only(),
         };
@@ -252,6 +309,7 @@ enum State {
     Mac(Mac),
     Whole(Zeroizing<Vec<u8>>),
     Cipher(Cipher),
+    Message(Stream),
 }
 
 impl Active {
@@ -280,11 +338,21 @@ impl Active {
             }
             State::Cipher(cipher) => cipher
                 .update(data)
-                .map_err(crate::failure::during(cipher::during(self.ready.kind)))?,
+                .map_err(crate::failure::during(cipher::during(self.ready.act)))?,
+            State::Message(stream) => stream.update(&self.ready, data)?,
         };
-        Ok(match self.ready.kind {
-            OperationKind::Encrypt | OperationKind::Decrypt => Reply::Bytes(ready),
+        Ok(match self.ready.act {
+            Act::Encrypt | Act::Decrypt => Reply::Bytes(ready),
             _ => Reply::Done,
+        })
+    }
+
+    /// The first part: a message that begins tells its nonce too.
+    pub(crate) fn first(&mut self, data: &[u8]) -> Result<Reply> {
+        let reply = self.update(data)?;
+        Ok(match (&self.ready.nonce, reply) {
+            (Some(nonce), Reply::Bytes(bytes)) => Reply::Message { nonce: nonce.clone(), bytes },
+            (_, reply) => reply,
         })
     }
 
@@ -306,27 +374,28 @@ impl Active {
     /// Ends the operation.
     pub(crate) fn finish(self, signature: &[u8]) -> Result<Reply> {
         let Self { ready, state } = self;
-        match (ready.kind, state) {
-            (OperationKind::Digest, State::Hash(hasher)) => Ok(Reply::Bytes(hasher.finish())),
-            (OperationKind::Sign, State::Hash(hasher)) => {
+        match (ready.act, state) {
+            (Act::Digest, State::Hash(hasher)) => Ok(Reply::Bytes(hasher.finish())),
+            (Act::Sign, State::Hash(hasher)) => {
                 sign::sign_hashed(&ready.work, ready.key()?, &hasher.finish()).map(Reply::Bytes)
             }
-            (OperationKind::Sign, State::Mac(mac)) => {
+            (Act::Sign, State::Mac(mac)) => {
                 Ok(Reply::Bytes(sign::truncated(&ready.work, mac.finish())))
             }
-            (OperationKind::Verify, State::Hash(hasher)) => {
+            (Act::Verify, State::Hash(hasher)) => {
                 sign::verify_hashed(&ready.work, ready.key()?, &hasher.finish(), signature)?;
                 Ok(Reply::Done)
             }
-            (OperationKind::Verify, State::Mac(mac)) => {
+            (Act::Verify, State::Mac(mac)) => {
                 sign::verify_mac(&ready.work, mac, signature)?;
                 Ok(Reply::Done)
             }
             (_, State::Cipher(cipher)) => {
-                let during = cipher::during(ready.kind);
+                let during = cipher::during(ready.act);
                 cipher.finish().map(Reply::Bytes).map_err(crate::failure::during(during))
             }
             (_, State::Whole(whole)) => ready.one_part(whole.to_vec(), signature),
+            (_, State::Message(stream)) => stream.finish(&ready, signature),
             _ => unfit(),
         }
     }

@@ -40,6 +40,32 @@ pub(super) fn sign(work: &Work, key: &KeyMaterial, data: &[u8]) -> Result<Vec<u8
     }
 }
 
+/// Upper bound for what a signature gives back.
+pub(super) fn recovered_len(work: &Work, key: &KeyMaterial) -> Result<usize> {
+    match (work, key) {
+        (Work::RsaPkcs(None), KeyMaterial::RsaPublic(key)) => Ok(key.modulus_len() - 11),
+        (Work::RsaRaw, KeyMaterial::RsaPublic(key)) => Ok(key.modulus_len()),
+        _ => unfit(),
+    }
+}
+
+/// What was signed, out of the signature (C_VerifyRecover).
+pub(super) fn recover(work: &Work, key: &KeyMaterial, signature: &[u8]) -> Result<Vec<u8>> {
+    let during = during(During::Verify);
+    match (work, key) {
+        (Work::RsaPkcs(None), KeyMaterial::RsaPublic(key)) => {
+            key.recover_pkcs1(signature).map_err(during)
+        }
+        (Work::RsaRaw, KeyMaterial::RsaPublic(key)) => {
+            if signature.len() != key.modulus_len() {
+                return fail(CKR_SIGNATURE_LEN_RANGE, "a signature is as long as the modulus");
+            }
+            key.raw_public(signature).map_err(during)
+        }
+        _ => unfit(),
+    }
+}
+
 /// Signs a digest.
 pub(super) fn sign_hashed(work: &Work, key: &KeyMaterial, digest: &[u8]) -> Result<Vec<u8>> {
     let during = during(During::Sign);

@@ -64,7 +64,7 @@ impl Session {
     }
 }
 
-fn wanted_len(given: &Attributes) -> Result<Option<usize>> {
+pub(super) fn wanted_len(given: &Attributes) -> Result<Option<usize>> {
     match given.ulong(CKA_VALUE_LEN) {
         None => Ok(None),
         Some(len @ 1..=0xFFFF) => Ok(Some(len as usize)),
@@ -73,7 +73,7 @@ fn wanted_len(given: &Attributes) -> Result<Option<usize>> {
 }
 
 /// How long the key will be, given how many bytes there are.
-fn key_len(available: usize, key_type: u64, wanted: Option<usize>) -> Result<usize> {
+pub(super) fn key_len(available: usize, key_type: u64, wanted: Option<usize>) -> Result<usize> {
     let len = wanted.unwrap_or(available);
     if key_type == CKK_AES && !matches!(len, 16 | 24 | 32) {
         return match wanted {
@@ -104,7 +104,7 @@ fn leading(
 }
 
 /// ECDH, and the function that makes a key of the shared secret.
-fn agree(
+pub(super) fn agree(
     params: &Params,
     key: &KeyMaterial,
     key_type: u64,

@@ -20,7 +20,7 @@ use crate::{
     object::{
         Attributes, Object,
         key::{check_edwards, check_montgomery, curve_of},
-        parts,
+        parts::{self, kind},
     },
     version,
 };
@@ -93,14 +93,6 @@ impl Session {
         origin.generated_by = Some(mechanism.kind);
         origin
     }
-}
-
-/// Class and type, which the mechanism determines.
-fn kind(class: u64, key_type: u64) -> Attributes {
-    use hsmsim_types::Attribute;
-    [Attribute::ulong(CKA_CLASS, class), Attribute::ulong(CKA_KEY_TYPE, key_type)]
-        .into_iter()
-        .collect()
 }
 
 /// CKA_VALUE_LEN of a secret key that is to be made.

@@ -6,6 +6,7 @@
 
 mod cloning;
 mod derive;
+mod encapsulate;
 mod find;
 mod generate;
 mod objects;
@@ -15,6 +16,8 @@ mod wrap;
 use std::{sync::Arc, time::Duration};
 
 use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
+
+use wrap::authenticated;
 
 use crate::{
     api::{AppId, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
@@ -135,11 +138,19 @@ impl Session {
             Request::GenerateKeyPair { mechanism, public, private } => {
                 self.generate_key_pair(&mechanism, &public, &private)
             }
-            Request::Wrap { mechanism, wrapping_key, key } => {
+            Request::Wrap { mechanism, wrapping_key, key, associated } => {
+                let mechanism = authenticated(mechanism, associated)?;
                 self.wrap(&mechanism, &wrapping_key, &key)
             }
-            Request::Unwrap { mechanism, unwrapping_key, wrapped, template } => {
+            Request::Unwrap { mechanism, unwrapping_key, wrapped, template, associated } => {
+                let mechanism = authenticated(mechanism, associated)?;
                 self.unwrap(&mechanism, &unwrapping_key, &wrapped, &template)
+            }
+            Request::Encapsulate { mechanism, public_key, template, room } => {
+                self.encapsulate(&mechanism, &public_key, &template, room)
+            }
+            Request::Decapsulate { mechanism, private_key, ciphertext, template } => {
+                self.decapsulate(&mechanism, &private_key, &ciphertext, &template)
             }
             Request::Derive { mechanism, base_key, template } => {
                 self.derive(&mechanism, &base_key, &template)
@@ -219,7 +230,7 @@ impl Session {
         let ready = Ready::new(self, operation)?;
         ready.check_confirmed(confirmed)?;
         let mut active = Box::new(ready.begin()?);
-        let reply = active.update(data)?;
+        let reply = active.first(data)?;
         self.active[operation.kind as usize] = Some(active);
         Ok(reply)
     }

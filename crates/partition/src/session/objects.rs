@@ -6,7 +6,7 @@ use hsmsim_types::{ObjectId, Result, Template, ck::*, error::fail};
 
 use super::Session;
 use crate::{
-    api::{AttributeResult, Created, Reply},
+    api::{AttributeResult, Created, Creation, Reply},
     attributes::{
         self,
         build::{Origin, build},
@@ -70,7 +70,7 @@ impl Session {
         for object in objects.into_iter().filter(|object| !object.token) {
             self.application.put_transient(Arc::new(object), self.tag);
         }
-        Ok(Reply::Created(created))
+        Ok(Reply::Created(Creation { objects: created, output: Vec::new() }))
     }
 
     fn check_count(&self, more: u64) -> Result<()> {

@@ -124,6 +124,26 @@ impl Session {
     }
 }
 
+/// C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated bring the associated data themselves; the mechanism
+/// must be an AEAD, whose parameters then have none (PKCS#11 3.2, 5.18.6).
+///
+/// # Errors
+/// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
+pub(super) fn authenticated(
+    mut mechanism: Mechanism,
+    associated: Option<Vec<u8>>,
+) -> Result<Mechanism> {
+    let Some(associated) = associated else { return Ok(mechanism) };
+    match &mut mechanism.params {
+        Params::Gcm { aad, .. } if aad.is_empty() => *aad = associated,
+        Params::Gcm { .. } => {
+            return fail(CKR_MECHANISM_PARAM_INVALID, "the associated data is given twice");
+        }
+        _ => return fail(CKR_MECHANISM_INVALID, "only an AEAD wraps with associated data"),
+    }
+    Ok(mechanism)
+}
+
 /// The rules that protect a key from being wrapped.
 fn check_wrappable(key: &Object, wrapping: &Object) -> Result<()> {
     if !matches!(key.class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {

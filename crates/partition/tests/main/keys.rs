@@ -5,7 +5,7 @@ use hsmsim_partition::{
     api::{AttributeResult, OperationKind, Request},
     mechanism_info, mechanism_list,
 };
-use hsmsim_sim_config::{MechanismRule, Profile};
+use hsmsim_sim_config::{MechanismRule, MechanismUse, Profile};
 
 use crate::support::*;
 
@@ -246,7 +246,7 @@ fn a_profile_decides_which_mechanisms_and_sizes_there_are() {
         number: None,
         key_min,
         key_max: None,
-        uses: None,
+        uses: Some(vec![MechanismUse::Sign, MechanismUse::GenerateKeyPair]),
     };
     let personality = Personality {
         mechanisms: Mechanisms::restricted(&[
@@ -262,7 +262,7 @@ fn a_profile_decides_which_mechanisms_and_sizes_there_are() {
     );
     assert_eq!(
         mechanism_info(&personality, CKM_SHA256_RSA_PKCS).unwrap(),
-        MechanismInfo { min: 3072, max: 8192, flags: CKF_HW | CKF_SIGN | CKF_VERIFY }
+        MechanismInfo { min: 3072, max: 8192, flags: CKF_HW | CKF_SIGN }
     );
     let (_, partition) = provisioned(personality);
     let mut client = Client::logged_in(&partition, 1);

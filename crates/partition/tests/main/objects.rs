@@ -99,7 +99,7 @@ fn copies_are_objects_of_their_own() {
         .unwrap();
     let copy = |client: &mut Client, object, template| -> Result<ObjectId> {
         match client.ask(Request::Copy { object, template: Template(template) })? {
-            Reply::Created(created) => Ok(created[0].id),
+            Reply::Created(created) => Ok(created.objects[0].id),
             other => panic!("{other:?}"),
         }
     };

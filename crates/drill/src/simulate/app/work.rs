@@ -136,7 +136,7 @@ impl Stage {
             let kind = OperationKind::Verify;
             let init = client.operation_init(session, kind, hmac(), Some(handle));
             self.call(app, "C_VerifyInit", session.0, init).await?;
-            let verify = client.verify(session, &message, &signature);
+            let verify = client.verify(session, OperationKind::Verify, &message, Some(&signature));
             self.call(app, "C_Verify", session.0, verify).await?;
         }
         Ok(())

@@ -217,7 +217,8 @@ impl Client {
         key: ObjectId,
     ) -> Result<Vec<u8>> {
         let mechanism = mechanism.clone();
-        self.ask(Request::Wrap { mechanism, wrapping_key: with, key }).map(bytes)
+        let associated = None;
+        self.ask(Request::Wrap { mechanism, wrapping_key: with, key, associated }).map(bytes)
     }
 
     pub(crate) fn unwrap(
@@ -232,6 +233,7 @@ impl Client {
             unwrapping_key: with,
             wrapped: wrapped.to_vec(),
             template: Template(template),
+            associated: None,
         })
         .map(|reply| created(reply)[0])
     }
@@ -257,7 +259,7 @@ pub(crate) fn operation(
 
 fn created(reply: Reply) -> Vec<ObjectId> {
     match reply {
-        Reply::Created(created) => created.iter().map(|created| created.id).collect(),
+        Reply::Created(created) => created.objects.iter().map(|created| created.id).collect(),
         other => panic!("{other:?}"),
     }
 }
