@@ -34,6 +34,7 @@ use crate::{
     recover::Recovery,
     script::Script,
     session::{Checkout, SessionSlot},
+    slot_events::SlotEvents,
     slots,
     transport::Transport,
 };
@@ -74,6 +75,7 @@ pub struct Client {
     pub(crate) process: Process,
     pub(crate) recorder: Option<Arc<Recorder>>,
     pub(crate) script: Script,
+    pub(crate) slot_events: SlotEvents,
     /// A bug that a test has planted.
     pub(crate) planted: Option<Planted>,
     pub(crate) ha_log: Option<HaLog>,
@@ -179,6 +181,7 @@ impl Client {
             process,
             recorder,
             script,
+            slot_events: SlotEvents::default(),
             ha_log: HaLog::of(ha),
             recovery: Recovery::new(&cluster),
             progress: OnceLock::new(),

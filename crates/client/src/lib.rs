@@ -36,6 +36,7 @@ mod recover;
 mod replicate;
 pub mod script;
 mod session;
+mod slot_events;
 mod slots;
 pub mod transport;
 pub mod view;

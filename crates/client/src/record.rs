@@ -180,6 +180,7 @@ impl Client {
 
     /// Writes an event down if there is a record, or an HA log that speaks of such events.
     pub(crate) fn event(&self, event: &str, group: &Group, member: Option<&Member>, detail: &str) {
+        self.slot_events.note(event, group);
         self.log_for_ha(event, group, member, detail);
         let Some(recorder) = &self.recorder else { return };
         recorder.event(EventRecord {

@@ -6,7 +6,7 @@ use hsmsim_types::{
     ck::{
         CK_BBOOL, CK_FALSE, CK_FLAGS, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_SLOT_ID,
         CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_DONT_BLOCK,
-        CKR_ARGUMENTS_BAD, CKR_FUNCTION_NOT_SUPPORTED, CKR_NO_EVENT,
+        CKR_ARGUMENTS_BAD,
     },
     error::fail,
 };
@@ -71,21 +71,23 @@ pub(crate) fn token_info(
     Ok(())
 }
 
-/// C_WaitForSlotEvent: tokens come and go with their devices, which no event tells yet.
+/// C_WaitForSlotEvent.
 pub(crate) fn wait_for_event(
-    _: &Client,
+    client: &Client,
     flags: CK_FLAGS,
     place: &Place<CK_SLOT_ID>,
     reserved: bool,
 ) -> Result<()> {
-    place.required()?;
+    let place = place.required()?;
     if reserved {
         return fail(CKR_ARGUMENTS_BAD, "pReserved is not NULL");
     }
-    if flags & CKF_DONT_BLOCK != 0 {
-        return fail(CKR_NO_EVENT, "no slot event");
-    }
-    fail(CKR_FUNCTION_NOT_SUPPORTED, "waiting for a slot event is not supported")
+    let SlotId(slot) = match flags & CKF_DONT_BLOCK {
+        0 => client.run(async { Ok(client.next_slot_event().await) })?,
+        _ => client.run(client.slot_event())?,
+    };
+    place.put(slot);
+    Ok(())
 }
 
 /// C_GetMechanismList.
