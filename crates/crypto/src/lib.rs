@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | [`random`] | system random numbers | ring |
 //! | [`digest`] | SHA-1, SHA-2, SHA-3, SHAKE, BLAKE2b, MD5, RIPEMD-160 | ring; AWS-LC where ring has none; RustCrypto's BLAKE2b |
-//! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC | ring; AWS-LC where ring has none; [`block`] |
+//! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC, Poly1305 | ring; AWS-LC where ring has none; [`block`] |
 //! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, raw | AWS-LC |
 //! | [`ec`] | ECDSA over digests, ECDH on P-256, P-384, P-521, secp256k1 | AWS-LC |
 //! | [`edwards`], [`montgomery`] | Ed25519, X25519 | ring; AWS-LC for static X25519 keys |
@@ -20,6 +20,7 @@
 //! | [`aria`], [`camellia`] | ARIA and Camellia in those modes | RustCrypto |
 //! | [`ml_kem`] | ML-KEM | AWS-LC |
 //! | [`ml_dsa`], [`slh_dsa`] | ML-DSA, SLH-DSA and their pre-hashed forms | fips204, fips205; AWS-LC for an external µ |
+//! | [`chacha20`] | ChaCha20 as a stream and with Poly1305 | ring; AWS-LC where ring has none |
 //! | [`kdf`] | PBKDF2, X9.63, HKDF | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
 //! | [`seal`] | sealing of objects at rest | ring |
 //! | [`asn1`] | the few DER structures that PKCS#11 passes around | own code |
@@ -37,6 +38,7 @@ pub mod aria;
 pub mod asn1;
 pub mod block;
 pub mod camellia;
+pub mod chacha20;
 pub mod des;
 pub mod digest;
 pub mod ec;

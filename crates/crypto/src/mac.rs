@@ -14,6 +14,7 @@ use crate::block::BlockAlg;
 use crate::block::mac::ChainMac;
 use crate::constant_time_eq;
 use crate::digest::HashAlg;
+use crate::ffi::chacha::Poly1305;
 use crate::ffi::cmac::CmacContext;
 use crate::ffi::hmac::HmacContext;
 use crate::hmac::Hmac;
@@ -37,6 +38,8 @@ pub enum MacAlg {
     CbcMac(BlockAlg),
     /// AES-XCBC-MAC (RFC 3566). `CKM_AES_XCBC_MAC`, and cut to 12 bytes `CKM_AES_XCBC_MAC_96`.
     AesXcbcMac,
+    /// Poly1305 (RFC 8439, 2.5). Its key must serve one message only. `CKM_POLY1305`.
+    Poly1305,
 }
 
 impl MacAlg {
@@ -44,7 +47,11 @@ impl MacAlg {
     pub const fn output_len(self) -> usize {
         match self {
             MacAlg::Hmac(hash) => hash.output_len(),
-            MacAlg::AesCmac | MacAlg::AriaCmac | MacAlg::CamelliaCmac | MacAlg::AesXcbcMac => 16,
+            MacAlg::AesCmac
+            | MacAlg::AriaCmac
+            | MacAlg::CamelliaCmac
+            | MacAlg::AesXcbcMac
+            | MacAlg::Poly1305 => 16,
             MacAlg::Des3Cmac => 8,
             MacAlg::CbcMac(cipher) => cipher.block_len(),
         }
@@ -64,11 +71,12 @@ enum Prepared {
     OwnHmac(Box<Hmac>),
     Cmac(CmacContext),
     Chain(ChainMac),
+    Poly1305(Box<Poly1305>),
 }
 
 impl MacKey {
     /// Prepares a key. HMAC takes any length, AES-CMAC 16, 24 or 32 bytes, the CMAC of triple DES 16
-    /// or 24, XCBC-MAC 16, CBC-MAC what its cipher takes.
+    /// or 24, XCBC-MAC 16, Poly1305 32, CBC-MAC what its cipher takes.
     ///
     /// # Errors
     /// [`Error::KeySize`] for a key of another length.
@@ -87,6 +95,10 @@ impl MacKey {
             MacAlg::CamelliaCmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Camellia.key(key)?)?),
             MacAlg::CbcMac(cipher) => Prepared::Chain(ChainMac::cbc_mac(cipher.key(key)?)?),
             MacAlg::AesXcbcMac => Prepared::Chain(ChainMac::xcbc(key)?),
+            MacAlg::Poly1305 => {
+                let key = key.try_into().map_err(|_| Error::KeySize)?;
+                Prepared::Poly1305(Box::new(Poly1305::new(key)))
+            }
         };
         Ok(MacKey { alg, prepared: Arc::new(prepared) })
     }
@@ -104,6 +116,7 @@ impl MacKey {
             Prepared::OwnHmac(hmac) => State::OwnHmac(hmac.clone()),
             Prepared::Cmac(context) => State::Cmac(context.clone()),
             Prepared::Chain(chain) => State::Chain(chain.clone()),
+            Prepared::Poly1305(state) => State::Poly1305(state.clone()),
         };
         Mac { alg: self.alg, state }
     }
@@ -150,6 +163,7 @@ enum State {
     OwnHmac(Box<Hmac>),
     Cmac(CmacContext),
     Chain(ChainMac),
+    Poly1305(Box<Poly1305>),
 }
 
 impl Mac {
@@ -174,6 +188,7 @@ impl Mac {
             State::OwnHmac(hmac) => hmac.update(data),
             State::Cmac(context) => context.update(data),
             State::Chain(chain) => chain.update(data),
+            State::Poly1305(state) => state.update(data),
         }
     }
 
@@ -185,6 +200,7 @@ impl Mac {
             State::OwnHmac(hmac) => hmac.finish(),
             State::Cmac(context) => context.finish(),
             State::Chain(chain) => chain.finish(),
+            State::Poly1305(state) => state.finish().to_vec(),
         }
     }
 

@@ -12,6 +12,7 @@
 pub(crate) mod aes;
 pub(crate) mod bn;
 pub(crate) mod ccm;
+pub(crate) mod chacha;
 pub(crate) mod cmac;
 pub(crate) mod des;
 pub(crate) mod digest;

@@ -1,6 +1,7 @@
 //! Tests of the crate through its public interface: published vectors, other programs, misuse.
 
 mod asn1;
+mod chacha20;
 mod ciphers;
 mod des;
 mod ec;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hsmsim_crypto::aes::{self, AesKey};
 use hsmsim_crypto::block::{self, BlockAlg, CipherMode};
+use hsmsim_crypto::chacha20::{ChaCha20, ChaCha20Key};
 use hsmsim_crypto::digest::{HashAlg, Xof, expand, hash};
 use hsmsim_crypto::mac::{self, MacAlg};
 
@@ -66,6 +67,29 @@ fn ciphertexts_pass_between_openssl_and_here() {
             openssl(directory, &format!("enc -{name} -d {options} -in c -out text"));
             assert_eq!(read(directory, "text"), text, "{name}, {len} bytes");
         }
+    }
+}
+
+#[test]
+fn chacha20_passes_between_openssl_and_here() {
+    let Some(directory) = workspace("chacha20_passes_between_openssl_and_here") else { return };
+    let directory = directory.path();
+    let (key_bytes, nonce) = (key_bytes(32), key_bytes(12));
+    let key = ChaCha20Key::new(&key_bytes).unwrap();
+    let text: Vec<u8> = (0..200).collect();
+    std::fs::write(directory.join("text"), &text).unwrap();
+    for count in [0_u32, 1, 0xffff_fff0] {
+        // OpenSSL takes counter and nonce as one IV.
+        let iv = digits(&[&count.to_le_bytes()[..], &nonce].concat());
+        let options = format!("-K {} -iv {iv}", digits(&key_bytes));
+        openssl(directory, &format!("enc -chacha20 -e {options} -in text -out c"));
+        let mut stream = ChaCha20::new(&key, &nonce, count.into()).unwrap();
+        assert_eq!(stream.update(&text).unwrap(), read(directory, "c"), "count {count}");
+    }
+    let options = format!("-macopt hexkey:{} POLY1305", digits(&key_bytes));
+    for len in [0, 1, 15, 16, 17, 200] {
+        let theirs = openssl_mac(directory, &options, &text[..len]);
+        assert_eq!(mac::mac(MacAlg::Poly1305, &key_bytes, &text[..len]).unwrap(), theirs);
     }
 }
 

