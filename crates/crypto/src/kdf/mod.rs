@@ -1,10 +1,30 @@
-//! Key derivation: PBKDF2, the X9.63 function of ECDH, HKDF.
+//! Key derivation: PBKDF2, the X9.63 function of ECDH, HKDF; and in files of their own, re-exported
+//! here, SP 800-108 (`sp800_108.rs`), X9.42 (`x942.rs`), TLS (`tls.rs`) and IKE (`ike.rs`).
+//!
+//! Deriving a key by a plain hash (`CKM_SHA256_KEY_DERIVATION` and so on) is [`crate::digest::hash`],
+//! with SHAKE [`crate::digest::expand`].
+
+mod ike;
+mod sp800_108;
+mod tls;
+mod x942;
 
 use std::num::NonZeroU32;
 
 use ring::pbkdf2;
 use zeroize::Zeroizing;
 
+pub use self::ike::{
+    ike_prf, ike_prf_key, ike_prf_of_secret, ike1_extended, ike1_prf, ike2_prf_plus,
+};
+pub use self::sp800_108::{
+    DkmLength, Field, LunaPrfKdfScheme, Mode, NumberFormat, luna_prf_kdf, sp800_108,
+};
+pub use self::tls::{
+    MASTER_SECRET_LEN, TlsKeyBlock, TlsPrf, TlsSide, tls_export, tls_extended_master_secret,
+    tls_key_block, tls_master_secret, tls_prf, tls_verify_data,
+};
+pub use self::x942::{x942_kdf_asn1, x942_kdf_concatenate};
 use crate::block::xor;
 use crate::digest::{HashAlg, Hasher};
 use crate::mac::{MacAlg, MacKey};

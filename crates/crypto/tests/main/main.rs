@@ -12,6 +12,8 @@ mod modes;
 mod openssl;
 mod openssl_symmetric;
 mod postquantum;
+mod protocols;
 mod rsa;
 mod seal;
+mod sp800_108;
 mod wycheproof;

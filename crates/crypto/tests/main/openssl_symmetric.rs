@@ -6,7 +6,8 @@ use hsmsim_crypto::aes::{self, AesKey};
 use hsmsim_crypto::block::{self, BlockAlg, CipherMode};
 use hsmsim_crypto::chacha20::{ChaCha20, ChaCha20Key};
 use hsmsim_crypto::digest::{HashAlg, Xof, expand, hash};
-use hsmsim_crypto::mac::{self, MacAlg};
+use hsmsim_crypto::kdf::{self, DkmLength, Field, Mode, NumberFormat, TlsPrf, sp800_108};
+use hsmsim_crypto::mac::{self, MacAlg, MacKey};
 
 use crate::openssl::{openssl, read, workspace};
 
@@ -159,5 +160,98 @@ fn macs_are_those_of_openssl() {
             let key = AesKey::new(&key).unwrap();
             assert_eq!(aes::gmac(&key, &iv, 128, &message).unwrap(), theirs, "{cipher}");
         }
+    }
+}
+
+/// What `openssl kdf` derives.
+fn openssl_kdf(directory: &Path, options: &str, len: usize) -> Vec<u8> {
+    openssl(directory, &format!("kdf -binary -out key -keylen {len} {options}"));
+    read(directory, "key")
+}
+
+#[test]
+fn derived_keys_are_those_of_openssl() {
+    let Some(directory) = workspace("derived_keys_are_those_of_openssl") else { return };
+    let directory = directory.path();
+    let (key, label, context) = (key_bytes(16), b"label", b"context");
+    let options = format!(
+        "-kdfopt hexkey:{} -kdfopt hexsalt:{} -kdfopt hexinfo:{}",
+        digits(&key),
+        digits(label),
+        digits(context)
+    );
+    let big = NumberFormat::big_endian(32);
+    for (prf, alg) in [
+        ("mac:HMAC -kdfopt digest:SHA256", MacAlg::Hmac(HashAlg::Sha256)),
+        ("mac:HMAC -kdfopt digest:SHA3-512", MacAlg::Hmac(HashAlg::Sha3_512)),
+        ("mac:CMAC -kdfopt cipher:AES-128-CBC", MacAlg::AesCmac),
+    ] {
+        let prf_key = MacKey::new(alg, &key).unwrap();
+        let iv = vec![0x1f; alg.output_len()];
+        let seed = format!("-kdfopt hexseed:{}", digits(&iv));
+        for len in [16, 40, 100] {
+            for (name, mode, numbers) in [
+                ("COUNTER", Mode::Counter, &[Field::IterationVariable(Some(big))][..]),
+                (
+                    "FEEDBACK",
+                    Mode::Feedback(&[]),
+                    &[Field::IterationVariable(None), Field::Counter(big)],
+                ),
+                (
+                    &format!("FEEDBACK {seed}"),
+                    Mode::Feedback(&iv),
+                    &[Field::IterationVariable(None), Field::Counter(big)],
+                ),
+            ] {
+                let mut fields = numbers.to_vec();
+                fields.extend([Field::Bytes(label), Field::Bytes(&[0]), Field::Bytes(context)]);
+                fields.push(Field::DkmLength(DkmLength::SumOfKeys, big));
+                let ours = sp800_108(&prf_key, mode, &fields, &[len]).unwrap();
+                let run = format!("-kdfopt mode:{name} -kdfopt {prf} {options} KBKDF");
+                let theirs = openssl_kdf(directory, &run, len);
+                assert_eq!(*ours[0], theirs, "{name}, {prf}, {len} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_of_tls_and_passwords_give_the_keys_of_openssl() {
+    let Some(directory) = workspace("secrets_of_tls_and_passwords_give_the_keys_of_openssl") else {
+        return;
+    };
+    let directory = directory.path();
+    let secret = key_bytes(47);
+    let options = format!("-kdfopt hexsecret:{} -kdfopt seed:label", digits(&secret));
+    for (name, prf) in [
+        ("MD5-SHA1", TlsPrf::Tls10),
+        ("SHA256", TlsPrf::Tls12(HashAlg::Sha256)),
+        ("SHA384", TlsPrf::Tls12(HashAlg::Sha384)),
+    ] {
+        let run = format!("{options} -kdfopt hexseed:010203 -kdfopt digest:{name} TLS1-PRF");
+        let ours = kdf::tls_prf(prf, &secret, b"label", &[&[1], &[2, 3]], 111).unwrap();
+        assert_eq!(*ours, openssl_kdf(directory, &run, 111), "{name}");
+    }
+    for &(name, alg) in HASHES {
+        let run = format!(
+            "-kdfopt pass:password -kdfopt salt:saltsalt -kdfopt iter:1000 -kdfopt digest:{name} \
+             -kdfopt pkcs5:1 PBKDF2"
+        );
+        let mut ours = [0; 150];
+        kdf::pbkdf2_hmac(alg, b"password", b"saltsalt", 1000, &mut ours).unwrap();
+        assert_eq!(ours.to_vec(), openssl_kdf(directory, &run, 150), "PBKDF2 with {name}");
+
+        let run =
+            format!("-kdfopt hexsecret:0102 -kdfopt hexinfo:03 -kdfopt digest:{name} X963KDF");
+        let ours = kdf::x963_kdf(alg, &[1, 2], &[3], 150).unwrap();
+        assert_eq!(*ours, openssl_kdf(directory, &run, 150), "X9.63 with {name}");
+
+        let options = format!("-kdfopt hexkey:0102 -kdfopt digest:{name}");
+        let extract = format!("{options} -kdfopt mode:EXTRACT_ONLY -kdfopt hexsalt:03 HKDF");
+        let ours = kdf::hkdf_extract(alg, &[3], &[1, 2]).unwrap();
+        assert_eq!(*ours, openssl_kdf(directory, &extract, alg.output_len()), "HKDF with {name}");
+        let expand = format!("{options} -kdfopt mode:EXPAND_ONLY -kdfopt hexinfo:04 HKDF");
+        let ours = kdf::hkdf_expand(alg, &[1, 2], &[4], 150).unwrap();
+        assert_eq!(*ours, openssl_kdf(directory, &expand, 150), "HKDF with {name}");
     }
 }
