@@ -79,6 +79,18 @@ impl CheckKey {
                 aad: vec![0; aad.len().min(1)],
                 tag_bits: *tag_bits,
             },
+            Params::Ccm { nonce, mac_len, .. } => Params::Ccm {
+                data_len: 0,
+                nonce: vec![0; nonce.len().min(64)],
+                aad: Vec::new(),
+                mac_len: *mac_len,
+            },
+            Params::ChaCha20 { nonce, .. } => {
+                Params::ChaCha20 { counter: 0, nonce: vec![0; nonce.len().min(64)] }
+            }
+            Params::ChaCha20Poly1305 { nonce, .. } => {
+                Params::ChaCha20Poly1305 { nonce: vec![0; nonce.len().min(64)], aad: Vec::new() }
+            }
             Params::Ctr { counter_bits, .. } => {
                 Params::Ctr { counter_bits: *counter_bits, block: [0; 16] }
             }

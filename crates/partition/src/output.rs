@@ -13,19 +13,21 @@ pub enum OutputLen {
     AtMost(usize),
     /// As many bytes as went in, at once: counter mode.
     Stream,
-    /// Whole blocks as they fill: ECB and CBC.
-    Blocks,
+    /// Whole blocks of so many bytes as they fill: ECB and CBC.
+    Blocks(usize),
     /// CBC with padding, encrypting: always one block more than fits.
-    PadEncrypt,
+    PadEncrypt(usize),
     /// CBC with padding, decrypting: the last block is held back.
-    PadDecrypt,
-    /// GCM encryption: everything comes at the end, longer by the tag of this many bytes.
+    PadDecrypt(usize),
+    /// Ciphertext stealing (CTS): more than one block is held back, and two at most.
+    Stealing(usize),
+    /// The last whole block is held back with the part behind it (XTS).
+    HoldsBlock(usize),
+    /// AEAD encryption: everything comes at the end, longer by the tag of this many bytes.
     TagAppend(usize),
-    /// GCM decryption: everything comes at the end, shorter by the tag of this many bytes.
+    /// AEAD decryption: everything comes at the end, shorter by the tag of this many bytes.
     TagRemove(usize),
 }
-
-const BLOCK: usize = 16;
 
 impl OutputLen {
     /// Upper bound for a one-part call with `input` bytes.
@@ -35,15 +37,23 @@ impl OutputLen {
 
     /// Upper bound for a part of `part` bytes after `before` bytes went in.
     pub fn update(self, before: usize, part: usize) -> usize {
-        let blocks = |total: usize| total / BLOCK * BLOCK;
+        let blocks = |total: usize, block: usize| total / block * block;
         match self {
             Self::None | Self::Fixed(_) | Self::AtMost(_) => 0,
             Self::TagAppend(_) | Self::TagRemove(_) => 0,
             Self::Stream => part,
-            Self::Blocks | Self::PadEncrypt => blocks(before + part) - blocks(before),
+            Self::Blocks(block) | Self::PadEncrypt(block) => {
+                blocks(before + part, block) - blocks(before, block)
+            }
             // The block that ends at the last byte seen is held back.
-            Self::PadDecrypt => {
-                blocks((before + part).saturating_sub(1)) - blocks(before.saturating_sub(1))
+            Self::PadDecrypt(block) => {
+                let given = |total: usize| blocks(total.saturating_sub(1), block);
+                given(before + part) - given(before)
+            }
+            Self::Stealing(block) => stolen(before + part, block) - stolen(before, block),
+            Self::HoldsBlock(block) => {
+                let given = |total: usize| blocks(total, block).saturating_sub(block);
+                given(before + part) - given(before)
             }
         }
     }
@@ -51,13 +61,20 @@ impl OutputLen {
     /// Upper bound for the final call after `total` bytes went in.
     pub fn finish(self, total: usize) -> usize {
         match self {
-            Self::None | Self::Stream | Self::Blocks => 0,
+            Self::None | Self::Stream | Self::Blocks(_) => 0,
             Self::Fixed(len) | Self::AtMost(len) => len,
-            Self::PadEncrypt | Self::PadDecrypt => BLOCK,
+            Self::PadEncrypt(block) | Self::PadDecrypt(block) => block,
+            Self::Stealing(block) => total - stolen(total, block),
+            Self::HoldsBlock(block) => total - (total / block * block).saturating_sub(block),
             Self::TagAppend(tag) => total + tag,
             Self::TagRemove(tag) => total.saturating_sub(tag),
         }
     }
+}
+
+/// What stealing has given out of so many bytes.
+fn stolen(total: usize, block: usize) -> usize {
+    if total <= 2 * block { 0 } else { (total - block - 1) / block * block }
 }
 
 #[cfg(test)]
@@ -69,10 +86,13 @@ mod tests {
         for (rule, total, expected) in [
             (OutputLen::Fixed(32), 100, 32),
             (OutputLen::Stream, 100, 100),
-            (OutputLen::Blocks, 96, 96),
-            (OutputLen::PadEncrypt, 96, 112),
-            (OutputLen::PadEncrypt, 100, 112),
-            (OutputLen::PadDecrypt, 112, 112),
+            (OutputLen::Blocks(16), 96, 96),
+            (OutputLen::PadEncrypt(16), 96, 112),
+            (OutputLen::PadEncrypt(16), 100, 112),
+            (OutputLen::PadDecrypt(16), 112, 112),
+            (OutputLen::Stealing(16), 100, 100),
+            (OutputLen::Stealing(8), 9, 9),
+            (OutputLen::HoldsBlock(16), 33, 33),
             (OutputLen::TagAppend(16), 100, 116),
             (OutputLen::TagRemove(16), 116, 100),
         ] {

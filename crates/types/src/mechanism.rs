@@ -83,6 +83,31 @@ pub enum Params {
         /// Length of the tag in bits.
         tag_bits: u64,
     },
+    /// CK_CCM_PARAMS.
+    Ccm {
+        /// Length of the data in bytes.
+        data_len: u64,
+        /// Nonce.
+        nonce: Vec<u8>,
+        /// Additional authenticated data.
+        aad: Vec<u8>,
+        /// Length of the MAC in bytes.
+        mac_len: u64,
+    },
+    /// CK_CHACHA20_PARAMS.
+    ChaCha20 {
+        /// The first block's number.
+        counter: u64,
+        /// Nonce.
+        nonce: Vec<u8>,
+    },
+    /// CK_SALSA20_CHACHA20_POLY1305_PARAMS.
+    ChaCha20Poly1305 {
+        /// Nonce.
+        nonce: Vec<u8>,
+        /// Additional authenticated data.
+        aad: Vec<u8>,
+    },
     /// CK_ECDH1_DERIVE_PARAMS.
     Ecdh1 {
         /// CKD number of the key derivation function.
@@ -103,10 +128,10 @@ pub enum Params {
     Message(Box<MessageParams>),
     /// CK_KEY_DERIVATION_STRING_DATA, and the parameter of the ECB_ENCRYPT_DATA derivations.
     DerivationData(Vec<u8>),
-    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS.
+    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS and its kin.
     CbcEncryptData {
-        /// Initialisation vector.
-        iv: [u8; 16],
+        /// Initialisation vector, one block.
+        iv: Vec<u8>,
         /// The data to encrypt.
         data: Vec<u8>,
     },

@@ -26,8 +26,15 @@ enum Shape {
     Eddsa,
     /// CK_KEY_DERIVATION_STRING_DATA.
     StringData,
-    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS.
-    CbcEncryptData,
+    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS and its kin of 16-byte blocks.
+    CbcEncryptData16,
+    /// CK_DES_CBC_ENCRYPT_DATA_PARAMS.
+    CbcEncryptData8,
+    /// CK_GCM_PARAMS, or the initialisation vector alone.
+    Gmac,
+    Ccm,
+    ChaCha20,
+    ChaCha20Poly1305,
 }
 
 fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
@@ -43,16 +50,26 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         | CKM_SHA3_256_RSA_PKCS_PSS
         | CKM_SHA3_384_RSA_PKCS_PSS
         | CKM_SHA3_512_RSA_PKCS_PSS => Shape::Pss,
-        CKM_AES_CTR => Shape::Ctr,
+        CKM_AES_CTR | CKM_CAMELLIA_CTR => Shape::Ctr,
         CKM_AES_GCM | CKM_LUNA_AES_GCM => Shape::Gcm,
         CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE => Shape::Ecdh1,
         CKM_EDDSA | CKM_LUNA_EDDSA => Shape::Eddsa,
+        CKM_AES_GMAC | CKM_LUNA_AES_GMAC => Shape::Gmac,
+        CKM_AES_CCM => Shape::Ccm,
+        CKM_CHACHA20 => Shape::ChaCha20,
+        CKM_CHACHA20_POLY1305 => Shape::ChaCha20Poly1305,
         CKM_AES_ECB_ENCRYPT_DATA
+        | CKM_DES_ECB_ENCRYPT_DATA
         | CKM_DES3_ECB_ENCRYPT_DATA
+        | CKM_ARIA_ECB_ENCRYPT_DATA
+        | CKM_CAMELLIA_ECB_ENCRYPT_DATA
         | CKM_CONCATENATE_BASE_AND_DATA
         | CKM_CONCATENATE_DATA_AND_BASE
         | CKM_XOR_BASE_AND_DATA => Shape::StringData,
-        CKM_AES_CBC_ENCRYPT_DATA => Shape::CbcEncryptData,
+        CKM_AES_CBC_ENCRYPT_DATA | CKM_ARIA_CBC_ENCRYPT_DATA | CKM_CAMELLIA_CBC_ENCRYPT_DATA => {
+            Shape::CbcEncryptData16
+        }
+        CKM_DES_CBC_ENCRYPT_DATA | CKM_DES3_CBC_ENCRYPT_DATA => Shape::CbcEncryptData8,
         CKM_MD5_HMAC_GENERAL
         | CKM_SHA_1_HMAC_GENERAL
         | CKM_SHA224_HMAC_GENERAL
@@ -66,6 +83,16 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         | CKM_SHA3_256_HMAC_GENERAL
         | CKM_SHA3_384_HMAC_GENERAL
         | CKM_SHA3_512_HMAC_GENERAL
+        | CKM_SHA512_T
+        | CKM_SHA512_T_HMAC
+        | CKM_RIPEMD160_HMAC_GENERAL
+        | CKM_BLAKE2B_160_HMAC_GENERAL
+        | CKM_BLAKE2B_256_HMAC_GENERAL
+        | CKM_BLAKE2B_384_HMAC_GENERAL
+        | CKM_BLAKE2B_512_HMAC_GENERAL
+        | CKM_DES_MAC_GENERAL
+        | CKM_ARIA_MAC_GENERAL
+        | CKM_CAMELLIA_MAC_GENERAL
         | CKM_DES3_MAC_GENERAL
         | CKM_DES3_CMAC_GENERAL
         | CKM_AES_MAC_GENERAL
@@ -154,10 +181,23 @@ unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
                 let CK_KEY_DERIVATION_STRING_DATA { pData, ulLen } = structure(raw)?;
                 Ok(Params::DerivationData(part(pData, ulLen, "data")?))
             }
-            Shape::CbcEncryptData => {
+            Shape::CbcEncryptData16 => {
                 let CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData, length } = structure(raw)?;
-                Ok(Params::CbcEncryptData { iv, data: part(pData, length, "data")? })
+                let data = part(pData, length, "data")?;
+                Ok(Params::CbcEncryptData { iv: iv.to_vec(), data })
             }
+            Shape::CbcEncryptData8 => {
+                let CK_DES_CBC_ENCRYPT_DATA_PARAMS { iv, pData, length } = structure(raw)?;
+                let data = part(pData, length, "data")?;
+                Ok(Params::CbcEncryptData { iv: iv.to_vec(), data })
+            }
+            Shape::Gmac if raw.ulParameterLen == size_of::<CK_GCM_PARAMS>() as CK_ULONG => {
+                gcm(&structure(raw)?)
+            }
+            Shape::Gmac => plain(raw),
+            Shape::Ccm => ccm(&structure(raw)?),
+            Shape::ChaCha20 => chacha20(&structure(raw)?),
+            Shape::ChaCha20Poly1305 => chacha20_poly1305(&structure(raw)?),
         }
     }
 }
@@ -224,6 +264,56 @@ unsafe fn gcm(raw: &CK_GCM_PARAMS) -> Result<Params> {
             iv_bits: raw.ulIvBits,
             aad: part(raw.pAAD, raw.ulAADLen, "the additional data")?,
             tag_bits: raw.ulTagBits,
+        })
+    }
+}
+
+/// # Safety
+/// The pointers in it are NULL or hold as many bytes as they say.
+unsafe fn ccm(raw: &CK_CCM_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    unsafe {
+        Ok(Params::Ccm {
+            data_len: raw.ulDataLen,
+            nonce: part(raw.pNonce, raw.ulNonceLen, "the nonce")?,
+            aad: part(raw.pAAD, raw.ulAADLen, "the additional data")?,
+            mac_len: raw.ulMACLen,
+        })
+    }
+}
+
+/// # Safety
+/// The pointers in it are NULL or hold as many bits as they say.
+unsafe fn chacha20(raw: &CK_CHACHA20_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    let (counter, nonce) = unsafe {
+        (
+            part(raw.pBlockCounter, raw.blockCounterBits / 8, "the block counter")?,
+            part(raw.pNonce, raw.ulNonceBits / 8, "the nonce")?,
+        )
+    };
+    // 6.63.3: in the order of the cipher's own state, the least significant byte first.
+    let counter = match (counter.as_slice(), nonce.len()) {
+        (&[a, b, c, d], 12 | 24) => u32::from_le_bytes([a, b, c, d]).into(),
+        (&[a, b, c, d, e, f, g, h], 8 | 24) => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => {
+            return fail(
+                CKR_MECHANISM_PARAM_INVALID,
+                "the block counter has 32 bits beside a nonce of 96, 64 beside one of 64",
+            );
+        }
+    };
+    Ok(Params::ChaCha20 { counter, nonce })
+}
+
+/// # Safety
+/// The pointers in it are NULL or hold as many bytes as they say.
+unsafe fn chacha20_poly1305(raw: &CK_SALSA20_CHACHA20_POLY1305_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    unsafe {
+        Ok(Params::ChaCha20Poly1305 {
+            nonce: part(raw.pNonce, raw.ulNonceLen, "the nonce")?,
+            aad: part(raw.pAAD, raw.ulAADLen, "the additional data")?,
         })
     }
 }

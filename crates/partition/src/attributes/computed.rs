@@ -2,8 +2,8 @@
 //! them must agree.
 
 use hsmsim_crypto::{
-    aes::{CipherMode, encrypt},
     asn1::wrap_octet_string,
+    block::{self, CipherMode},
     digest::{HashAlg, hash},
 };
 use hsmsim_types::{
@@ -16,7 +16,11 @@ use hsmsim_types::{
 use super::Shape;
 use crate::{
     failure::{During, during},
-    object::{Attributes, key::KeyMaterial},
+    object::{
+        Attributes,
+        key::KeyMaterial,
+        secret_type::{CheckValue, SecretType},
+    },
 };
 
 /// Fills in what follows from the rest, and refuses what contradicts it.
@@ -102,14 +106,19 @@ fn complete_key(all: &mut Attributes) -> Result<()> {
             agree_public_key_info(all, key.public().to_spki())
         }
         KeyMaterial::Secret(key) => {
-            agree(all, Attribute::ulong(CKA_VALUE_LEN, key.value().len() as u64))?;
-            // 4.10.2: an AES key's check value is of the cipher, any other secret's of a hash.
-            if all.ulong(CKA_KEY_TYPE) == Some(CKK_AES) {
-                let block = encrypt(CipherMode::Ecb, key.aes()?, &[], &[0; 16])
-                    .map_err(during(During::Import))?;
-                agree_check_value(all, &block[..3])
-            } else {
-                agree_check_value(all, &hash(HashAlg::Sha1, key.value())[..3])
+            let secret = SecretType::of(all.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX));
+            if secret.is_none_or(SecretType::has_value_len) {
+                agree(all, Attribute::ulong(CKA_VALUE_LEN, key.value().len() as u64))?;
+            }
+            match secret.map(|secret| secret.check_value) {
+                Some(CheckValue::Cipher(alg)) => {
+                    let cipher = key.block(alg)?;
+                    let zeros = vec![0; alg.block_len()];
+                    let block = block::encrypt(CipherMode::Ecb, &*cipher, &[], &zeros)
+                        .map_err(during(During::Import))?;
+                    agree_check_value(all, &block[..3])
+                }
+                _ => agree_check_value(all, &hash(HashAlg::Sha1, key.value())[..3]),
             }
         }
     }

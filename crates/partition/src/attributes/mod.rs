@@ -17,7 +17,7 @@ use hsmsim_types::{
     names::{attribute, key_type, object_class, or_hex},
 };
 
-use crate::object::Object;
+use crate::object::{Object, secret_type::SecretType};
 
 /// How an object comes into being or is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Shape {
             (CKO_PUBLIC_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPublic,
             (CKO_PRIVATE_KEY, CKK_RSA) => Self::RsaPrivate,
             (CKO_PRIVATE_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPrivate,
-            (CKO_SECRET_KEY, kind) if is_secret_type(kind) => Self::Secret,
+            (CKO_SECRET_KEY, kind) if SecretType::of(kind).is_some() => Self::Secret,
             (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY, kind) => {
                 return fail(
                     CKR_ATTRIBUTE_VALUE_INVALID,
@@ -112,28 +112,6 @@ impl Shape {
         };
         Self::of(object.class, kind).ok()
     }
-}
-
-/// The types of secret keys that are kept.
-pub(crate) fn is_secret_type(key_type: u64) -> bool {
-    key_type == CKK_AES || is_mac_type(key_type)
-}
-
-/// Generic secrets and the types that name one HMAC.
-pub(crate) fn is_mac_type(key_type: u64) -> bool {
-    matches!(
-        key_type,
-        CKK_GENERIC_SECRET
-            | CKK_SHA_1_HMAC
-            | CKK_SHA224_HMAC
-            | CKK_SHA256_HMAC
-            | CKK_SHA384_HMAC
-            | CKK_SHA512_HMAC
-            | CKK_SHA3_224_HMAC
-            | CKK_SHA3_256_HMAC
-            | CKK_SHA3_384_HMAC
-            | CKK_SHA3_512_HMAC
-    )
 }
 
 /// Whether an attribute can be changed once the object is there.
@@ -246,14 +224,9 @@ pub(crate) fn is_capable(class: u64, key_type: u64, usage: CK_ATTRIBUTE_TYPE) ->
         (CKO_PRIVATE_KEY, CKK_EC) => matches!(usage, CKA_SIGN | CKA_DERIVE | CKA_DECAPSULATE),
         (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => usage == CKA_SIGN,
         (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => matches!(usage, CKA_DERIVE | CKA_DECAPSULATE),
-        (CKO_SECRET_KEY, CKK_AES) => matches!(
-            usage,
-            CKA_ENCRYPT | CKA_DECRYPT | CKA_SIGN | CKA_VERIFY | CKA_WRAP | CKA_UNWRAP | CKA_DERIVE
-        ),
-        (CKO_SECRET_KEY, CKK_GENERIC_SECRET) => {
-            matches!(usage, CKA_SIGN | CKA_VERIFY | CKA_DERIVE)
+        (CKO_SECRET_KEY, _) => {
+            SecretType::of(key_type).is_some_and(|secret| secret.is_capable(usage))
         }
-        (CKO_SECRET_KEY, _) => matches!(usage, CKA_SIGN | CKA_VERIFY),
         _ => false,
     }
 }

@@ -5,7 +5,11 @@ mod table;
 
 use std::sync::LazyLock;
 
-use hsmsim_crypto::digest::HashAlg;
+use hsmsim_crypto::{
+    block::BlockAlg,
+    digest::{HashAlg, Xof},
+    mac::MacAlg,
+};
 use hsmsim_sim_config::{MechanismRule, MechanismUse};
 use hsmsim_types::{
     Result,
@@ -14,7 +18,7 @@ use hsmsim_types::{
     names::{self, or_hex},
 };
 
-use crate::personality::Personality;
+use crate::{object::secret_type::SecretType, personality::Personality};
 
 /// CK_MECHANISM_INFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,30 +59,117 @@ pub(crate) enum Scheme {
     Ecdsa(Option<HashAlg>),
     /// Ed25519.
     Eddsa,
-    /// HMAC; `true` with a length parameter.
-    Hmac(HashAlg, bool),
-    /// AES-CMAC; `true` with a length parameter.
-    Cmac(bool),
-    /// AES-ECB.
-    AesEcb,
-    /// AES-CBC without padding.
-    AesCbc,
-    /// AES-CBC with PKCS#7 padding.
-    AesCbcPad,
-    /// AES-CTR.
-    AesCtr,
+    /// SHA-512/t, whose parameter says t.
+    Sha512T,
+    /// A MAC, and how much of it there is.
+    Mac(Family, MacAlg, MacLen),
+    /// HMAC over SHA-512/t, whose parameter says t (and with `true` the length before it).
+    Sha512THmac(bool),
+    /// AES-GMAC, whose vector is a parameter.
+    Gmac,
+    /// A mode of a block cipher.
+    Block(Family, Mode),
+    /// AES-XTS.
+    Xts,
     /// AES-GCM.
     AesGcm,
+    /// AES-CCM.
+    AesCcm,
+    /// ChaCha20.
+    ChaCha20,
+    /// ChaCha20-Poly1305.
+    ChaCha20Poly1305,
     /// AES key wrap of whole semiblocks (SP 800-38F KW).
     AesKw,
     /// AES key wrap of any length (SP 800-38F KWP).
     AesKwp,
+    /// AES key wrap of any length, padded as PKCS#7 does.
+    AesKwPkcs7,
     /// ECDH, on Weierstrass curves and X25519.
     Ecdh,
-    /// Derivation by AES-ECB encryption.
-    EcbEncryptData,
-    /// Derivation by AES-CBC encryption.
-    CbcEncryptData,
+    /// Derivation by hashing.
+    DigestKey(HashAlg),
+    /// Derivation by hashing with an output of any length.
+    XofKey(Xof),
+    /// Derivation by encryption, block by block.
+    EcbEncryptData(Family),
+    /// Derivation by encryption in a chain.
+    CbcEncryptData(Family),
+}
+
+/// The block cipher of a mechanism, by the keys that it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// No block cipher.
+    None,
+    /// AES.
+    Aes,
+    /// Single DES.
+    Des,
+    /// Triple DES with two keys or three.
+    Des3,
+    /// DES in any of its forms: the feedback modes, which have one number for all of them.
+    AnyDes,
+    /// ARIA.
+    Aria,
+    /// Camellia.
+    Camellia,
+    /// The one-time keys of Poly1305.
+    Poly1305,
+}
+
+impl Family {
+    /// The cipher.
+    pub(crate) fn alg(self) -> BlockAlg {
+        match self {
+            Self::None | Self::Aes | Self::Poly1305 => BlockAlg::Aes,
+            Self::Des | Self::Des3 | Self::AnyDes => BlockAlg::Des,
+            Self::Aria => BlockAlg::Aria,
+            Self::Camellia => BlockAlg::Camellia,
+        }
+    }
+
+    fn takes(self, key_type: u64) -> bool {
+        match self {
+            Self::None => false,
+            Self::Aes => key_type == CKK_AES,
+            Self::Des => key_type == CKK_DES,
+            Self::Des3 => matches!(key_type, CKK_DES2 | CKK_DES3),
+            Self::AnyDes => matches!(key_type, CKK_DES | CKK_DES2 | CKK_DES3),
+            Self::Aria => key_type == CKK_ARIA,
+            Self::Camellia => key_type == CKK_CAMELLIA,
+            Self::Poly1305 => key_type == CKK_POLY1305,
+        }
+    }
+}
+
+/// A mode of a block cipher, as a mechanism names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Ecb,
+    Cbc,
+    CbcPad,
+    /// With CK_AES_CTR_PARAMS and its kin.
+    Ctr,
+    /// With the counter block alone (Luna's CKM_DES3_CTR).
+    CtrBlock,
+    Ofb,
+    /// Bits that are fed back.
+    Cfb(u32),
+    Cts,
+}
+
+/// How much of a MAC there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MacLen {
+    /// All of it.
+    Whole,
+    /// Half a block (6.13.12 and its kin).
+    Half,
+    /// So many bytes.
+    Bytes(usize),
+    /// As many as the parameter says.
+    General,
 }
 
 impl Scheme {
@@ -94,28 +185,34 @@ impl Scheme {
             Self::EdwardsKeyPairGen | Self::Eddsa => key_type == CKK_EC_EDWARDS,
             Self::MontgomeryKeyPairGen => key_type == CKK_EC_MONTGOMERY,
             Self::Ecdh => matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY),
-            Self::Hmac(hash, _) => {
-                key_type == CKK_GENERIC_SECRET || Some(key_type) == hmac_key_type(hash)
-            }
+            Self::Mac(family, alg, _) => match alg {
+                MacAlg::Hmac(hash) => {
+                    key_type == CKK_GENERIC_SECRET || key_type == hmac_key_type(hash)
+                }
+                _ => family.takes(key_type),
+            },
+            Self::Sha512THmac(_) => matches!(key_type, CKK_GENERIC_SECRET | CKK_SHA512_T_HMAC),
             Self::SecretKeyGen(made) => key_type == made,
-            Self::Digest(_) => false,
-            Self::Cmac(_)
-            | Self::AesEcb
-            | Self::AesCbc
-            | Self::AesCbcPad
-            | Self::AesCtr
+            Self::Digest(_) | Self::Sha512T => false,
+            Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),
+            Self::Block(family, _)
+            | Self::EcbEncryptData(family)
+            | Self::CbcEncryptData(family) => family.takes(key_type),
+            Self::Xts => key_type == CKK_AES_XTS,
+            Self::ChaCha20 | Self::ChaCha20Poly1305 => key_type == CKK_CHACHA20,
+            Self::Gmac
             | Self::AesGcm
+            | Self::AesCcm
             | Self::AesKw
             | Self::AesKwp
-            | Self::EcbEncryptData
-            | Self::CbcEncryptData => key_type == CKK_AES,
+            | Self::AesKwPkcs7 => key_type == CKK_AES,
         }
     }
 }
 
 /// The key type that belongs to one HMAC alone.
-fn hmac_key_type(hash: HashAlg) -> Option<u64> {
-    Some(match hash {
+fn hmac_key_type(hash: HashAlg) -> u64 {
+    match hash {
         HashAlg::Sha1 => CKK_SHA_1_HMAC,
         HashAlg::Sha224 => CKK_SHA224_HMAC,
         HashAlg::Sha256 => CKK_SHA256_HMAC,
@@ -125,8 +222,16 @@ fn hmac_key_type(hash: HashAlg) -> Option<u64> {
         HashAlg::Sha3_256 => CKK_SHA3_256_HMAC,
         HashAlg::Sha3_384 => CKK_SHA3_384_HMAC,
         HashAlg::Sha3_512 => CKK_SHA3_512_HMAC,
-        HashAlg::Sha512_224 | HashAlg::Sha512_256 => return None,
-    })
+        HashAlg::Sha512_224 => CKK_SHA512_224_HMAC,
+        HashAlg::Sha512_256 => CKK_SHA512_256_HMAC,
+        HashAlg::Sha512T(_) => CKK_SHA512_T_HMAC,
+        HashAlg::Md5 => CKK_MD5_HMAC,
+        HashAlg::Ripemd160 => CKK_RIPEMD160_HMAC,
+        HashAlg::Blake2b160 => CKK_BLAKE2B_160_HMAC,
+        HashAlg::Blake2b256 => CKK_BLAKE2B_256_HMAC,
+        HashAlg::Blake2b384 => CKK_BLAKE2B_384_HMAC,
+        HashAlg::Blake2b512 => CKK_BLAKE2B_512_HMAC,
+    }
 }
 
 /// One mechanism under one number.

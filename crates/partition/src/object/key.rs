@@ -1,11 +1,14 @@
 //! A key as the primitives want it: parsed once, checked, ready for any number of threads.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use hsmsim_crypto::{
-    aes::AesKey,
+    aes::{AesKey, XtsKey},
     asn1,
-    digest::HashAlg,
+    block::{BlockAlg, BlockCipher},
     ec::{Curve, EcPrivateKey, EcPublicKey},
     edwards::{Ed25519PrivateKey, Ed25519PublicKey},
     mac::{MacAlg, MacKey},
@@ -18,9 +21,10 @@ use hsmsim_types::{
     error::fail,
     names::{self, or_hex},
 };
+use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use super::Attributes;
+use super::{Attributes, secret_type::SecretType};
 use crate::failure::{During, during};
 
 /// A key ready for use.
@@ -103,20 +107,11 @@ impl KeyMaterial {
                 check_montgomery(need(CKA_EC_PARAMS)?)?;
                 Self::XPrivate(X25519PrivateKey::from_private(need(CKA_VALUE)?).map_err(import)?)
             }
-            (CKO_SECRET_KEY, CKK_AES) => {
-                let value = need(CKA_VALUE)?;
-                if !matches!(value.len(), 16 | 24 | 32) {
-                    return fail(
-                        CKR_ATTRIBUTE_VALUE_INVALID,
-                        "CKA_VALUE of an AES key has 16, 24 or 32 bytes",
-                    );
-                }
-                Self::Secret(Box::new(SecretKey::new(value)))
-            }
             (CKO_SECRET_KEY, _) => {
                 let value = need(CKA_VALUE)?;
-                if value.is_empty() {
-                    return fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE of a key is empty");
+                match SecretType::of(key_type) {
+                    Some(secret) => secret.check(value)?,
+                    None => return fail(CKR_ATTRIBUTE_VALUE_INVALID, "no such type of secret key"),
                 }
                 Self::Secret(Box::new(SecretKey::new(value)))
             }
@@ -142,7 +137,24 @@ impl KeyMaterial {
 pub(crate) struct SecretKey {
     value: SecretBytes,
     aes: OnceLock<std::result::Result<Arc<AesKey>, hsmsim_crypto::Error>>,
-    macs: [OnceLock<MacKey>; HashAlg::ALL.len() + 1],
+    /// Of the block cipher that the key's type means, where that is not AES.
+    block: OnceLock<std::result::Result<Arc<dyn BlockCipher>, hsmsim_crypto::Error>>,
+    xts: OnceLock<std::result::Result<Arc<XtsKey>, hsmsim_crypto::Error>>,
+    /// Prepared for the MAC that was asked for first, mostly the only one.
+    mac: OnceLock<MacKey>,
+    // Lock: a look and a push; nobody waits for anything under it.
+    other_macs: Mutex<Vec<MacKey>>,
+}
+
+/// Keeps what was prepared, or why it could not be.
+fn prepared<T: Clone>(
+    place: &OnceLock<std::result::Result<T, hsmsim_crypto::Error>>,
+    prepare: impl FnOnce() -> std::result::Result<T, hsmsim_crypto::Error>,
+) -> Result<&T> {
+    place
+        .get_or_init(prepare)
+        .as_ref()
+        .map_err(|&cause| crate::failure::because(During::Stored, cause))
 }
 
 impl SecretKey {
@@ -150,7 +162,10 @@ impl SecretKey {
         Self {
             value: SecretBytes::new(value.to_vec()),
             aes: OnceLock::new(),
-            macs: Default::default(),
+            block: OnceLock::new(),
+            xts: OnceLock::new(),
+            mac: OnceLock::new(),
+            other_macs: Mutex::default(),
         }
     }
 
@@ -164,27 +179,45 @@ impl SecretKey {
     /// # Errors
     /// CKR_KEY_SIZE_RANGE for a value that is no AES key.
     pub(crate) fn aes(&self) -> Result<&Arc<AesKey>> {
-        self.aes
-            .get_or_init(|| AesKey::new(&self.value).map(Arc::new))
-            .as_ref()
-            .map_err(|&cause| crate::failure::because(During::Stored, cause))
+        prepared(&self.aes, || AesKey::new(&self.value).map(Arc::new))
+    }
+
+    /// The key of a block cipher. A key has one type, so it is always the same cipher's.
+    ///
+    /// # Errors
+    /// CKR_KEY_SIZE_RANGE for a value that is no key of it.
+    pub(crate) fn block(&self, alg: BlockAlg) -> Result<Arc<dyn BlockCipher>> {
+        match alg {
+            BlockAlg::Aes => Ok(Arc::<AesKey>::clone(self.aes()?)),
+            other => prepared(&self.block, || other.key(&self.value)).map(Arc::clone),
+        }
+    }
+
+    /// The pair of keys of AES-XTS.
+    ///
+    /// # Errors
+    /// CKR_KEY_SIZE_RANGE, CKR_FUNCTION_FAILED for two equal halves.
+    pub(crate) fn xts(&self) -> Result<&Arc<XtsKey>> {
+        prepared(&self.xts, || XtsKey::new(&self.value).map(Arc::new))
     }
 
     /// The key prepared for a MAC.
     ///
     /// # Errors
     /// CKR_KEY_SIZE_RANGE for a value that the MAC does not take.
-    pub(crate) fn mac(&self, alg: MacAlg) -> Result<&MacKey> {
-        let slot = match alg {
-            MacAlg::Hmac(hash) => HashAlg::ALL.iter().position(|&other| other == hash),
-            MacAlg::AesCmac => None,
-        };
-        let slot = &self.macs[slot.unwrap_or(HashAlg::ALL.len())];
-        if let Some(key) = slot.get() {
-            return Ok(key);
+    pub(crate) fn mac(&self, alg: MacAlg) -> Result<Cow<'_, MacKey>> {
+        if let Some(key) = self.mac.get().filter(|key| key.alg() == alg) {
+            return Ok(Cow::Borrowed(key));
+        }
+        let known = |others: &[MacKey]| others.iter().find(|key| key.alg() == alg).cloned();
+        if let Some(key) = known(&self.other_macs.lock()) {
+            return Ok(Cow::Owned(key));
         }
         let key = MacKey::new(alg, &self.value).map_err(during(During::Stored))?;
-        Ok(slot.get_or_init(|| key))
+        if self.mac.set(key.clone()).is_err() {
+            self.other_macs.lock().push(key.clone());
+        }
+        Ok(Cow::Owned(key))
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod codec;
 pub(crate) mod key;
 pub(crate) mod parts;
 pub(crate) mod sealing;
+pub(crate) mod secret_type;
 
 use std::{fmt, sync::OnceLock};
 

@@ -2,8 +2,19 @@
 
 use std::sync::Arc;
 
-use hsmsim_crypto::aes::{self, Cipher, CipherMode, Direction, gcm_decrypt, gcm_encrypt};
-use hsmsim_types::{Params, Result, ck::CKR_ENCRYPTED_DATA_LEN_RANGE, error::fail};
+use hsmsim_crypto::{
+    aes::{
+        XtsCipher, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt, xts_decrypt, xts_encrypt,
+    },
+    block::{self, BlockAlg, Cipher, CipherMode, Direction},
+    chacha20::{ChaCha20, ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal},
+};
+use hsmsim_types::{
+    Params, Result,
+    ck::{CK_RV, CKR_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_LEN_RANGE},
+    error::fail,
+};
+use zeroize::Zeroizing;
 
 use super::{
     Act,
@@ -36,30 +47,101 @@ pub(super) fn output(act: Act, work: &Work, key: &KeyMaterial) -> Result<OutputL
         (Work::RsaOaep { hash, .. }, KeyMaterial::RsaPrivate(key)) => {
             OutputLen::AtMost(key.modulus_len().saturating_sub(2 * hash.output_len() + 2))
         }
-        (Work::Cipher(CipherMode::Ecb | CipherMode::Cbc), _) => OutputLen::Blocks,
-        (Work::Cipher(CipherMode::CbcPad), _) if encrypts => OutputLen::PadEncrypt,
-        (Work::Cipher(CipherMode::CbcPad), _) => OutputLen::PadDecrypt,
-        (Work::Cipher(CipherMode::Ctr { .. }), _) => OutputLen::Stream,
-        (Work::Gcm { tag_bits }, _) if encrypts => OutputLen::TagAppend(*tag_bits as usize / 8),
-        (Work::Gcm { tag_bits }, _) => OutputLen::TagRemove(*tag_bits as usize / 8),
+        (Work::Cipher(alg, mode), _) => {
+            let block = alg.block_len();
+            match mode {
+                CipherMode::Ecb | CipherMode::Cbc => OutputLen::Blocks(block),
+                CipherMode::CbcPad if encrypts => OutputLen::PadEncrypt(block),
+                CipherMode::CbcPad => OutputLen::PadDecrypt(block),
+                CipherMode::Cts => OutputLen::Stealing(block),
+                CipherMode::Ctr { .. } | CipherMode::Ofb | CipherMode::Cfb { .. } => {
+                    OutputLen::Stream
+                }
+            }
+        }
+        (Work::Xts, _) => OutputLen::HoldsBlock(16),
+        (Work::ChaCha20, _) => OutputLen::Stream,
+        (Work::Gcm { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305, _) => {
+            let tag = match work {
+                Work::Gcm { tag_bits } => *tag_bits as usize / 8,
+                Work::Ccm { tag_len } => *tag_len,
+                _ => 16,
+            };
+            if encrypts { OutputLen::TagAppend(tag) } else { OutputLen::TagRemove(tag) }
+        }
         _ => return unfit(),
     })
 }
 
-/// Begins an AES stream.
-pub(super) fn start(
-    act: Act,
-    mode: CipherMode,
-    params: &Params,
-    key: &KeyMaterial,
-) -> Result<Cipher> {
-    let KeyMaterial::Secret(key) = key else { return unfit() };
-    let direction = match act {
-        Act::Encrypt => Direction::Encrypt,
-        _ => Direction::Decrypt,
-    };
-    Cipher::new(direction, mode, Arc::clone(key.aes()?), iv(params))
-        .map_err(failure::during(during(act)))
+/// A cipher that gives out what it can with every part.
+pub(super) enum Stream {
+    Block(Cipher),
+    Xts(XtsCipher),
+    ChaCha20(ChaCha20),
+}
+
+impl Stream {
+    /// Begins one, where the work has one.
+    pub(super) fn start(
+        act: Act,
+        work: &Work,
+        params: &Params,
+        key: &KeyMaterial,
+    ) -> Result<Option<Self>> {
+        let KeyMaterial::Secret(key) = key else { return Ok(None) };
+        let direction = match act {
+            Act::Encrypt => Direction::Encrypt,
+            _ => Direction::Decrypt,
+        };
+        let failed = failure::during(during(act));
+        Ok(Some(match (work, params) {
+            (Work::Cipher(alg, mode), _) => {
+                let key = key.block(*alg)?;
+                Self::Block(
+                    Cipher::new(direction, *mode, key, iv(params, alg.block_len()))
+                        .map_err(failed)?,
+                )
+            }
+            (Work::Xts, Params::Bytes(data_unit)) => {
+                let key = Arc::clone(key.xts()?);
+                Self::Xts(XtsCipher::new(direction, key, data_unit).map_err(failed)?)
+            }
+            (Work::ChaCha20, Params::ChaCha20 { counter, nonce }) => {
+                let key = ChaCha20Key::new(key.value()).map_err(&failed)?;
+                Self::ChaCha20(ChaCha20::new(&key, nonce, *counter).map_err(failed)?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    pub(super) fn update(
+        &mut self,
+        data: &[u8],
+    ) -> std::result::Result<Vec<u8>, hsmsim_crypto::Error> {
+        match self {
+            Self::Block(cipher) => cipher.update(data),
+            Self::Xts(cipher) => cipher.update(data),
+            Self::ChaCha20(cipher) => cipher.update(data),
+        }
+    }
+
+    pub(super) fn finish(self) -> std::result::Result<Vec<u8>, hsmsim_crypto::Error> {
+        match self {
+            Self::Block(cipher) => cipher.finish(),
+            Self::Xts(cipher) => cipher.finish(),
+            Self::ChaCha20(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The length of the data that CCM was promised.
+fn check_promised(params: &Params, len: usize, rv: CK_RV) -> Result<()> {
+    match params {
+        Params::Ccm { data_len, .. } if *data_len != len as u64 => {
+            fail(rv, format!("CK_CCM_PARAMS promised {data_len} bytes"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Encrypts a message.
@@ -78,8 +160,33 @@ pub(crate) fn encrypt(
         (Work::RsaOaep { hash, mgf }, KeyMaterial::RsaPublic(key), Params::Oaep { label, .. }) => {
             key.encrypt_oaep(*hash, *mgf, label, data).map_err(during)
         }
-        (Work::Cipher(mode), KeyMaterial::Secret(key), _) => {
-            aes::encrypt(*mode, key.aes()?, iv(params), data).map_err(during)
+        (Work::Cipher(BlockAlg::Aes, mode), KeyMaterial::Secret(key), _) => {
+            block::encrypt(*mode, &**key.aes()?, iv(params, 16), data).map_err(during)
+        }
+        (Work::Cipher(alg, mode), KeyMaterial::Secret(key), _) => {
+            let iv = iv(params, alg.block_len());
+            block::encrypt(*mode, &*key.block(*alg)?, iv, data).map_err(during)
+        }
+        (Work::Xts, KeyMaterial::Secret(key), Params::Bytes(data_unit)) => {
+            xts_encrypt(key.xts()?, data_unit, data).map_err(during)
+        }
+        (Work::Ccm { tag_len }, KeyMaterial::Secret(key), Params::Ccm { nonce, aad, .. }) => {
+            check_promised(params, data.len(), CKR_DATA_LEN_RANGE)?;
+            ccm_encrypt(key.aes()?, nonce, aad, *tag_len, data).map_err(during)
+        }
+        (Work::ChaCha20, KeyMaterial::Secret(key), Params::ChaCha20 { counter, nonce }) => {
+            let key = ChaCha20Key::new(key.value()).map_err(&during)?;
+            ChaCha20::new(&key, nonce, *counter)
+                .and_then(|mut stream| stream.update(data))
+                .map_err(during)
+        }
+        (
+            Work::ChaCha20Poly1305,
+            KeyMaterial::Secret(key),
+            Params::ChaCha20Poly1305 { nonce, aad },
+        ) => {
+            let key = ChaCha20Key::new(key.value()).map_err(&during)?;
+            chacha20_poly1305_seal(&key, nonce, aad, data).map_err(during)
         }
         (Work::Gcm { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { iv, aad, .. }) => {
             gcm_encrypt(key.aes()?, iv, aad, *tag_bits, data).map_err(during)
@@ -107,9 +214,32 @@ pub(crate) fn decrypt(
         (Work::RsaOaep { hash, mgf }, KeyMaterial::RsaPrivate(key), Params::Oaep { label, .. }) => {
             key.decrypt_oaep(*hash, *mgf, label, data)
         }
-        (Work::Cipher(mode), KeyMaterial::Secret(key), _) => {
-            aes::decrypt(*mode, key.aes()?, iv(params), data)
+        (Work::Cipher(BlockAlg::Aes, mode), KeyMaterial::Secret(key), _) => {
+            block::decrypt(*mode, &**key.aes()?, iv(params, 16), data)
         }
+        (Work::Cipher(alg, mode), KeyMaterial::Secret(key), _) => {
+            block::decrypt(*mode, &*key.block(*alg)?, iv(params, alg.block_len()), data)
+        }
+        (Work::Xts, KeyMaterial::Secret(key), Params::Bytes(data_unit)) => {
+            xts_decrypt(key.xts()?, data_unit, data)
+        }
+        (Work::Ccm { tag_len }, KeyMaterial::Secret(key), Params::Ccm { nonce, aad, .. }) => {
+            let promised = data.len().saturating_sub(*tag_len);
+            check_promised(params, promised, CKR_ENCRYPTED_DATA_LEN_RANGE)?;
+            ccm_decrypt(key.aes()?, nonce, aad, *tag_len, data)
+        }
+        (Work::ChaCha20, KeyMaterial::Secret(key), Params::ChaCha20 { counter, nonce }) => {
+            ChaCha20Key::new(key.value())
+                .and_then(|key| ChaCha20::new(&key, nonce, *counter))
+                .and_then(|mut stream| stream.update(data))
+                .map(Zeroizing::new)
+        }
+        (
+            Work::ChaCha20Poly1305,
+            KeyMaterial::Secret(key),
+            Params::ChaCha20Poly1305 { nonce, aad },
+        ) => ChaCha20Key::new(key.value())
+            .and_then(|key| chacha20_poly1305_open(&key, nonce, aad, data)),
         (Work::Gcm { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { iv, aad, .. }) => {
             gcm_decrypt(key.aes()?, iv, aad, *tag_bits, data)
         }

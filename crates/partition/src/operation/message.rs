@@ -5,7 +5,7 @@
 //! what a mechanism needs to take part is a line in [`params`].
 
 use hsmsim_crypto::{
-    aes::{Cipher, CipherMode, Direction},
+    block::{BlockAlg, Cipher, CipherMode, Direction},
     random,
 };
 use hsmsim_types::{MessageParams, Params, Result, ck::*, error::fail};
@@ -38,6 +38,15 @@ pub(super) fn params(scheme: Scheme, act: Act, given: &Params) -> Result<(Params
             aad: message.aad.clone(),
             tag_bits: message.tag_bits,
         },
+        Scheme::AesCcm => Params::Ccm {
+            data_len: message.data_len.unwrap_or_default(),
+            nonce: nonce.clone(),
+            aad: message.aad.clone(),
+            mac_len: message.tag_bits / 8,
+        },
+        Scheme::ChaCha20Poly1305 => {
+            Params::ChaCha20Poly1305 { nonce: nonce.clone(), aad: message.aad.clone() }
+        }
         _ => return fail(CKR_MECHANISM_INVALID, "the mechanism does not work on messages"),
     };
     Ok((params, nonce))
@@ -123,7 +132,8 @@ impl Stream {
                 block[..12].copy_from_slice(iv);
                 block[15] = 2;
                 let mode = CipherMode::Ctr { counter_bits: 32 };
-                let cipher = Cipher::new(Direction::Encrypt, mode, key.aes()?.clone(), &block);
+                let cipher =
+                    Cipher::new(Direction::Encrypt, mode, key.block(BlockAlg::Aes)?, &block);
                 Some(cipher.map_err(during(During::Encrypt))?)
             }
             _ => None,

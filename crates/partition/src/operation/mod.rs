@@ -12,7 +12,6 @@ mod sign;
 use std::sync::Arc;
 
 use hsmsim_crypto::{
-    aes::Cipher,
     digest::{Hasher, hash},
     mac::Mac,
 };
@@ -224,9 +223,12 @@ impl Ready {
                 Work::Digest(alg) => Ok(Reply::Bytes(hash(alg, &data))),
                 _ => unfit(),
             },
-            Act::Sign => sign::sign(&self.work, self.key()?, &data).map(Reply::Bytes),
+            Act::Sign => {
+                sign::sign(&self.work, &self.mechanism.params, self.key()?, &data).map(Reply::Bytes)
+            }
             Act::Verify => {
-                sign::verify(&self.work, self.key()?, &data, signature)?;
+                let params = &self.mechanism.params;
+                sign::verify(&self.work, params, self.key()?, &data, signature)?;
                 Ok(Reply::Done)
             }
             Act::Recover => sign::recover(&self.work, self.key()?, &data).map(Reply::Bytes),
@@ -276,12 +278,18 @@ impl Ready {
                     KeyMaterial::Secret(key) => State::Mac(key.mac(*alg)?.start()),
                     _ => return unfit(),
                 },
-                (Work::Eddsa, _) => State::Whole(Zeroizing::default()),
+                (Work::Eddsa | Work::Gmac { .. }, _) => State::Whole(Zeroizing::default()),
                 _ => return single_part_only(),
             },
-            (Work::Gcm { .. }, _) => State::Whole(Zeroizing::default()),
-            (Work::Cipher(mode), act) => {
-                State::Cipher(cipher::start(act, *mode, &self.mechanism.params, self.key()?)?)
+            (Work::Gcm { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305, _) => {
+                State::Whole(Zeroizing::default())
+            }
+            (work, act @ (Act::Encrypt | Act::Decrypt)) => {
+                let params = &self.mechanism.params;
+                match cipher::Stream::start(act, work, params, self.key()?)? {
+                    Some(stream) => State::Cipher(stream),
+                    None => return single_part_only(),
+                }
             }
             _ => return single_part_only(),
         };
@@ -308,7 +316,7 @@ enum State {
     Hash(Hasher),
     Mac(Mac),
     Whole(Zeroizing<Vec<u8>>),
-    Cipher(Cipher),
+    Cipher(cipher::Stream),
     Message(Stream),
 }
 

@@ -1,10 +1,14 @@
 //! From a mechanism's parameters to what the primitives take; whatever is wrong with them is
 //! CKR_MECHANISM_PARAM_INVALID, before a key is touched.
 
-use hsmsim_crypto::{aes::CipherMode, digest::HashAlg, mac::MacAlg};
+use hsmsim_crypto::{
+    block::{BlockAlg, CipherMode},
+    digest::{HashAlg, TruncationBits},
+    mac::MacAlg,
+};
 use hsmsim_types::{Error, Params, Result, ck::*, error::fail};
 
-use crate::mechanisms::{Scheme, hash_of};
+use crate::mechanisms::{MacLen, Mode, Scheme, hash_of};
 
 /// What an operation does, with its parameters checked. Bytes of parameters stay where they are, in
 /// the mechanism: an operation on a cached key copies nothing.
@@ -30,12 +34,22 @@ pub(crate) enum Work {
         alg: MacAlg,
         len: usize,
     },
-    Cipher(CipherMode),
+    Cipher(BlockAlg, CipherMode),
+    Xts,
     Gcm {
         tag_bits: u32,
     },
+    Gmac {
+        tag_bits: u32,
+    },
+    Ccm {
+        tag_len: usize,
+    },
+    ChaCha20,
+    ChaCha20Poly1305,
     Kw,
     Kwp,
+    KwPkcs7,
 }
 
 impl Work {
@@ -49,28 +63,52 @@ impl Work {
             Scheme::RsaPkcs(hash) => plain(params, Self::RsaPkcs(hash))?,
             Scheme::RsaRaw => plain(params, Self::RsaRaw)?,
             Scheme::Ecdsa(hash) => plain(params, Self::Ecdsa(hash))?,
-            Scheme::Hmac(hash, false) => plain(params, mac(MacAlg::Hmac(hash)))?,
-            Scheme::Cmac(false) => plain(params, mac(MacAlg::AesCmac))?,
-            Scheme::Hmac(hash, true) => general(params, MacAlg::Hmac(hash))?,
-            Scheme::Cmac(true) => general(params, MacAlg::AesCmac)?,
+            Scheme::Sha512T => Self::Digest(HashAlg::Sha512T(truncation(params, 1)?)),
+            Scheme::Sha512THmac(in_bytes) => {
+                let bits = truncation(params, if in_bytes { 8 } else { 1 })?;
+                mac(MacAlg::Hmac(HashAlg::Sha512T(bits)))
+            }
+            Scheme::Mac(_, alg, MacLen::Whole) => plain(params, mac(alg))?,
+            Scheme::Mac(_, alg, MacLen::Half) => {
+                plain(params, Self::Mac { alg, len: alg.output_len() / 2 })?
+            }
+            Scheme::Mac(_, alg, MacLen::Bytes(len)) => plain(params, Self::Mac { alg, len })?,
+            Scheme::Mac(_, alg, MacLen::General) => general(params, alg)?,
+            Scheme::Gmac => match params {
+                Params::Bytes(iv) if !iv.is_empty() => Self::Gmac { tag_bits: 128 },
+                params => match gcm(params)? {
+                    Self::Gcm { tag_bits } => Self::Gmac { tag_bits },
+                    _ => return invalid("AES-GMAC needs an initialisation vector"),
+                },
+            },
             Scheme::Eddsa => match params {
                 Params::Eddsa { prehash: false, context } if context.is_empty() => Self::Eddsa,
                 params => plain(params, Self::Eddsa)?,
             },
             Scheme::RsaOaep => oaep(params)?,
             Scheme::RsaPss(hash) => pss(params, hash)?,
-            Scheme::AesEcb => plain(params, Self::Cipher(CipherMode::Ecb))?,
-            Scheme::AesCbc => with_iv(params, CipherMode::Cbc)?,
-            Scheme::AesCbcPad => with_iv(params, CipherMode::CbcPad)?,
-            Scheme::AesCtr => match params {
-                &Params::Ctr { counter_bits: counter_bits @ 1..=128, .. } => {
-                    Self::Cipher(CipherMode::Ctr { counter_bits: counter_bits as u32 })
-                }
-                _ => return invalid("CKM_AES_CTR needs CK_AES_CTR_PARAMS with 1 to 128 bits"),
+            Scheme::Block(family, mode) => block(params, family.alg(), mode)?,
+            Scheme::Xts => match params {
+                Params::Bytes(data_unit) if data_unit.len() == 16 => Self::Xts,
+                _ => return invalid("AES-XTS needs the number of its data unit, 16 bytes"),
             },
             Scheme::AesGcm => gcm(params)?,
+            Scheme::AesCcm => ccm(params)?,
+            Scheme::ChaCha20 => match params {
+                Params::ChaCha20 { nonce, .. } if matches!(nonce.len(), 8 | 12 | 24) => {
+                    Self::ChaCha20
+                }
+                _ => return invalid("CKM_CHACHA20 needs CK_CHACHA20_PARAMS"),
+            },
+            Scheme::ChaCha20Poly1305 => match params {
+                Params::ChaCha20Poly1305 { nonce, .. } if matches!(nonce.len(), 8 | 12 | 24) => {
+                    Self::ChaCha20Poly1305
+                }
+                _ => return invalid("the nonce of CKM_CHACHA20_POLY1305 has 64, 96 or 192 bits"),
+            },
             Scheme::AesKw => wrap_iv(params, 8, Self::Kw)?,
             Scheme::AesKwp => wrap_iv(params, 4, Self::Kwp)?,
+            Scheme::AesKwPkcs7 => wrap_iv(params, 8, Self::KwPkcs7)?,
             _ => return fail(CKR_MECHANISM_INVALID, "the mechanism does something else"),
         })
     }
@@ -85,11 +123,12 @@ impl Work {
     }
 }
 
-/// The initialisation vector of a block cipher mode; empty for ECB.
-pub(crate) fn iv(params: &Params) -> &[u8] {
+/// The initialisation vector of a block cipher mode; empty for ECB. A counter block is the first
+/// bytes of its structure's.
+pub(crate) fn iv(params: &Params, block_len: usize) -> &[u8] {
     match params {
         Params::Bytes(iv) => iv,
-        Params::Ctr { block, .. } => block,
+        Params::Ctr { block, .. } => &block[..block_len],
         _ => &[],
     }
 }
@@ -119,10 +158,52 @@ fn general(params: &Params, alg: MacAlg) -> Result<Work> {
     }
 }
 
-fn with_iv(params: &Params, mode: CipherMode) -> Result<Work> {
+/// A mode of a block cipher.
+fn block(params: &Params, alg: BlockAlg, mode: Mode) -> Result<Work> {
+    let with = match mode {
+        Mode::Ecb => return plain(params, Work::Cipher(alg, CipherMode::Ecb)),
+        Mode::Ctr => return counter(params, alg),
+        Mode::CtrBlock => CipherMode::Ctr { counter_bits: 8 * alg.block_len() as u32 },
+        Mode::Cbc => CipherMode::Cbc,
+        Mode::CbcPad => CipherMode::CbcPad,
+        Mode::Ofb => CipherMode::Ofb,
+        Mode::Cfb(segment_bits) => CipherMode::Cfb { segment_bits },
+        Mode::Cts => CipherMode::Cts,
+    };
     match params {
-        Params::Bytes(iv) if iv.len() == 16 => Ok(Work::Cipher(mode)),
-        _ => invalid("the initialisation vector has 16 bytes"),
+        Params::Bytes(iv) if iv.len() == alg.block_len() => Ok(Work::Cipher(alg, with)),
+        _ => invalid("the initialisation vector has one block"),
+    }
+}
+
+fn counter(params: &Params, alg: BlockAlg) -> Result<Work> {
+    match params {
+        &Params::Ctr { counter_bits: counter_bits @ 1..=128, .. } => {
+            Ok(Work::Cipher(alg, CipherMode::Ctr { counter_bits: counter_bits as u32 }))
+        }
+        _ => invalid("counter mode needs CK_AES_CTR_PARAMS or its kin with 1 to 128 bits"),
+    }
+}
+
+/// The t of SHA-512/t: a number of bits, or of so many bits each.
+fn truncation(params: &Params, unit: u64) -> Result<TruncationBits> {
+    let Params::Length(number) = *params else {
+        return invalid("SHA-512/t needs its t as a parameter");
+    };
+    TruncationBits::new(number.saturating_mul(unit))
+        .or_else(|_| invalid("there is no SHA-512/t with this t"))
+}
+
+fn ccm(params: &Params) -> Result<Work> {
+    let Params::Ccm { nonce, mac_len, .. } = params else {
+        return invalid("CKM_AES_CCM needs CK_CCM_PARAMS");
+    };
+    if !(7..=13).contains(&nonce.len()) {
+        return invalid("the nonce of CCM has 7 to 13 bytes");
+    }
+    match mac_len {
+        4 | 6 | 8 | 10 | 12 | 14 | 16 => Ok(Work::Ccm { tag_len: *mac_len as usize }),
+        _ => invalid("CK_CCM_PARAMS has a MAC length that SP 800-38C does not know"),
     }
 }
 

@@ -1,7 +1,13 @@
 //! Signatures and MACs.
 
-use hsmsim_crypto::{constant_time_eq, digest::hash, edwards::SIGNATURE_LEN, mac::Mac};
-use hsmsim_types::{Result, ck::*, error::fail};
+use hsmsim_crypto::{
+    aes::{gmac, gmac_verify},
+    constant_time_eq,
+    digest::hash,
+    edwards::SIGNATURE_LEN,
+    mac::Mac,
+};
+use hsmsim_types::{Params, Result, ck::*, error::fail};
 
 use super::{params::Work, unfit};
 use crate::{
@@ -13,6 +19,7 @@ use crate::{
 pub(super) fn signature_len(work: &Work, key: &KeyMaterial) -> Result<usize> {
     Ok(match (work, key) {
         (Work::Mac { len, .. }, _) => *len,
+        (Work::Gmac { tag_bits }, _) => *tag_bits as usize / 8,
         (_, KeyMaterial::RsaPrivate(key)) => key.modulus_len(),
         (_, KeyMaterial::EcPrivate(key)) => key.curve().signature_len(),
         (_, KeyMaterial::EdPrivate(_)) => SIGNATURE_LEN,
@@ -21,7 +28,12 @@ pub(super) fn signature_len(work: &Work, key: &KeyMaterial) -> Result<usize> {
 }
 
 /// Signs a message.
-pub(super) fn sign(work: &Work, key: &KeyMaterial, data: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn sign(
+    work: &Work,
+    params: &Params,
+    key: &KeyMaterial,
+    data: &[u8],
+) -> Result<Vec<u8>> {
     let during = during(During::Sign);
     if let Some(alg) = work.hash() {
         return sign_hashed(work, key, &hash(alg, data));
@@ -36,7 +48,18 @@ pub(super) fn sign(work: &Work, key: &KeyMaterial, data: &[u8]) -> Result<Vec<u8
         (Work::Mac { alg, .. }, KeyMaterial::Secret(key)) => {
             Ok(truncated(work, key.mac(*alg)?.sign(data)))
         }
+        (Work::Gmac { tag_bits }, KeyMaterial::Secret(key)) => {
+            gmac(key.aes()?, gmac_iv(params), *tag_bits, data).map_err(during)
+        }
         _ => unfit(),
+    }
+}
+
+/// The vector of AES-GMAC: by itself, or in CK_GCM_PARAMS.
+fn gmac_iv(params: &Params) -> &[u8] {
+    match params {
+        Params::Bytes(iv) | Params::Gcm { iv, .. } => iv,
+        _ => &[],
     }
 }
 
@@ -90,7 +113,13 @@ pub(super) fn truncated(work: &Work, mut mac: Vec<u8>) -> Vec<u8> {
 }
 
 /// Verifies a signature of a message.
-pub(super) fn verify(work: &Work, key: &KeyMaterial, data: &[u8], signature: &[u8]) -> Result<()> {
+pub(super) fn verify(
+    work: &Work,
+    params: &Params,
+    key: &KeyMaterial,
+    data: &[u8],
+    signature: &[u8],
+) -> Result<()> {
     let during = during(During::Verify);
     if let Some(alg) = work.hash() {
         return verify_hashed(work, key, &hash(alg, data), signature);
@@ -120,6 +149,12 @@ pub(super) fn verify(work: &Work, key: &KeyMaterial, data: &[u8], signature: &[u
             let mut mac = key.mac(*alg)?.start();
             mac.update(data);
             verify_mac(work, mac, signature)
+        }
+        (Work::Gmac { tag_bits }, KeyMaterial::Secret(key)) => {
+            if signature.len() != *tag_bits as usize / 8 {
+                return fail(CKR_SIGNATURE_LEN_RANGE, "the MAC has another length");
+            }
+            gmac_verify(key.aes()?, gmac_iv(params), *tag_bits, data, signature).map_err(during)
         }
         _ => unfit(),
     }

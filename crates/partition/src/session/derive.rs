@@ -1,9 +1,9 @@
 //! C_DeriveKey (PKCS#11 3.1, 5.18.5): ECDH (6.3.16, 6.3.17) and derivation by encryption (6.15).
 
 use hsmsim_crypto::{
-    aes::{self, CipherMode},
     asn1::unwrap_octet_string,
-    digest::HashAlg,
+    block::{self, CipherMode},
+    digest::{HashAlg, expand, hash},
     kdf::x963_kdf,
 };
 use hsmsim_types::{Error, Mechanism, ObjectId, Params, Result, Template, ck::*, error::fail};
@@ -19,7 +19,12 @@ use crate::{
     },
     failure::{During, during},
     mechanisms::Scheme,
-    object::{Attributes, Object, key::KeyMaterial, parts},
+    object::{
+        Attributes, Object,
+        key::KeyMaterial,
+        parts,
+        secret_type::{Lengths, SecretType},
+    },
     operation::{KEY_CODES, check_key},
     version,
 };
@@ -47,12 +52,27 @@ impl Session {
         let material = base.material()?;
         let value = match entry.scheme {
             Scheme::Ecdh => agree(&mechanism.params, material, key_type, wanted)?,
+            Scheme::DigestKey(alg) => {
+                no_parameter(&mechanism.params)?;
+                let secret = secret(material)?;
+                leading(Zeroizing::new(hash(alg, secret)), key_type, wanted)?
+            }
+            Scheme::XofKey(xof) => {
+                no_parameter(&mechanism.params)?;
+                // 6.20.8: without a length, twice the strength in bits of the function.
+                let available = wanted.unwrap_or(xof.usual_output_len());
+                expand(xof, secret(material)?, key_len(available, key_type, wanted)?)
+            }
             scheme => {
                 let bytes = encrypted(scheme, &mechanism.params, material)?;
                 leading(bytes, key_type, wanted)?
             }
         };
 
+        let mut value = value;
+        if let Some(secret) = SecretType::of(key_type) {
+            secret.settle(&mut value);
+        }
         let mut origin =
             Origin::of(Way::Derive, parts::secret(key_type, &value), self.is_officer());
         origin.base = Some((
@@ -72,13 +92,22 @@ pub(super) fn wanted_len(given: &Attributes) -> Result<Option<usize>> {
     }
 }
 
-/// How long the key will be, given how many bytes there are.
+/// How long the key will be, given how many bytes there are: what its type asks for goes before what
+/// the caller may say.
 pub(super) fn key_len(available: usize, key_type: u64, wanted: Option<usize>) -> Result<usize> {
-    let len = wanted.unwrap_or(available);
-    if key_type == CKK_AES && !matches!(len, 16 | 24 | 32) {
+    let Some(secret) = SecretType::of(key_type) else {
+        return fail(CKR_TEMPLATE_INCONSISTENT, "no such type of secret key");
+    };
+    let fixed = matches!(secret.lengths, Lengths::OneOf(_));
+    let len = match (wanted, secret.usual_len()) {
+        (Some(len), _) => len,
+        (None, Some(len)) if fixed => len,
+        (None, _) => available,
+    };
+    if !secret.takes(len) {
         return match wanted {
             Some(_) => {
-                fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN of an AES key is 16, 24 or 32")
+                fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN is no length of such a key")
             }
             None => fail(CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is missing"),
         };
@@ -86,7 +115,7 @@ pub(super) fn key_len(available: usize, key_type: u64, wanted: Option<usize>) ->
     if len > available {
         return fail(
             CKR_TEMPLATE_INCONSISTENT,
-            format!("CKA_VALUE_LEN is more than the {available} bytes that are derived"),
+            format!("the key would be longer than the {available} bytes that are derived"),
         );
     }
     Ok(len)
@@ -162,19 +191,39 @@ fn shared_secret(key: &KeyMaterial, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     }
 }
 
+fn no_parameter(params: &Params) -> Result<()> {
+    match params {
+        Params::None => Ok(()),
+        Params::Bytes(bytes) if bytes.is_empty() => Ok(()),
+        _ => fail(CKR_MECHANISM_PARAM_INVALID, "the derivation takes no parameter"),
+    }
+}
+
+/// The value of a secret key.
+fn secret(key: &KeyMaterial) -> Result<&[u8]> {
+    match key {
+        KeyMaterial::Secret(key) => Ok(key.value()),
+        _ => fail(CKR_KEY_TYPE_INCONSISTENT, "the derivation needs a secret key"),
+    }
+}
+
 fn encrypted(scheme: Scheme, params: &Params, key: &KeyMaterial) -> Result<Zeroizing<Vec<u8>>> {
-    let KeyMaterial::Secret(key) = key else {
-        return fail(CKR_KEY_TYPE_INCONSISTENT, "derivation by encryption needs an AES key");
-    };
-    let (mode, iv, data): (_, &[u8], _) = match (scheme, params) {
-        (Scheme::EcbEncryptData, Params::DerivationData(data)) => (CipherMode::Ecb, &[], data),
-        (Scheme::CbcEncryptData, Params::CbcEncryptData { iv, data }) => {
-            (CipherMode::Cbc, iv, data)
+    let (family, mode, iv, data): (_, _, &[u8], _) = match (scheme, params) {
+        (Scheme::EcbEncryptData(family), Params::DerivationData(data)) => {
+            (family, CipherMode::Ecb, &[], data)
+        }
+        (Scheme::CbcEncryptData(family), Params::CbcEncryptData { iv, data }) => {
+            (family, CipherMode::Cbc, iv, data)
         }
         _ => return fail(CKR_MECHANISM_PARAM_INVALID, "the derivation needs its data"),
     };
-    if data.is_empty() || !data.len().is_multiple_of(aes::BLOCK_LEN) {
+    let KeyMaterial::Secret(key) = key else {
+        return fail(CKR_KEY_TYPE_INCONSISTENT, "derivation by encryption needs a secret key");
+    };
+    let alg = family.alg();
+    if data.is_empty() || !data.len().is_multiple_of(alg.block_len()) {
         return fail(CKR_MECHANISM_PARAM_INVALID, "the data comes in whole blocks");
     }
-    aes::encrypt(mode, key.aes()?, iv, data).map(Zeroizing::new).map_err(during(During::Derive))
+    let cipher = key.block(alg)?;
+    block::encrypt(mode, &*cipher, iv, data).map(Zeroizing::new).map_err(during(During::Derive))
 }

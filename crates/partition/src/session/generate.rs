@@ -1,8 +1,8 @@
 //! C_GenerateKey and C_GenerateKeyPair (PKCS#11 3.1, 5.18.1 and 5.18.2).
 
 use hsmsim_crypto::{
-    asn1::PrivateKey, ec::EcPrivateKey, edwards::Ed25519PrivateKey, montgomery::X25519PrivateKey,
-    random, rsa::RsaPrivateKey,
+    asn1::PrivateKey, des, ec::EcPrivateKey, edwards::Ed25519PrivateKey,
+    montgomery::X25519PrivateKey, random, rsa::RsaPrivateKey,
 };
 use hsmsim_types::{Error, Mechanism, Params, Result, Template, ck::*, error::fail};
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ use crate::{
         Attributes, Object,
         key::{check_edwards, check_montgomery, curve_of},
         parts::{self, kind},
+        secret_type::{Lengths, SecretType},
     },
     version,
 };
@@ -39,8 +40,18 @@ impl Session {
         check_template(&origin, &given)?;
         self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
 
-        let mut value = Zeroizing::new(vec![0; secret_len(&given, key_type, entry)?]);
-        random::fill(&mut value).map_err(during(During::Generate))?;
+        let Some(secret) = SecretType::of(key_type) else {
+            return fail(CKR_MECHANISM_INVALID, "the mechanism makes no secret key");
+        };
+        let mut value = Zeroizing::new(vec![0; secret_len(&given, secret, entry)?]);
+        loop {
+            random::fill(&mut value).map_err(during(During::Generate))?;
+            secret.settle(&mut value);
+            // A weak key is drawn again (6.21.1).
+            if !secret.is_des() || des::is_weak(&value).is_ok_and(|weak| !weak) {
+                break;
+            }
+        }
         origin.known = parts::secret(key_type, &value);
         let id = self.partition.new_id()?;
         self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
@@ -95,34 +106,29 @@ impl Session {
     }
 }
 
-/// CKA_VALUE_LEN of a secret key that is to be made.
-fn secret_len(given: &Attributes, key_type: u64, entry: &Entry) -> Result<usize> {
+/// Length of a secret key that is to be made: CKA_VALUE_LEN where its type leaves a choice.
+fn secret_len(given: &Attributes, secret: &SecretType, entry: &Entry) -> Result<usize> {
     let Some(len) = given.ulong(CKA_VALUE_LEN) else {
-        // The type of an HMAC key says its length: that of the digest (6.20.4 and its kin).
-        return hmac_len(key_type)
+        return secret
+            .usual_len()
             .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is missing"));
     };
-    if key_type == CKK_AES && !matches!(len, 16 | 24 | 32) {
-        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN of an AES key is 16, 24 or 32");
-    }
-    if len < entry.info.min || len > entry.info.max {
+    let sized = !matches!(secret.lengths, Lengths::OneOf(_));
+    if sized && (len < entry.info.min || len > entry.info.max) {
         return fail(
             CKR_KEY_SIZE_RANGE,
             format!("CKA_VALUE_LEN is from {} to {}", entry.info.min, entry.info.max),
         );
     }
-    Ok(len as usize)
-}
-
-fn hmac_len(key_type: u64) -> Option<usize> {
-    Some(match key_type {
-        CKK_SHA_1_HMAC => 20,
-        CKK_SHA224_HMAC | CKK_SHA3_224_HMAC => 28,
-        CKK_SHA256_HMAC | CKK_SHA3_256_HMAC => 32,
-        CKK_SHA384_HMAC | CKK_SHA3_384_HMAC => 48,
-        CKK_SHA512_HMAC | CKK_SHA3_512_HMAC => 64,
-        _ => return None,
-    })
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    if !secret.takes(len) {
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "no key of this type is so long");
+    }
+    // A profile may take fewer lengths than the type has.
+    if !sized && secret.has_value_len() {
+        check_size(entry, len as u64)?;
+    }
+    Ok(len)
 }
 
 fn make_pair(entry: &Entry, public: &Attributes) -> Result<PrivateKey> {

@@ -2,8 +2,9 @@
 //! as PrivateKeyInfo.
 
 use hsmsim_crypto::{
-    aes::{CipherMode, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap},
+    aes::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap},
     asn1::PrivateKey,
+    block::CipherMode,
 };
 use hsmsim_types::{
     AttributeValue, Error, Mechanism, ObjectId, Params, Result, Template, ck::*, error::fail,
@@ -19,7 +20,7 @@ use crate::{
         template::checked,
     },
     failure::{During, during},
-    object::{Attributes, Object, key::KeyMaterial, parts},
+    object::{Attributes, Object, key::KeyMaterial, parts, secret_type::SecretType},
     operation::{
         KeyCodes, check_key,
         cipher::{decrypt, encrypt},
@@ -40,8 +41,6 @@ const UNWRAPPING: KeyCodes = KeyCodes {
     size: CKR_UNWRAPPING_KEY_SIZE_RANGE,
 };
 
-const BLOCK: usize = 16;
-
 impl Session {
     pub(super) fn wrap(
         &self,
@@ -60,7 +59,7 @@ impl Session {
         if matches!(work, Work::RsaPkcs(_) | Work::RsaOaep { .. }) && key.class != CKO_SECRET_KEY {
             return fail(CKR_KEY_NOT_WRAPPABLE, "RSA wraps secret keys only");
         }
-        if matches!(work, Work::Cipher(CipherMode::Ecb | CipherMode::Cbc)) {
+        if let Work::Cipher(alg, CipherMode::Ecb | CipherMode::Cbc) = work {
             if key.class != CKO_SECRET_KEY {
                 return fail(
                     CKR_KEY_NOT_WRAPPABLE,
@@ -68,7 +67,7 @@ impl Session {
                 );
             }
             // 6.13.5: filled up with zeros to whole blocks.
-            let whole = plain.len().next_multiple_of(BLOCK);
+            let whole = plain.len().next_multiple_of(alg.block_len());
             let mut padded = Zeroizing::new(vec![0; whole]);
             padded[..plain.len()].copy_from_slice(&plain);
             plain = padded;
@@ -216,6 +215,9 @@ fn wrapped(work: &Work, params: &Params, key: &KeyMaterial, plain: &[u8]) -> Res
         (Work::Kwp, KeyMaterial::Secret(key)) => {
             kwp_wrap(key.aes()?, initial(params), plain).map_err(failed)
         }
+        (Work::KwPkcs7, KeyMaterial::Secret(key)) => {
+            kw_pkcs7_wrap(key.aes()?, initial(params), plain).map_err(failed)
+        }
         // The same as encrypting, except that the data is a key: 5.18.3 has codes of its own.
         _ => encrypt(work, params, key, plain).map_err(|error| match error.rv() {
             CKR_DATA_LEN_RANGE | CKR_DATA_INVALID => {
@@ -243,6 +245,9 @@ fn unwrapped(
         (Work::Kwp, KeyMaterial::Secret(key)) => {
             kwp_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
         }
+        (Work::KwPkcs7, KeyMaterial::Secret(key)) => {
+            kw_pkcs7_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
+        }
         _ => decrypt(work, params, key, wrapped).map(Zeroizing::new).map_err(|error| {
             match error.rv() {
                 CKR_ENCRYPTED_DATA_LEN_RANGE => {
@@ -263,7 +268,7 @@ fn unwrapped(
 /// A secret key out of what was unwrapped.
 fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Result<Attributes> {
     let mut value = plain;
-    if matches!(work, Work::Cipher(CipherMode::Ecb | CipherMode::Cbc))
+    if matches!(work, Work::Cipher(_, CipherMode::Ecb | CipherMode::Cbc))
         && let Some(len) = given.ulong(CKA_VALUE_LEN)
     {
         // 6.13.5: the zeros that filled up the last block are not part of the key.
@@ -272,8 +277,12 @@ fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Re
             Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "CKA_VALUE_LEN is more than was wrapped")
         })?;
     }
-    if value.is_empty() || (key_type == CKK_AES && !matches!(value.len(), 16 | 24 | 32)) {
-        return fail(CKR_WRAPPED_KEY_LEN_RANGE, "what was wrapped is no key of this type");
-    }
+    let secret =
+        SecretType::of(key_type).filter(|secret| secret.takes(value.len())).ok_or_else(|| {
+            Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "what was wrapped is no key of this type")
+        })?;
+    secret
+        .check(value)
+        .map_err(|error| Error::new(CKR_WRAPPED_KEY_INVALID, error.rule().to_owned()))?;
     Ok(parts::secret(key_type, value))
 }

@@ -395,7 +395,7 @@ fn cipher_refusals_have_their_codes() {
         (encrypt, mechanism(CKM_AES_CTR, ctr(0)), 16, CKR_MECHANISM_PARAM_INVALID),
         (encrypt, mechanism(CKM_AES_CTR, ctr(129)), 16, CKR_MECHANISM_PARAM_INVALID),
         (encrypt, Mechanism::plain(CKM_AES_CMAC), 16, CKR_MECHANISM_INVALID),
-        (encrypt, Mechanism::plain(CKM_DES3_ECB), 16, CKR_MECHANISM_INVALID),
+        (encrypt, Mechanism::plain(CKM_RC2_ECB), 16, CKR_MECHANISM_INVALID),
         (encrypt, Mechanism::plain(CKM_RSA_PKCS), 16, CKR_KEY_TYPE_INCONSISTENT),
     ] {
         let result = client.one_part(kind, &mechanism, Some(key), &message(data));

@@ -376,7 +376,7 @@ fn encryption_derives_what_encryption_gives() {
         (
             mechanism(
                 CKM_AES_CBC_ENCRYPT_DATA,
-                Params::CbcEncryptData { iv: [3; 16], data: data.clone() },
+                Params::CbcEncryptData { iv: vec![3; 16], data: data.clone() },
             ),
             cbc(CKM_AES_CBC),
         ),

@@ -109,7 +109,7 @@ fn each_structure_is_read_into_its_words() {
             CKM_AES_CBC_ENCRYPT_DATA,
             CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv: data, pData: at, length: 16 }
         ),
-        Ok(Params::CbcEncryptData { iv: data, data: data.to_vec() })
+        Ok(Params::CbcEncryptData { iv: data.to_vec(), data: data.to_vec() })
     );
 }
 
