@@ -8,7 +8,7 @@ use blake2::digest::Digest;
 use ring::digest as ring_digest;
 
 use self::blake2b::Blake2b;
-pub use self::xof::{Xof, XofHasher, expand};
+pub use self::xof::{Xof, XofHasher, XofReader, expand};
 use crate::ffi::digest::{Md, MdContext};
 use crate::ffi::sha512t::Sha512TContext;
 use crate::{Error, Result};

@@ -54,7 +54,33 @@ impl XofHasher {
 
     /// Ends the message and fills `out`.
     pub fn finish(self, out: &mut [u8]) {
-        self.context.finish_xof(out);
+        self.into_reader().read(out);
+    }
+
+    /// Ends the message, for output in parts. `C_DigestXofExtract`.
+    pub fn into_reader(self) -> XofReader {
+        XofReader { xof: self.xof, context: self.context }
+    }
+}
+
+/// The output of a message, as much as is asked for. A clone goes on from the same place.
+#[derive(Clone)]
+pub struct XofReader {
+    xof: Xof,
+    context: MdContext,
+}
+
+impl XofReader {
+    /// Fills `out` with what comes next.
+    pub fn read(&mut self, out: &mut [u8]) {
+        self.context.squeeze(out);
+    }
+}
+
+impl fmt::Debug for XofReader {
+    /// Shows the function only: the output may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XofReader").field("xof", &self.xof).finish_non_exhaustive()
     }
 }
 

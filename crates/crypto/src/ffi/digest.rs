@@ -96,11 +96,15 @@ impl MdContext {
         });
     }
 
-    /// Fills `out` from a function whose output has any length.
-    pub(crate) fn finish_xof(self, out: &mut [u8]) {
+    /// Fills `out` from a function whose output has any length; may be called again for more, but
+    /// after it no data is taken.
+    pub(crate) fn squeeze(&mut self, out: &mut [u8]) {
+        if out.is_empty() {
+            return;
+        }
         // SAFETY: the context is initialised; pointer and length are of one slice.
         infallible(unsafe {
-            sys::EVP_DigestFinalXOF(self.context.as_ptr(), out.as_mut_ptr(), out.len())
+            sys::EVP_DigestSqueeze(self.context.as_ptr(), out.as_mut_ptr(), out.len())
         });
     }
 

@@ -1,4 +1,4 @@
-//! Key derivation: PBKDF2, the X9.63 function of ECDH, HKDF; and in files of their own, re-exported
+//! Key derivation: PBKDF2, the functions of ECDH (X9.63, SP 800-56C), HKDF; and in files of their own, re-exported
 //! here, SP 800-108 (`sp800_108.rs`), X9.42 (`x942.rs`), TLS (`tls.rs`) and IKE (`ike.rs`).
 //!
 //! Deriving a key by a plain hash (`CKM_SHA256_KEY_DERIVATION` and so on) is [`crate::digest::hash`],
@@ -98,14 +98,42 @@ pub fn x963_kdf(
     shared_info: &[u8],
     len: usize,
 ) -> Result<Zeroizing<Vec<u8>>> {
+    counted_digests(hash, &[z], &[shared_info], len)
+}
+
+/// The one-step function of NIST SP 800-56C, 4.1, with a hash function: as [`x963_kdf`], but the
+/// counter comes before the shared secret. `CKD_SHA256_KDF_SP800` and its like.
+///
+/// # Errors
+/// As [`x963_kdf`].
+pub fn sp800_56c_one_step(
+    hash: HashAlg,
+    z: &[u8],
+    fixed_info: &[u8],
+    len: usize,
+) -> Result<Zeroizing<Vec<u8>>> {
+    counted_digests(hash, &[], &[z, fixed_info], len)
+}
+
+/// `len` bytes of digests, each over a counter of 32 bits between two lists of parts.
+fn counted_digests(
+    hash: HashAlg,
+    before: &[&[u8]],
+    after: &[&[u8]],
+    len: usize,
+) -> Result<Zeroizing<Vec<u8>>> {
     let blocks = len.div_ceil(hash.output_len());
     let blocks = u32::try_from(blocks).map_err(|_| Error::InvalidLength)?;
     let mut out = Zeroizing::new(Vec::with_capacity(blocks as usize * hash.output_len()));
     for counter in 1..=blocks {
         let mut hasher = Hasher::new(hash);
-        hasher.update(z);
+        for part in before {
+            hasher.update(part);
+        }
         hasher.update(&counter.to_be_bytes());
-        hasher.update(shared_info);
+        for part in after {
+            hasher.update(part);
+        }
         out.extend_from_slice(&Zeroizing::new(hasher.finish()));
     }
     out.truncate(len);

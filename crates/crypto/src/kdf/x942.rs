@@ -2,9 +2,9 @@
 
 use zeroize::Zeroizing;
 
-use super::x963_kdf;
+use super::{counted_digests, x963_kdf};
 use crate::asn1::der::{self, CONTEXT_0, Reader};
-use crate::digest::{HashAlg, Hasher};
+use crate::digest::HashAlg;
 use crate::{Error, Result};
 
 /// `[2]`, the tag of `suppPubInfo`.
@@ -36,19 +36,8 @@ pub fn x942_kdf_asn1(
     len: usize,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let counter_at = counter_position(other_info).ok_or(Error::InvalidParameter)?;
-    let blocks = len.div_ceil(hash.output_len());
-    let blocks = u32::try_from(blocks).map_err(|_| Error::InvalidLength)?;
     let (before, after) = (&other_info[..counter_at], &other_info[counter_at + 4..]);
-    let mut out = Zeroizing::new(Vec::with_capacity(blocks as usize * hash.output_len()));
-    for counter in 1..=blocks {
-        let mut hasher = Hasher::new(hash);
-        for part in [z, before, &counter.to_be_bytes(), after] {
-            hasher.update(part);
-        }
-        out.extend_from_slice(&Zeroizing::new(hasher.finish()));
-    }
-    out.truncate(len);
-    Ok(out)
+    counted_digests(hash, &[z, before], &[after], len)
 }
 
 /// Where the four bytes of the counter stand in

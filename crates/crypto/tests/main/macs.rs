@@ -167,6 +167,21 @@ fn shake_gives_the_examples_of_the_standard_at_any_length() {
         for len in [0, 1, 31, 167, 168, 169, 999] {
             assert_eq!(*expand(xof, b"abc", len), long[..len], "{xof:?}, {len} bytes");
         }
+        for part in [1, 7, 136, 168, 500] {
+            let mut hasher = XofHasher::new(xof);
+            hasher.update(b"abc");
+            let mut reader = hasher.into_reader();
+            let mut parts = vec![0; 1000];
+            parts.chunks_mut(part).for_each(|out| {
+                // A clone reads the same without taking it away.
+                let mut copy = vec![0; out.len()];
+                reader.clone().read(&mut copy);
+                reader.read(out);
+                reader.read(&mut []);
+                assert_eq!(copy, out);
+            });
+            assert_eq!(parts, *long, "{xof:?} in parts of {part}");
+        }
         let mut hasher = XofHasher::new(xof);
         hasher.update(b"a");
         let mut other = hasher.clone();

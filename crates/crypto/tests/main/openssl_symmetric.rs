@@ -246,6 +246,10 @@ fn secrets_of_tls_and_passwords_give_the_keys_of_openssl() {
         let ours = kdf::x963_kdf(alg, &[1, 2], &[3], 150).unwrap();
         assert_eq!(*ours, openssl_kdf(directory, &run, 150), "X9.63 with {name}");
 
+        let run = format!("-kdfopt hexkey:0102 -kdfopt hexinfo:03 -kdfopt digest:{name} SSKDF");
+        let ours = kdf::sp800_56c_one_step(alg, &[1, 2], &[3], 150).unwrap();
+        assert_eq!(*ours, openssl_kdf(directory, &run, 150), "SP 800-56C with {name}");
+
         let options = format!("-kdfopt hexkey:0102 -kdfopt digest:{name}");
         let extract = format!("{options} -kdfopt mode:EXTRACT_ONLY -kdfopt hexsalt:03 HKDF");
         let ours = kdf::hkdf_extract(alg, &[3], &[1, 2]).unwrap();
