@@ -1,10 +1,11 @@
 //! Key derivation: PBKDF2, the functions of ECDH (X9.63, SP 800-56C), HKDF; and in files of their own, re-exported
-//! here, SP 800-108 (`sp800_108.rs`), X9.42 (`x942.rs`), TLS (`tls.rs`) and IKE (`ike.rs`).
+//! here, SP 800-108 (`sp800_108.rs`), X9.42 (`x942.rs`), PKCS#12 (`pkcs12.rs`), TLS (`tls.rs`) and IKE (`ike.rs`).
 //!
 //! Deriving a key by a plain hash (`CKM_SHA256_KEY_DERIVATION` and so on) is [`crate::digest::hash`],
 //! with SHAKE [`crate::digest::expand`].
 
 mod ike;
+mod pkcs12;
 mod sp800_108;
 mod tls;
 mod x942;
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 pub use self::ike::{
     ike_prf, ike_prf_key, ike_prf_of_secret, ike1_extended, ike1_prf, ike2_prf_plus,
 };
+pub use self::pkcs12::{Pkcs12Purpose, pkcs12_kdf};
 pub use self::sp800_108::{
     DkmLength, Field, LunaPrfKdfScheme, Mode, NumberFormat, luna_prf_kdf, sp800_108,
 };

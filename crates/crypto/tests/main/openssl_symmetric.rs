@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use hsmsim_crypto::Error;
 use hsmsim_crypto::aes::{self, AesKey};
 use hsmsim_crypto::block::{self, BlockAlg, CipherMode};
 use hsmsim_crypto::chacha20::{ChaCha20, ChaCha20Key};
 use hsmsim_crypto::digest::{HashAlg, Xof, expand, hash};
-use hsmsim_crypto::kdf::{self, DkmLength, Field, Mode, NumberFormat, TlsPrf, sp800_108};
+use hsmsim_crypto::kdf::{
+    self, DkmLength, Field, Mode, NumberFormat, Pkcs12Purpose, TlsPrf, sp800_108,
+};
 use hsmsim_crypto::mac::{self, MacAlg, MacKey};
 
 use crate::openssl::{openssl, read, workspace};
@@ -258,4 +261,29 @@ fn secrets_of_tls_and_passwords_give_the_keys_of_openssl() {
         let ours = kdf::hkdf_expand(alg, &[1, 2], &[4], 150).unwrap();
         assert_eq!(*ours, openssl_kdf(directory, &expand, 150), "HKDF with {name}");
     }
+}
+
+#[test]
+fn passwords_of_pkcs12_give_the_keys_of_openssl() {
+    let Some(directory) = workspace("passwords_of_pkcs12_give_the_keys_of_openssl") else { return };
+    let directory = directory.path();
+    for (password, encoded) in
+        [("", "0000"), ("smeg", "0073006d006500670000"), ("grüße", "0067007200fc00df00650000")]
+    {
+        for &(name, alg) in HASHES {
+            for (id, purpose) in
+                [(1, Pkcs12Purpose::Encryption), (2, Pkcs12Purpose::Iv), (3, Pkcs12Purpose::Mac)]
+            {
+                let run = format!(
+                    "-kdfopt digest:{name} -kdfopt hexpass:{encoded} -kdfopt hexsalt:0a58cf64530d \
+                     -kdfopt iter:5 -kdfopt id:{id} PKCS12KDF"
+                );
+                let salt = [0x0a, 0x58, 0xcf, 0x64, 0x53, 0x0d];
+                let ours = kdf::pkcs12_kdf(alg, purpose, password, &salt, 5, 150).unwrap();
+                assert_eq!(*ours, openssl_kdf(directory, &run, 150), "{name}, {purpose:?}");
+            }
+        }
+    }
+    let none = kdf::pkcs12_kdf(HashAlg::Sha1, Pkcs12Purpose::Mac, "password", b"salt", 0, 20);
+    assert_eq!(none, Err(Error::InvalidParameter));
 }
