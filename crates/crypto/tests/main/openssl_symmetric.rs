@@ -25,6 +25,8 @@ const CIPHERS: &[(&str, BlockAlg, usize, CipherMode)] = &[
     ("aes-192-cfb8", BlockAlg::Aes, 24, CipherMode::Cfb { segment_bits: 8 }),
     ("aes-128-cfb", BlockAlg::Aes, 16, CipherMode::Cfb { segment_bits: 128 }),
     ("aes-256-cfb", BlockAlg::Aes, 32, CipherMode::Cfb { segment_bits: 128 }),
+    ("aes-128-cbc-cts", BlockAlg::Aes, 16, CipherMode::Cts),
+    ("aes-256-cbc-cts", BlockAlg::Aes, 32, CipherMode::Cts),
     ("aes-256-cbc", BlockAlg::Aes, 32, CipherMode::CbcPad),
     ("aes-256-ctr", BlockAlg::Aes, 32, CipherMode::Ctr { counter_bits: 128 }),
     ("des-ede3-cbc", BlockAlg::Des, 24, CipherMode::CbcPad),
@@ -58,7 +60,9 @@ fn ciphertexts_pass_between_openssl_and_here() {
         let (key_bytes, iv) = (key_bytes(key_len), vec![0xf1; alg.block_len()]);
         let key = alg.key(&key_bytes).unwrap();
         let options = format!("-K {} -iv {}", digits(&key_bytes), digits(&iv));
-        for len in [1, 16, 61, 200] {
+        // There is nothing to steal from below a block.
+        for len in [1, 16, 61, 200].into_iter().filter(|len| mode != CipherMode::Cts || *len >= 16)
+        {
             let text: Vec<u8> = (0..len).collect();
             std::fs::write(directory.join("text"), &text).unwrap();
             openssl(directory, &format!("enc -{name} -e {options} -in text -out c"));
