@@ -42,9 +42,9 @@ pub use check::{Finding, Severity, check};
 pub use chrystoki::ChrystokiSource;
 pub use cost::CallCost;
 pub use drill::{
-    Abort, Action, Administration, Claim, Compare, Condition, CountRange, Drill, Expectations,
-    LatencyBound, Load, Operation, Phase, REPORT_FORMATS, Recovery, ReportSettings, Retry,
-    SOMETIMES, Start, Step, Workload, WorkloadSource,
+    Abort, Action, Administration, Aspect, Claim, Compare, Condition, CountRange, Drill,
+    Expectations, LatencyBound, Load, Operation, Phase, REPORT_FORMATS, Recovery, ReportSettings,
+    Retry, SOMETIMES, Start, Step, Workload, WorkloadSource,
 };
 pub use duration::{format_duration, parse_duration};
 pub use error::{ConfigError, suggestion};

@@ -3,7 +3,8 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use hsmsim_sim_config::{Administration, DeviceId, Fault, Group, Target};
+use hsmsim_partition::api::DomainSeed;
+use hsmsim_sim_config::{Administration, DeviceId, Fault, Group, Member, Target};
 use hsmsim_types::Pin;
 
 use crate::{Cluster, ClusterError};
@@ -18,6 +19,7 @@ impl Cluster {
         match work {
             Administration::Replace { device } => self.replace(device),
             Administration::Activate { device } => self.activate(device),
+            Administration::InitPartitions { device } => self.init_partitions(device),
             Administration::InitOfficer { group } => self.init_officers(group.as_deref()),
         }
     }
@@ -39,16 +41,8 @@ impl Cluster {
                 self.heal_fault(fault.id)?;
             }
         }
-        let now = Duration::from_nanos(self.clock().unix_now());
-        let so = Pin::new(self.topology().provisioning.so_pin.reveal());
-        let mut seats = Vec::new();
-        for group in self.groups_on(device) {
-            let new: Vec<_> =
-                group.members.iter().filter(|member| member.device == *device).cloned().collect();
-            // Asked before the old device is out: who is alone in its group takes its domain along.
-            let domain = self.joined_domain(&group, &new, &so, now)?;
-            seats.extend(new.into_iter().map(|member| (group.clone(), member, domain.clone())));
-        }
+        // Asked before the old device is out: who is alone in its group takes its domain along.
+        let seats = self.seats(device)?;
         self.forget_hsm_so(device)?;
         self.erase(index)?;
         self.write_down(&Fault::replacement(device.clone()), None)?;
@@ -60,6 +54,31 @@ impl Cluster {
             lines.push(format!("{device} is a new device; {} has serial {serial}", group.label));
         }
         self.refresh();
+        Ok(lines)
+    }
+
+    /// What a device's partitions are members of, each with the cloning domain that it is to be in.
+    fn seats(&self, device: &DeviceId) -> Result<Vec<(Group, Member, DomainSeed)>, ClusterError> {
+        let now = Duration::from_nanos(self.clock().unix_now());
+        let so = Pin::new(self.topology().provisioning.so_pin.reveal());
+        let mut seats = Vec::new();
+        for group in self.groups_on(device) {
+            let own: Vec<_> =
+                group.members.iter().filter(|member| member.device == *device).cloned().collect();
+            let domain = self.joined_domain(&group, &own, &so, now)?;
+            seats.extend(own.into_iter().map(|member| (group.clone(), member, domain.clone())));
+        }
+        Ok(seats)
+    }
+
+    /// As `hsmsim partition init`, for every group that has a member on the device.
+    fn init_partitions(&self, device: &DeviceId) -> Result<Vec<String>, ClusterError> {
+        let mut lines = Vec::new();
+        for (group, member, domain) in self.seats(device)? {
+            self.serving_partition(&member)?.zeroize()?;
+            self.provision_member(&group, &member, &domain)?;
+            lines.push(format!("{device} is initialised for {}", group.label));
+        }
         Ok(lines)
     }
 

@@ -107,6 +107,12 @@ fn ended(fault: &Fault) -> Option<Ended> {
     })
 }
 
+/// Whether sessions end on what a fault strikes, from the moment it is in the history.
+pub(crate) fn ends_sessions(fault: &Fault) -> bool {
+    strike(fault).is_some_and(|strike| !matches!(strike, Strike::Hang))
+        || matches!(ended(fault), Some(Ended::Sessions(_)))
+}
+
 /// Whom a fault concerns, by its parameters.
 fn scope(fault: &Fault) -> Scope {
     Scope {

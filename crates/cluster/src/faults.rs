@@ -6,7 +6,7 @@ use hsmsim_store::NewFault;
 use crate::{
     Cluster, ClusterError,
     call_faults::CALL_FAULT,
-    effects::{ActiveFault, nanos},
+    effects::{ActiveFault, ends_sessions, nanos},
     spells::{draw, own_length},
 };
 
@@ -27,8 +27,16 @@ impl Cluster {
         let mut ids = Vec::new();
         for fault in fault.resolved(self.topology(), busiest)? {
             let fault = self.counted(fault)?;
-            self.harm(&fault)?;
+            // Sessions end before the contents are gone: else another process's calls would find an empty
+            // partition under a session that lives on.
+            let ends_sessions = ends_sessions(&fault);
+            if !ends_sessions {
+                self.harm(&fault)?;
+            }
             ids.push(self.write_down(&fault, owner)?);
+            if ends_sessions {
+                self.harm(&fault)?;
+            }
         }
         self.refresh();
         Ok(ids)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use hsmsim_network::{SimRng, stream};
 use hsmsim_partition::{Partition, port::Change};
-use hsmsim_sim_config::{DeviceId, Fault, Member, ParamValue};
+use hsmsim_sim_config::{DeviceId, Fault, Group, Member, ParamValue};
 use hsmsim_types::{ObjectId, Role, SecretBytes, names::mechanism_number};
 
 use crate::{Cluster, ClusterError, new_domain};
@@ -26,6 +26,9 @@ impl Cluster {
         }
         if fault.count_param("partition").is_some() {
             self.on_partitions(&fault, |_, _| Ok(()))?;
+        }
+        if fault.spec.id == "admin.domain_mismatch" {
+            self.on_partitions(&fault, |seat, _| self.member_at(&seat).map(drop))?;
         }
         if let Some(free) = fault.count_param("free_objects") {
             let mut held = Vec::new();
@@ -88,13 +91,22 @@ impl Cluster {
 
     /// A member initialised by somebody who does not know its group's cloning domain.
     fn estrange(&self, seat: &Seat<'_>) -> Result<(), ClusterError> {
+        let (group, member) = self.member_at(seat)?;
+        seat.partition.zeroize()?;
+        self.provision_member(group, member, &new_domain()?)
+    }
+
+    /// What a partition is a member of.
+    ///
+    /// # Errors
+    /// It has no token.
+    fn member_at(&self, seat: &Seat<'_>) -> Result<(&Group, &Member), ClusterError> {
         let topology = self.topology();
         let is_member =
             |member: &&Member| member.device == *seat.device && member.partition == seat.number;
         for group in topology.groups.iter().filter(|group| topology.is_provisioned(group)) {
             if let Some(member) = group.members.iter().find(is_member) {
-                seat.partition.zeroize()?;
-                return self.provision_member(group, member, &new_domain()?);
+                return Ok((group, member));
             }
         }
         let message = format!("partition {} of {} has no token", seat.number, seat.device);

@@ -8,8 +8,16 @@ use hsmsim_sim_config::{Claim, Condition};
 
 use crate::metrics::{Outcome, end, failed, outcome};
 
-/// How far back `error_rate` looks, in drill seconds.
+/// How far back `error_rate`, `latency` and `throughput` look, in drill seconds.
 const RECENT_S: f64 = 10.0;
+
+/// A call that has ended lately.
+#[derive(Clone, Copy)]
+struct Recent {
+    ended_ns: u64,
+    took_ns: u64,
+    failed: bool,
+}
 
 /// Counts what is recorded.
 #[derive(Clone, Default)]
@@ -20,8 +28,8 @@ pub(crate) struct Tally {
     /// Calls that a call fault struck; they count nowhere else.
     struck: u64,
     stall_ns: u64,
-    /// When recent calls ended, and whether they failed.
-    recent: VecDeque<(u64, bool)>,
+    /// Recent calls, in the order in which they were told of.
+    recent: VecDeque<Recent>,
     failovers: u64,
     members_lost: u64,
     members_recovered: u64,
@@ -43,9 +51,13 @@ impl Tally {
         }
         self.stall_ns = self.stall_ns.max(call.took_ns);
         let ended = end(call);
-        self.recent.push_back((ended, failed(call)));
+        self.recent.push_back(Recent {
+            ended_ns: ended,
+            took_ns: call.took_ns,
+            failed: failed(call),
+        });
         let reach = recent_ns(time_scale);
-        while self.recent.front().is_some_and(|(at, _)| at + reach < ended) {
+        while self.recent.front().is_some_and(|call| call.ended_ns + reach < ended) {
             self.recent.pop_front();
         }
     }
@@ -85,6 +97,8 @@ impl Tally {
                 let text = match gauge.name {
                     "error_rate" => format!("{measured:.1} %"),
                     "stall" => format!("{:.1} s", measured / 1e3),
+                    "latency" => format!("{measured:.0} ms"),
+                    "throughput" => format!("{measured:.1}/s"),
                     _ => format!("{measured}"),
                 };
                 Ok((compare.holds(measured, *value), text))
@@ -100,6 +114,16 @@ impl Tally {
             "calls_unknown" => self.unknown,
             "calls_struck" => self.struck,
             "error_rate" => return Ok(self.error_rate(cluster.clock().unix_now(), time_scale)),
+            "latency" => {
+                let calls = self.recent(cluster.clock().unix_now(), time_scale);
+                let longest = calls.map(|call| call.took_ns).max().unwrap_or_default();
+                return Ok(longest as f64 * time_scale / 1e6);
+            }
+            "throughput" => {
+                let calls = self.recent(cluster.clock().unix_now(), time_scale);
+                let succeeded = calls.filter(|call| !call.failed).count();
+                return Ok(succeeded as f64 * time_scale / RECENT_S);
+            }
             "stall" => return Ok(self.stall_ns as f64 * time_scale / 1e6),
             "failovers" => self.failovers,
             "members_lost" => self.members_lost,
@@ -116,11 +140,15 @@ impl Tally {
         Ok(count as f64)
     }
 
-    fn error_rate(&self, now_ns: u64, time_scale: f64) -> f64 {
+    /// The calls of the last ten seconds.
+    fn recent(&self, now_ns: u64, time_scale: f64) -> impl Iterator<Item = &Recent> {
         let since = now_ns.saturating_sub(recent_ns(time_scale));
-        let recent = || self.recent.iter().filter(|(at, _)| *at >= since);
-        let failed = recent().filter(|(_, failed)| *failed).count();
-        100.0 * failed as f64 / recent().count().max(1) as f64
+        self.recent.iter().filter(move |call| call.ended_ns >= since)
+    }
+
+    fn error_rate(&self, now_ns: u64, time_scale: f64) -> f64 {
+        let failed = self.recent(now_ns, time_scale).filter(|call| call.failed).count();
+        100.0 * failed as f64 / self.recent(now_ns, time_scale).count().max(1) as f64
     }
 
     /// Keys that nobody holds, and copies that members lack of the others.
@@ -180,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn the_error_rate_is_that_of_the_last_ten_seconds() {
+    fn error_rate_and_latency_are_those_of_the_last_ten_seconds() {
         let mut tally = Tally::default();
         for (second, code) in [(0, "CKR_DEVICE_ERROR"), (12, "CKR_OK"), (13, "CKR_DEVICE_ERROR")] {
             let call = CallRecord {
                 at_ns: second * 1_000_000_000,
-                took_ns: 0,
+                took_ns: second * 1_000_000,
                 function: "C_Sign".into(),
                 session: 1,
                 code: code.into(),
@@ -198,5 +226,11 @@ mod tests {
         assert_eq!((tally.ok, tally.failed), (1, 2));
         assert_eq!(tally.error_rate(13_000_000_000, 1.0), 50.0);
         assert_eq!(tally.error_rate(30_000_000_000, 1.0), 0.0);
+        let longest = |now_ns| tally.recent(now_ns, 1.0).map(|call| call.took_ns).max();
+        assert_eq!(
+            (longest(13_000_000_000), longest(22_500_000_000)),
+            (Some(13_000_000), Some(13_000_000))
+        );
+        assert_eq!(longest(30_000_000_000), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hsmsim_client::record::EventRecord;
-use hsmsim_sim_config::{CountRange, Expectations, Phase};
+use hsmsim_sim_config::{Compare, CountRange, Expectations, Phase};
 use serde::Serialize;
 
 use crate::{
@@ -99,6 +99,12 @@ impl Margin {
             0.0 => "exactly met".to_owned(),
             _ => format!("{} {word}{percent}", seconds(left.abs())),
         };
+        Self { limit: limit_ms, value: value_ms, unit: "ms", text }
+    }
+
+    fn of_least_time(limit_ms: f64, value_ms: f64) -> Self {
+        let word = if value_ms >= limit_ms { "longer than needed" } else { "too short" };
+        let text = format!("{} {word}", seconds((value_ms - limit_ms).abs()));
         Self { limit: limit_ms, value: value_ms, unit: "ms", text }
     }
 
@@ -233,7 +239,9 @@ pub fn judge(
         || metrics.calls.failed > 0
         || metrics.rto_max_ms > 0.0
         || findings.fell_behind
-        || events.iter().any(|event| event.event == "not_replicated");
+        || events
+            .iter()
+            .any(|event| ["not_replicated", "replication_dropped"].contains(&event.event.as_str()));
     let unnoticed =
         (findings.faults > 0 && !noticed) || (findings.call_faults > 0 && metrics.scripted == 0);
     let proves_nothing = metrics.calls.ok == 0 || sheet.proves_nothing || unnoticed;
@@ -344,6 +352,12 @@ impl Sheet {
             let measured = if other.is_empty() { "no other".to_owned() } else { other.join(", ") };
             self.add("codes_permitted", wanted, measured, other.is_empty(), None);
         }
+        for code in &expect.codes_seen {
+            match metrics.failed_codes.get(code) {
+                Some(times) => self.add("codes_seen", code, format!("{times} times"), true, None),
+                None => self.unproved("codes_seen", code, "never seen"),
+            }
+        }
         self.range("failovers", expect.failovers, metrics.failovers);
         self.range("recovered_members", expect.recovered_members, metrics.members_recovered);
         for wanted in &expect.sometimes {
@@ -366,7 +380,10 @@ impl Sheet {
                 continue;
             }
             let met = bound.compare.holds(measured, limit);
-            let margin = Some(Margin::of_time(limit, measured));
+            let margin = Some(match bound.compare {
+                Compare::Less | Compare::AtMost => Margin::of_time(limit, measured),
+                _ => Margin::of_least_time(limit, measured),
+            });
             self.add(&name, wanted, seconds(measured), met, margin);
         }
         if let Some(most) = expect.error_rate_max {
@@ -460,6 +477,8 @@ mod tests {
         assert_eq!(verdict(&none, &good(), &findings()), Verdict::Pass);
         let stall = Expectations { stall_max: Some(Duration::from_secs(20)), ..none.clone() };
         assert_eq!(verdict(&stall, &good(), &findings()), Verdict::Fail);
+        let seen = Expectations { codes_seen: vec!["CKR_DEVICE_ERROR".to_owned()], ..none.clone() };
+        assert_eq!(verdict(&seen, &good(), &findings()), Verdict::Inconclusive);
         let window = Expectations { error_window_max: Some(Duration::ZERO), ..none.clone() };
         let errors = Metrics { error_window_max_ms: 1.0, ..good() };
         assert_eq!(verdict(&window, &errors, &findings()), Verdict::Fail);
@@ -467,6 +486,7 @@ mod tests {
         let mut failed = good();
         failed.failed_codes.insert("CKR_DEVICE_ERROR".to_owned(), 1);
         assert_eq!(verdict(&codes, &failed, &findings()), Verdict::Fail);
+        assert_eq!(verdict(&seen, &failed, &findings()), Verdict::Pass);
         let unknown = Expectations { unknown_max: Some(0), ..none.clone() };
         let mut calls = good();
         calls.calls.unknown = 1;
@@ -499,6 +519,8 @@ mod tests {
             ("latency = [\"p50 < 3ms\", \"p99 <= 20ms\"]", Verdict::Pass),
             ("latency = [\"p99 < 20ms\"]", Verdict::Fail),
             ("latency = [\"max < 80ms\"]", Verdict::Fail),
+            ("latency = [\"max > 80ms\", \"p99 >= 20ms\"]", Verdict::Pass),
+            ("latency = [\"p50 > 2ms\"]", Verdict::Fail),
             ("error_rate_max = \"5 %\"", Verdict::Pass),
             ("error_rate_max = \"4.9 %\"", Verdict::Fail),
             ("throughput_min = \"9/s\"", Verdict::Pass),

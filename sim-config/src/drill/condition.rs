@@ -37,7 +37,7 @@ const fn count(name: &'static str, help: &'static str) -> Gauge {
 }
 
 /// Everything that a condition can compare.
-pub const GAUGES: [Gauge; 14] = [
+pub const GAUGES: [Gauge; 16] = [
     count("calls_ok", "calls that succeeded so far"),
     count("calls_failed", "calls that failed so far"),
     count("calls_struck", "calls so far that a call fault struck; no other number counts them"),
@@ -47,6 +47,15 @@ pub const GAUGES: [Gauge; 14] = [
         unit: Unit::Percent,
         help: "the part of the calls of the last ten seconds of drill time that failed",
     },
+    Gauge {
+        name: "latency",
+        unit: Unit::Time,
+        help: "the longest call that has ended in the last ten seconds of drill time",
+    },
+    count(
+        "throughput",
+        "calls that succeeded in the last ten seconds of drill time, in a second of real time",
+    ),
     Gauge { name: "stall", unit: Unit::Time, help: "the longest call that has ended so far" },
     count("failovers", "calls so far that moved to another member"),
     count("members_lost", "members given up so far"),
@@ -209,14 +218,14 @@ pub(super) fn percent(text: &str) -> Result<f64, ConfigError> {
     number(Unit::Percent, &text.split_whitespace().collect::<String>())
 }
 
-/// A bound on latency: `p99 < 12ms`.
+/// A bound on latency: `p99 < 12ms`, or from below, `max > 15s`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatencyBound {
     /// As it was written.
     pub text: String,
     /// The part of all operations that took no longer; 1 for `max`.
     pub part: f64,
-    /// `<` or `<=`.
+    /// `<`, `<=`, `>=` or `>`.
     pub compare: Compare,
     /// The bound, in drill time.
     pub limit: Duration,
@@ -242,7 +251,7 @@ impl LatencyBound {
         let [word, compare, limit] = words[..] else { return Err(wrong()) };
         let part = PERCENTILES.iter().find(|(name, _)| *name == word).map(|(_, part)| *part);
         let compare = Compare::parse(compare)
-            .filter(|compare| [Compare::Less, Compare::AtMost].contains(compare));
+            .filter(|compare| ![Compare::Equal, Compare::Unequal].contains(compare));
         let limit = parse_duration(limit).map_err(ConfigError::new)?;
         let (part, compare) = part.zip(compare).ok_or_else(wrong)?;
         Ok(Self { text: text.to_owned(), part, compare, limit })
@@ -284,8 +293,10 @@ mod tests {
             let error = Condition::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
         }
-        assert!(LatencyBound::parse("p99 < 12ms").is_ok());
-        for text in ["p98 < 12ms", "p99 > 12ms", "p99 12ms", "p99 < 12"] {
+        for text in ["p99 < 12ms", "p50 >= 2s", "max > 15s"] {
+            assert!(LatencyBound::parse(text).is_ok(), "{text}");
+        }
+        for text in ["p98 < 12ms", "p99 = 12ms", "p99 != 12ms", "p99 12ms", "p99 < 12"] {
             assert!(LatencyBound::parse(text).is_err(), "{text}");
         }
     }

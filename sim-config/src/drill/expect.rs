@@ -118,6 +118,8 @@ pub struct Expectations {
     pub throughput_min: Option<f64>,
     /// The only codes that failed calls may have; any when absent.
     pub codes_permitted: Option<Vec<String>>,
+    /// Codes that calls must have failed with.
+    pub codes_seen: Vec<String>,
     /// How many failovers all clients see together.
     pub failovers: Option<CountRange>,
     /// How many members take part again.

@@ -146,6 +146,7 @@ fn expectations(value: &Value<'_>, keys: &[Key]) -> Result<Expectations, ConfigE
         latency: table.optional("latency", latency)?.unwrap_or_default(),
         throughput_min: table.optional("throughput_min", rate)?,
         codes_permitted: table.optional("codes_permitted", codes)?,
+        codes_seen: table.optional("codes_seen", codes)?.unwrap_or_default(),
         failovers: table.optional("failovers", count_range)?,
         recovered_members: table.optional("recovered_members", count_range)?,
         inventory_equal_within: time("inventory_equal_within")?,

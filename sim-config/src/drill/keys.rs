@@ -204,7 +204,7 @@ pub(crate) const RETRY: [Key; 4] = [
     key(
         "recover",
         Shape::Word(recoveries),
-        "none: it goes on with its session; session: it opens another and logs in; finalize: if that fails too, C_Finalize and C_Initialize.",
+        "none: it goes on with its session; session: it opens another and logs in; login: it logs out and in; finalize: if another session fails too, C_Finalize and C_Initialize.",
     ),
 ];
 
@@ -245,7 +245,7 @@ pub(crate) const MARK: [Key; 1] = [needed("text", Shape::Text, "The line.")];
 pub(crate) const OF_GROUP: [Key; 1] =
     [key("group", Shape::Text, "The HA group; all that have tokens if absent.")];
 
-/// `device.replace` and `device.activate`.
+/// `device.replace`, `device.activate` and `partition.init`.
 pub(crate) const OF_DEVICE: [Key; 1] = [needed("device", Shape::Text, "The device's name.")];
 
 /// `wait`.
@@ -288,7 +288,7 @@ pub(crate) const SELECTOR: [Key; 3] = [
 ];
 
 /// What every part of `[expect]` can say of calls and events.
-pub(crate) const EXPECT_CALLS: [Key; 10] = [
+pub(crate) const EXPECT_CALLS: [Key; 11] = [
     key("stall_max", Shape::Duration, "The longest single call."),
     key(
         "error_window_max",
@@ -300,10 +300,11 @@ pub(crate) const EXPECT_CALLS: [Key; 10] = [
     key(
         "latency",
         Shape::Latencies,
-        "Bounds on how long operations take, from the moment they were due: p50, p90, p99, p999, max.",
+        "Bounds on how long operations take, from above or below, from the moment they were due: p50, p90, p99, p999, max.",
     ),
     key("throughput_min", Shape::Rate, "Operations that succeed, in a second of real time."),
     key("codes_permitted", Shape::Codes, "The only codes that failed calls may have."),
+    key("codes_seen", Shape::Codes, "Codes that calls must have failed with."),
     key("failovers", Shape::Range, "How many calls move to another member."),
     key("recovered_members", Shape::Range, "How many members take part again."),
     key("sometimes", Shape::Events, "What must have happened at least once."),
@@ -340,7 +341,7 @@ const EXPECT_RUN: [Key; 6] = [
 ];
 
 /// `[expect.after]` and `[expect.always]`.
-pub(crate) const EXPECT_END: [Key; 16] = joined(&EXPECT_CALLS, &EXPECT_RUN);
+pub(crate) const EXPECT_END: [Key; 17] = joined(&EXPECT_CALLS, &EXPECT_RUN);
 
 /// The phases.
 const EXPECT_PHASES: [Key; 5] = [
@@ -356,7 +357,7 @@ const EXPECT_PHASES: [Key; 5] = [
 ];
 
 /// `[expect]`.
-pub(crate) const EXPECT: [Key; 21] = joined(&EXPECT_END, &EXPECT_PHASES);
+pub(crate) const EXPECT: [Key; 22] = joined(&EXPECT_END, &EXPECT_PHASES);
 
 const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
     let mut all = [first[0]; N];

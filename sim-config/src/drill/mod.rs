@@ -6,6 +6,7 @@
 
 mod condition;
 mod expect;
+mod fault_drills;
 mod file;
 mod keys;
 mod plan;
@@ -27,6 +28,7 @@ use crate::topology::{DeviceId, Topology};
 
 pub use condition::{Claim, Compare, Condition, GAUGES, Gauge, LatencyBound, PERCENTILES, Unit};
 pub use expect::{CountRange, Expectations, Phase, SOMETIMES};
+pub use fault_drills::Aspect;
 pub use keys::REPORT_FORMATS;
 pub use schema::schema;
 
@@ -133,23 +135,26 @@ impl Default for Retry {
 }
 
 /// How an application gets back to work after a failure: the `RecoveryLevel` of Luna's own OpenSSL
-/// engine.
+/// engine, and what helps against a lost login alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     /// It goes on with the session that it has (level 0).
     None,
     /// It closes its session, opens another and logs in (level 1).
     Session,
-    /// If that fails with CKR_DEVICE_ERROR, CKR_TOKEN_NOT_PRESENT or CKR_SESSION_HANDLE_INVALID it waits
+    /// It calls C_Logout and C_Login in its session; if that fails, as [`Recovery::Session`].
+    Login,
+    /// As [`Recovery::Session`], and if that fails with CKR_DEVICE_ERROR, CKR_TOKEN_NOT_PRESENT or CKR_SESSION_HANDLE_INVALID it waits
     /// for its other threads and calls C_Finalize and C_Initialize (level 2).
     Finalize,
 }
 
 impl Recovery {
     /// Every way under the word of the drill file.
-    pub const ALL: [(&'static str, Recovery); 3] = [
+    pub const ALL: [(&'static str, Recovery); 4] = [
         ("none", Recovery::None),
         ("session", Recovery::Session),
+        ("login", Recovery::Login),
         ("finalize", Recovery::Finalize),
     ];
 
@@ -245,6 +250,12 @@ pub enum Administration {
         /// The device.
         device: DeviceId,
     },
+    /// `partition.init`: the partitions of a device are initialised anew for their groups, with the
+    /// topology's PINs and in their groups' cloning domains; they hold nothing then.
+    InitPartitions {
+        /// The device.
+        device: DeviceId,
+    },
     /// `role.init`: the SO gives the crypto officer the topology's PIN on every member, which unlocks it.
     InitOfficer {
         /// The group; every group when absent.
@@ -253,7 +264,7 @@ pub enum Administration {
 }
 
 /// The words of `do` that are no faults, with their keys and what they do.
-pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 13] = [
+pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 14] = [
     (
         "call.fault",
         &keys::CALL_FAULT,
@@ -270,6 +281,11 @@ pub(crate) const BUILT_IN_STEPS: [(&str, &[keys::Key], &str); 13] = [
         "Puts a new appliance in a device's place, and copies its keys.",
     ),
     ("device.activate", &keys::OF_DEVICE, "Activates a device's partitions again."),
+    (
+        "partition.init",
+        &keys::OF_DEVICE,
+        "Initialises a device's partitions anew for their groups; they are empty then.",
+    ),
     (
         "role.init",
         &keys::OF_GROUP,
@@ -460,7 +476,9 @@ impl Drill {
 impl Administration {
     fn check(&self, topology: &Topology) -> Result<(), ConfigError> {
         match self {
-            Self::Replace { device } | Self::Activate { device } => {
+            Self::Replace { device }
+            | Self::Activate { device }
+            | Self::InitPartitions { device } => {
                 crate::fault::known_device(topology, device).map(|_| ())
             }
             Self::InitOfficer { group } => group_exists(topology, group.as_deref()),

@@ -108,7 +108,7 @@ fn shape(shape: Shape) -> Value {
             })
         }
         Shape::Latencies => {
-            let pattern = r"^(p50|p90|p99|p999|max) (<|<=) \S+$";
+            let pattern = r"^(p50|p90|p99|p999|max) (<|<=|>=|>) \S+$";
             json!({ "type": "array", "items": { "type": "string", "pattern": pattern } })
         }
         Shape::Seed => {

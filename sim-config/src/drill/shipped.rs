@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Drill, file};
+use super::{Aspect, Drill, fault_drills, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, name_beside, read_file};
 
@@ -56,15 +56,34 @@ const SHIPPED: [(&str, &str); 47] = [
     ("scripted-errors", include_str!("../../drills/scripted-errors.toml")),
 ];
 
+/// Name and text of every shipped drill: the stories, then those of single faults.
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+    SHIPPED.iter().copied().chain(fault_drills::all())
+}
+
 impl Drill {
-    /// Names of the shipped drills.
+    /// Names of the shipped drills that tell a story; those of single faults are
+    /// [`Drill::fault_names`].
     pub fn shipped_names() -> Vec<&'static str> {
         SHIPPED.iter().map(|(name, _)| *name).collect()
     }
 
+    /// Names of the shipped drills of single faults, in the order of the fault table.
+    pub fn fault_names() -> Vec<&'static str> {
+        fault_drills::all().map(|(name, _)| name).collect()
+    }
+
+    /// The shipped drill of one fault.
+    ///
+    /// # Errors
+    /// There is no fault of that name.
+    pub fn of_fault(kind: &str, aspect: Aspect) -> Result<Self, ConfigError> {
+        Self::shipped(&fault_drills::name(kind, aspect))
+    }
+
     /// The text of a shipped drill, for people to start their own from.
     pub fn shipped_text(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+        all().find(|(n, _)| *n == name).map(|(_, text)| text)
     }
 
     /// A shipped drill.
@@ -76,7 +95,7 @@ impl Drill {
             Some(text) => Self::parse(text, &format!("{name}.toml")),
             None => Err(ConfigError::new(format!(
                 "there is no drill \"{name}\"; {}",
-                suggestion(name, SHIPPED.iter().map(|(n, _)| *n))
+                suggestion(name, all().map(|(name, _)| name))
             ))),
         }
     }
@@ -100,14 +119,19 @@ impl Drill {
         Ok(drill)
     }
 
-    /// A shipped drill by its name, or a file by its path.
+    /// A shipped drill by its name, or a file by its path. `faults/device.hang/bites` is a name, as is
+    /// whatever begins like it and does not end in `.toml`; `./faults/…` is a path.
     ///
     /// # Errors
     /// There is neither, or it is no valid drill.
     pub fn resolve(name_or_path: &str) -> Result<Self, ConfigError> {
-        if !looks_like_path(name_or_path) {
-            return Self::shipped(name_or_path);
+        let is_name = match name_or_path.strip_prefix(fault_drills::FOLDER) {
+            Some(rest) => !rest.ends_with(".toml"),
+            None => !looks_like_path(name_or_path),
+        };
+        match is_name {
+            true => Self::shipped(name_or_path),
+            false => Self::load(name_or_path),
         }
-        Self::load(name_or_path)
     }
 }

@@ -197,11 +197,13 @@ impl Reader {
                 )));
             }
             Some(spec) => Action::Fault(fault(table, common, spec)?),
-            None if what == "device.replace" && !self.allow_data_loss => {
-                return Err(table.error(
-                    "device.replace takes away what the old device holds; a drill that means it says \
+            None if ["device.replace", "partition.init"].contains(&what)
+                && !self.allow_data_loss =>
+            {
+                return Err(table.error(format!(
+                    "{what} takes away what the device holds; a drill that means it says \
                      allow_data_loss = true",
-                ));
+                )));
             }
             None => built_in(table, common, what)?,
         };
@@ -232,6 +234,9 @@ fn built_in(table: &Table<'_>, common: &[&str], what: &str) -> Result<Action, Co
         "ha.synchronize" => Action::Synchronize { group: group()? },
         "device.replace" => Action::Administer(Administration::Replace { device: device()? }),
         "device.activate" => Action::Administer(Administration::Activate { device: device()? }),
+        "partition.init" => {
+            Action::Administer(Administration::InitPartitions { device: device()? })
+        }
         "role.init" => Action::Administer(Administration::InitOfficer { group: group()? }),
         "snapshot" => Action::Snapshot,
         "assert" => Action::Assert { that: table.required("that", conditions)? },

@@ -363,9 +363,10 @@ pub const FAULTS: &[FaultSpec] = &[
         target: TargetKind::Device,
         params: &[],
         effect: "clients that start meanwhile do not have the device in their groups, and no error",
-        ends: "heal; clients have it again when they start anew",
+        ends: "heal; clients have it again when they start anew, without the keys made meanwhile: \
+               `hsmsim ha synchronize`",
         appearance: Appearance::None,
-        permitted_codes: &[],
+        permitted_codes: &["CKR_KEY_HANDLE_INVALID"],
         lasts: true,
         destroys_keys: false,
     },

@@ -6,9 +6,10 @@ use super::{Profile, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, read_file};
 
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 3] = [
     ("open", include_str!("../../profiles/open.toml")),
     ("a790", include_str!("../../profiles/a790.toml")),
+    ("timed-locks", include_str!("../../profiles/timed-locks.toml")),
 ];
 
 impl Profile {

@@ -6,13 +6,14 @@ use super::{Topology, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{Source, beside, looks_like_path, name_beside, read_file};
 
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 7] = [
     ("single", include_str!("../../topologies/single.toml")),
     ("ha-pair", include_str!("../../topologies/ha-pair.toml")),
     ("ha-dr", include_str!("../../topologies/ha-dr.toml")),
     ("ha-dr-async", include_str!("../../topologies/ha-dr-async.toml")),
     ("global", include_str!("../../topologies/global.toml")),
     ("instant", include_str!("../../topologies/instant.toml")),
+    ("timed-locks", include_str!("../../topologies/timed-locks.toml")),
 ];
 
 impl Topology {

@@ -35,13 +35,14 @@ fn of(regions: &[(&str, u8)], rest: &str) -> Topology {
 
 #[test]
 fn shipped_topologies_are_reviewed_as_they_deserve() {
-    let expected: [(&str, &[&str]); 6] = [
+    let expected: [(&str, &[&str]); 7] = [
         ("single", &["single-device"]),
         ("ha-pair", &["one-region", "auto-recovery-off"]),
         ("ha-dr", &["auto-recovery-off"]),
         ("ha-dr-async", &["auto-recovery-off", "newest-keys-at-home"]),
         ("global", &["auto-recovery-off", "client-in-other-cloud", "far-primary"]),
         ("instant", &["one-region", "auto-recovery-off"]),
+        ("timed-locks", &["single-device"]),
     ];
     for (name, rule_ids) in expected {
         let findings = check(&shipped(name));

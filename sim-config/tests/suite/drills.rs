@@ -240,10 +240,14 @@ fn a_call_fault_is_a_step_with_the_keys_of_its_own_table() {
 
 #[test]
 fn keys_are_destroyed_only_on_purpose() {
-    let step = "[[step]]\nat = \"1s\"\ndo = \"device.zeroize\"\ntarget = \"hsm-eus-1\"\n";
-    refused(step, 9, &["allow_data_loss = true"]);
-    let allowed = format!("allow_data_loss = true\n{HEAD}{step}");
-    assert!(Drill::parse(&allowed, "d").is_ok());
+    for (what, whom) in
+        [("device.zeroize", "target"), ("device.replace", "device"), ("partition.init", "device")]
+    {
+        let step = format!("[[step]]\nat = \"1s\"\ndo = \"{what}\"\n{whom} = \"hsm-eus-1\"\n");
+        refused(&step, 9, &[what, "allow_data_loss = true"]);
+        let allowed = format!("allow_data_loss = true\n{HEAD}{step}");
+        assert!(Drill::parse(&allowed, "d").is_ok(), "{what}");
+    }
 }
 
 #[test]

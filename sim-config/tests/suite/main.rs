@@ -6,6 +6,7 @@ mod chrystoki;
 mod docs;
 mod drills;
 mod durations;
+mod fault_drills;
 mod faults;
 mod profiles;
 mod regions;

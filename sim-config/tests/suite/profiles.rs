@@ -26,6 +26,16 @@ fn open_offers_everything_and_erases_nothing() {
 }
 
 #[test]
+fn timed_locks_is_open_but_for_a_crypto_officer_whose_lock_ends() {
+    let (open, mut timed) = (shipped("open"), shipped("timed-locks"));
+    let twenty_seconds = LoginEffect::LockFor(Duration::from_secs(20));
+    assert_eq!(timed.login_limits.crypto_officer.effect, twenty_seconds);
+    timed.login_limits.crypto_officer.effect = LoginEffect::Lock;
+    (timed.name, timed.description) = (open.name.clone(), open.description.clone());
+    assert_eq!(timed, open);
+}
+
+#[test]
 fn a790_has_the_documented_losses() {
     let p = shipped("a790");
     let limit = |limit, effect| LoginLimit { limit, effect };

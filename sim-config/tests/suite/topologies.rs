@@ -19,11 +19,12 @@ fn place(region: &str, stamp: u8) -> Place {
 
 #[test]
 fn every_shipped_topology_is_good_and_named_after_itself() {
-    let names = ["single", "ha-pair", "ha-dr", "ha-dr-async", "global", "instant"];
+    let names = ["single", "ha-pair", "ha-dr", "ha-dr-async", "global", "instant", "timed-locks"];
     assert_eq!(Topology::shipped_names(), names);
     for name in names {
         let t = shipped(name);
-        assert_eq!((t.name.as_str(), t.profile.as_str()), (name, "open"));
+        let profile = if name == "timed-locks" { name } else { "open" };
+        assert_eq!((t.name.as_str(), t.profile.as_str()), (name, profile));
         assert_eq!(Topology::resolve(name).as_ref(), Ok(&t));
         assert!(!t.description.is_empty());
         let serials: BTreeSet<u64> = t.devices.iter().map(|d| d.serial).collect();

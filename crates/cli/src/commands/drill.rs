@@ -11,7 +11,8 @@ use hsmsim_drill::{
     workload as application,
 };
 use hsmsim_sim_config::{
-    Action, Administration, Drill, Start, Step, Topology, Workload, WorkloadSource, format_duration,
+    Action, Administration, Aspect, Drill, FAULTS, Start, Step, Topology, Workload, WorkloadSource,
+    format_duration,
 };
 
 use crate::{
@@ -92,7 +93,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
         Args::Show { name } => {
             let text = Drill::shipped_text(name).ok_or_else(|| {
                 let names = Drill::shipped_names().join(", ");
-                Failure::new(format!("there is no drill {name}; there are {names}"))
+                let faults = "faults/FAULT/bites and faults/FAULT/heals for every fault";
+                Failure::new(format!("there is no drill {name}; there are {names}, and {faults}"))
             })?;
             write!(stdout(), "{text}")?;
             Ok(0)
@@ -156,11 +158,35 @@ fn compare(control: bool, baseline: Option<&PathBuf>) -> Compare {
 
 fn list(tag: Option<&str>) -> Outcome {
     let mut out = stdout().lock();
+    let wanted = |drill: &Drill| tag.is_none_or(|tag| drill.tags.iter().any(|own| own == tag));
     for name in Drill::shipped_names() {
         let drill = Drill::shipped(name)?;
-        if tag.is_none_or(|tag| drill.tags.iter().any(|own| own == tag)) {
+        if wanted(&drill) {
             writeln!(out, "{name:<18} {:<56} {}", drill.title, drill.tags.join(" "))?;
         }
+    }
+    // One line a fault: its two drills would else bury the stories.
+    let mut faults = Vec::new();
+    for spec in FAULTS {
+        let mut aspects = Vec::new();
+        for aspect in Aspect::ALL {
+            if wanted(&Drill::of_fault(spec.id, aspect)?) {
+                aspects.push(aspect.as_str());
+            }
+        }
+        if !aspects.is_empty() {
+            let title = Drill::of_fault(spec.id, Aspect::Bites)?.title;
+            faults.push((spec.id, title, aspects.join(" ")));
+        }
+    }
+    if !faults.is_empty() {
+        writeln!(
+            out,
+            "\nwhat single faults do, and that they heal: `faults/FAULT/bites`, `faults/FAULT/heals`"
+        )?;
+    }
+    for (id, title, aspects) in faults {
+        writeln!(out, "{id:<22} {title:<52} {aspects}")?;
     }
     Ok(0)
 }
@@ -246,6 +272,9 @@ fn describe(step: &Step, topology: &Topology) -> Result<String, Failure> {
         Action::Synchronize { .. } => "ha synchronize".to_owned(),
         Action::Administer(Administration::Replace { device }) => format!("replace {device}"),
         Action::Administer(Administration::Activate { device }) => format!("activate {device}"),
+        Action::Administer(Administration::InitPartitions { device }) => {
+            format!("initialise the partitions of {device} anew")
+        }
         Action::Administer(Administration::InitOfficer { .. }) => {
             "the SO sets the crypto officer's PIN".to_owned()
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use hsmsim_cluster::Cluster;
-use hsmsim_sim_config::{Choose, DeviceId, FAULTS, Fault, parse_duration};
+use hsmsim_sim_config::{Aspect, Choose, DeviceId, Drill, FAULTS, Fault, parse_duration};
 
 use crate::{
     context::Context,
@@ -203,23 +203,47 @@ fn page() -> Outcome {
         out,
         "**none** a member that stays usable. *Codes* are what an application may see through"
     )?;
-    writeln!(out, "a group because of the fault.\n")?;
-    writeln!(out, "| fault | strikes | what it does | looks | ends | parameters | codes |")?;
-    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "a group because of the fault. *Drills* are a file that does not pass unless the fault"
+    )?;
+    writeln!(
+        out,
+        "bites, and one that does not pass unless it heals; below the table stands what each of"
+    )?;
+    writeln!(out, "them shows. `hsmsim drill run faults/device.hang/bites --virtual` runs one.\n")?;
+    writeln!(
+        out,
+        "| fault | strikes | what it does | looks | ends | parameters | codes | drills |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|")?;
     for spec in FAULTS {
         let params: Vec<String> =
             spec.params.iter().map(|param| format!("`{}`: {}", param.name, param.help)).collect();
         writeln!(
             out,
-            "| `{}` | {} | {} | {} | {} | {} | {} |",
+            "| `{}` | {} | {} | {} | {} | {} | {} | {} |",
             spec.id,
             spec.target,
             spec.effect,
             spec.appearance,
             spec.ends,
             params.join("; "),
-            spec.permitted_codes.join(", ")
+            spec.permitted_codes.join(", "),
+            Aspect::ALL.map(|aspect| link(spec.id, aspect)).join(", ")
         )?;
     }
+    writeln!(out, "\n## What an application sees\n")?;
+    writeln!(out, "| fault | while it stands | when it is over |")?;
+    writeln!(out, "|---|---|---|")?;
+    for spec in FAULTS {
+        let [bites, heals] = Aspect::ALL.map(|aspect| Drill::of_fault(spec.id, aspect));
+        writeln!(out, "| `{}` | {} | {} |", spec.id, bites?.hypothesis, heals?.hypothesis)?;
+    }
     Ok(0)
+}
+
+/// The file of a fault's drill, as the page names it.
+fn link(kind: &str, aspect: Aspect) -> String {
+    format!("[{aspect}](../sim-config/drills/faults/{kind}.{aspect}.toml)")
 }

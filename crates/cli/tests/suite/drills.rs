@@ -253,6 +253,27 @@ fn a_drill_s_plan_names_times_and_targets() {
 }
 
 #[test]
+fn the_drills_of_faults_are_listed_apart_shown_and_run_by_name() {
+    let run = Run::new("ha-dr");
+    let text = run.ok(&["drill", "list"]);
+    let (stories, faults) = text.split_once("\n\n").unwrap();
+    assert!(stories.contains("device-loss") && !stories.contains("bites"), "{text}");
+    assert_eq!(faults.lines().count(), 1 + hsmsim_sim_config::FAULTS.len(), "{text}");
+    assert!(faults.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let heals = run.ok(&["drill", "list", "--tag", "heals"]);
+    assert!(heals.contains("device.hang") && !heals.contains("bites\n"), "{heals}");
+    assert!(!heals.contains("device-loss"), "{heals}");
+    let name = "faults/session.drop_all/bites";
+    let file = run.ok(&["drill", "show", name]);
+    assert!(file.contains(&format!("name = \"{name}\"")), "{file}");
+    let text = run.ok(&["drill", "run", name, "--virtual", "--report", "report"]);
+    assert!(text.contains("PASS"), "{text}");
+    assert_eq!(report(&run, "report")["drill"], name);
+    assert_eq!(std::fs::read_to_string(run.folder.path().join("report/drill.toml")).unwrap(), file);
+    run.ends_with(1, &["drill", "run", "faults/session.drop_all/byte", "--virtual"]);
+}
+
+#[test]
 fn the_page_of_faults_is_the_table() {
     let page = Run::new("ha-dr").ok(&["fault", "kinds", "--markdown"]);
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/faults.md");

@@ -7,7 +7,8 @@ use crate::Run;
 #[test]
 fn every_shipped_topology_is_shown_and_checked() {
     let run = Run::new("single");
-    for name in ["single", "ha-pair", "ha-dr", "ha-dr-async", "global", "instant"] {
+    let names = ["single", "ha-pair", "ha-dr", "ha-dr-async", "global", "instant", "timed-locks"];
+    for name in names {
         assert!(run.ok(&["topology", "list"]).contains(name));
         let picture = run.ok(&["topology", "show", name]);
         assert!(picture.lines().all(|line| line.chars().count() <= 100), "{picture}");

@@ -194,6 +194,27 @@ fn sessions_of_one_partition_end_and_its_neighbours_live_on() {
 }
 
 #[test]
+fn a_partition_that_was_erased_is_initialised_for_its_group_and_takes_its_keys_again() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    // Blank, or in a cloning domain of its own: both ways it takes no copies of its group's keys.
+    for fault in ["device.zeroize hsm-eus-1", "admin.domain_mismatch hsm-eus-1 partition=0"] {
+        world.fault(fault);
+        world.sign(session, key).unwrap();
+        administer(&world, &Administration::InitPartitions { device: DeviceId::new("hsm-eus-1") });
+        assert!(world.holdings(0).is_empty(), "{fault}: somebody has to bring the keys");
+        let label = world.cluster.topology().groups[0].label.clone();
+        let other = world.another();
+        other.client.run(other.client.ha_synchronize(&label)).unwrap();
+        world.recover();
+        world.sign(session, key).unwrap();
+        assert_eq!(world.client.serving(world.slot).len(), 2, "{fault}");
+        assert_eq!(world.holdings(0), world.holdings(1), "{fault}");
+    }
+}
+
+#[test]
 fn a_dead_device_is_replaced_while_clients_run_and_the_new_one_has_every_key() {
     let world = World::new("ha-pair");
     let session = world.officer();

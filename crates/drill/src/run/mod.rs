@@ -317,7 +317,9 @@ pub(crate) fn seed_of(said: Option<u64>, drill: &Drill) -> Result<u64, DrillErro
 pub(crate) fn guard(drill: &Drill) -> Result<(), DrillError> {
     let destroys = drill.steps.iter().any(|step| match &step.action {
         Action::Fault(fault) => fault.spec.destroys_keys,
-        Action::Administer(Administration::Replace { .. }) => true,
+        Action::Administer(
+            Administration::Replace { .. } | Administration::InitPartitions { .. },
+        ) => true,
         _ => false,
     });
     if destroys && !drill.allow_data_loss {

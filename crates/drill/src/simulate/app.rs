@@ -504,7 +504,9 @@ impl Stage {
     /// After a failure: what the application's habit is.
     async fn recover(&self, app: &App, seat: &mut Seat) {
         let habit = app.plan.retry.recover;
-        if habit == Recovery::None {
+        if habit == Recovery::None
+            || (habit == Recovery::Login && self.log_in_again(app, seat).await)
+        {
             return;
         }
         if let Some(session) = seat.session.take() {
@@ -520,6 +522,15 @@ impl Stage {
                 Err(_) => {}
             }
         }
+    }
+
+    /// C_Logout and C_Login in the session; whether that was of use.
+    async fn log_in_again(&self, app: &App, seat: &Seat) -> bool {
+        let Some(session) = seat.session else { return false };
+        let client = app.client();
+        // Whoever is logged out already is told so.
+        let _ = self.call(app, "C_Logout", session.0, client.logout(session)).await;
+        self.log_in(app, session).await.is_ok()
     }
 
     /// C_Finalize and C_Initialize, once all other threads of the application are out of the library.
@@ -590,14 +601,23 @@ impl Stage {
         let client = app.client();
         let open = client.open_session(app.slot, flags);
         let session = self.call(app, "C_OpenSession", 0, open).await?;
-        let login = client.login(session, UserType::Role(Role::CryptoOfficer), app.pin.clone());
-        match self.call(app, "C_Login", session.0, login).await {
-            Err(error) if error.rv() != CKR_USER_ALREADY_LOGGED_IN => {
+        match self.log_in(app, session).await {
+            Err(error) => {
                 let close = client.close_session(session);
                 let _ = self.call(app, "C_CloseSession", session.0, close).await;
                 Err(error)
             }
-            _ => Ok(session),
+            Ok(()) => Ok(session),
+        }
+    }
+
+    /// C_Login; another thread may have done it already.
+    async fn log_in(&self, app: &App, session: SessionHandle) -> Result<()> {
+        let client = app.client();
+        let login = client.login(session, UserType::Role(Role::CryptoOfficer), app.pin.clone());
+        match self.call(app, "C_Login", session.0, login).await {
+            Err(error) if error.rv() != CKR_USER_ALREADY_LOGGED_IN => Err(error),
+            _ => Ok(()),
         }
     }
 }

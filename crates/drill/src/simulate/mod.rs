@@ -27,7 +27,7 @@ use hsmsim_network::{Clock, Time, VirtualExecutor};
 use hsmsim_sim_config::{Abort, Action, Drill, Step, Topology, WorkloadSource};
 
 pub use app::{AppPlan, Op, THINK};
-pub use report::{VirtualOptions, run_virtual};
+pub use report::{VirtualOptions, judge_virtual, run_virtual};
 pub use truth::{Broken, Rule};
 
 use crate::{

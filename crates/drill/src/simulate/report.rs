@@ -8,6 +8,7 @@ use super::{Outcome, Plan, simulate};
 use crate::{
     control::{Compare, Control, without_steps},
     film::Film,
+    history::History,
     records::Batch,
     report::{Facts, Moment, Report, Tier, replay_command},
     run::{DrillError, conclude, guard, seed_of},
@@ -47,37 +48,61 @@ pub fn run_virtual(options: &VirtualOptions, out: &mut dyn Write) -> Result<Repo
     )?;
     let control = control(options, &drill, seed)?;
     let begin = Instant::now();
-    let mut outcome = simulate(&plan)?;
+    let outcome = simulate(&plan)?;
     let took = begin.elapsed();
-    let broken = std::mem::take(&mut outcome.broken);
+    let trace_hash = outcome.trace_hash.clone();
+    let (report, history) = judged(&drill, &options.drill, seed, outcome, control, out)?;
+    let directory = options.report.clone().or_else(|| drill.report.folder.clone());
+    let report = conclude(report, &drill, &options.drill, directory.as_deref(), &history)?;
+    report.print(out)?;
+    let length = report.duration_ms / 1000.0;
+    writeln!(out, "\n  {length:.0} s of virtual time in {:.2} s", took.as_secs_f64())?;
+    writeln!(out, "  trace {trace_hash}")?;
+    for rule in &history.notes.broken {
+        writeln!(out, "  broken: {rule}")?;
+    }
+    Ok(report)
+}
+
+/// Runs a drill that has been read, or changed since, in virtual time, and judges it. Nothing is printed,
+/// and no report is written.
+///
+/// # Errors
+/// A drill that does not fit its topology, or needs a program of its own.
+pub fn judge_virtual(drill: &Drill, seed: u64) -> Result<Report, DrillError> {
+    guard(drill)?;
+    let outcome = simulate(&Plan::of_drill(drill, seed)?)?;
+    judged(drill, &drill.name, seed, outcome, None, &mut io::sink()).map(|(report, _)| report)
+}
+
+/// The report of a run, and the run. `name`: what the drill is called on the command line.
+fn judged(
+    drill: &Drill,
+    name: &str,
+    seed: u64,
+    mut outcome: Outcome,
+    control: Option<Control>,
+    out: &mut dyn Write,
+) -> Result<(Report, History), DrillError> {
     outcome.history.calls.sort_by_key(|call| call.at_ns);
-    outcome.history.workloads = workloads(&drill);
-    let timeline = tell(&drill, &outcome, out)?;
+    outcome.history.workloads = workloads(drill);
+    let timeline = tell(drill, &outcome, out)?;
     let seed_word = seed.to_string();
-    let words = ["drill", "run", &options.drill, "--virtual", "--seed", &seed_word];
+    let words = ["drill", "run", name, "--virtual", "--seed", &seed_word];
     let facts = Facts {
         tier: Tier::Virtual,
         seed,
         replay: replay_command(&words, &[]),
-        trace_hash: Some(outcome.trace_hash.clone()),
+        trace_hash: Some(outcome.trace_hash),
         verified_signatures: Some(outcome.verified),
         invalid_signatures: outcome.invalid,
         control,
         log: None,
         timeline,
     };
-    outcome.history.notes.broken = broken.iter().map(ToString::to_string).collect();
-    let report = Report::new(&drill, &outcome.history, facts);
-    let directory = options.report.clone().or_else(|| drill.report.folder.clone());
-    let report = conclude(report, &drill, &options.drill, directory.as_deref(), &outcome.history)?;
-    report.print(out)?;
-    let length = report.duration_ms / 1000.0;
-    writeln!(out, "\n  {length:.0} s of virtual time in {:.2} s", took.as_secs_f64())?;
-    writeln!(out, "  trace {}", outcome.trace_hash)?;
-    for rule in broken {
-        writeln!(out, "  broken: {rule}")?;
-    }
-    Ok(report)
+    outcome.history.notes.broken = outcome.broken.iter().map(ToString::to_string).collect();
+    let report = Report::new(drill, &outcome.history, facts);
+    Ok((report, outcome.history))
 }
 
 /// What the run is compared with.

@@ -68,7 +68,7 @@ pub struct WorkloadArgs {
     pub retry_codes: Vec<String>,
     /// The pause after a failure, in real microseconds.
     pub retry_pause_us: u64,
-    /// How it gets back to work: `none`, `session`, `finalize`.
+    /// How it gets back to work: `none`, `session`, `login`, `finalize`.
     pub recover: String,
     /// How long, in real milliseconds.
     pub duration_ms: u64,
@@ -366,6 +366,15 @@ fn recover(shared: &Shared, seat: &mut Seat) {
         return;
     }
     let library = shared.library.read();
+    if shared.args.recover == "login"
+        && let Some(session) = seat.session.filter(|_| seat.generation == library.generation)
+    {
+        // Whoever is logged out already is told so.
+        let _ = shared.module.logout(session);
+        if shared.module.login(session, &shared.args.pin).is_ok() {
+            return;
+        }
+    }
     if let Some(session) = seat.session.take().filter(|_| seat.generation == library.generation) {
         // It may be gone already, which is why it is closed.
         let _ = shared.module.close(session);

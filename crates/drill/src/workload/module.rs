@@ -157,6 +157,10 @@ impl Module {
         }
     }
 
+    pub(super) fn logout(&self, session: CK_SESSION_HANDLE) -> Result<()> {
+        call!(self.C_Logout(session))
+    }
+
     pub(super) fn generate_pair(
         &self,
         session: CK_SESSION_HANDLE,

@@ -4,6 +4,7 @@
 
 mod call_faults;
 mod explore;
+mod fault_drills;
 mod files;
 mod schema;
 mod simulate;
