@@ -11,15 +11,19 @@
 //! | [`random`] | system random numbers | ring |
 //! | [`digest`] | SHA-1, SHA-2, SHA-3, SHAKE, BLAKE2b, MD5, RIPEMD-160 | ring; AWS-LC where ring has none; RustCrypto's BLAKE2b |
 //! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC, Poly1305 | ring; AWS-LC where ring has none; [`block`] |
-//! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, raw | AWS-LC |
-//! | [`ec`] | ECDSA over digests, ECDH on P-256, P-384, P-521, secp256k1 | AWS-LC |
-//! | [`edwards`], [`montgomery`] | Ed25519, X25519 | ring; AWS-LC for static X25519 keys |
+//! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, X9.31, raw | AWS-LC |
+//! | [`ec`] | ECDSA over digests, ECDH on the prime curves of NIST, SEC 2, X9.62 and RFC 5639 | AWS-LC |
+//! | [`edwards`], [`montgomery`] | Ed25519 (also ctx and ph), X25519 | ring; AWS-LC for static X25519 keys |
 //! | [`block`] | the modes of block ciphers: ECB, CBC, CTR, OFB, CFB, CTS | own code where a cipher brings none |
 //! | [`aes`] | AES in those modes, GCM, CCM, XTS, key wrap | ring for GCM of the usual shape, AWS-LC for the rest |
 //! | [`des`] | DES and triple DES in those modes | AWS-LC |
 //! | [`aria`], [`camellia`] | ARIA and Camellia in those modes | RustCrypto |
+//! | [`dsa`], [`dh`] | DSA, Diffie-Hellman (PKCS#3, X9.42, MQV), their domain parameters | AWS-LC's DSA and numbers, own code |
 //! | [`ml_kem`] | ML-KEM | AWS-LC |
 //! | [`ml_dsa`], [`slh_dsa`] | ML-DSA, SLH-DSA and their pre-hashed forms | fips204, fips205; AWS-LC for an external µ |
+//! | [`curve448`] | Ed448, X448 | AWS-LC's numbers, own code |
+//! | [`hss`] | HSS/LMS | own code over [`digest`] |
+//! | [`transport`], [`ecies`] | RSA-AES and ECDH-AES key wrap, ECIES | of this crate |
 //! | [`chacha20`] | ChaCha20 as a stream and with Poly1305 | ring; AWS-LC where ring has none |
 //! | [`kdf`] | PBKDF2, PKCS#12, X9.63, X9.42, SP 800-56C, HKDF, SP 800-108, TLS, SSL 3.0, IKE | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
 //! | [`otp`] | HOTP | [`mac`] of this crate |
@@ -40,14 +44,19 @@ pub mod asn1;
 pub mod block;
 pub mod camellia;
 pub mod chacha20;
+pub mod curve448;
 pub mod des;
+pub mod dh;
 pub mod digest;
+pub mod dsa;
 pub mod ec;
+pub mod ecies;
 pub mod edwards;
 mod error;
 #[allow(unsafe_code)]
 mod ffi;
 mod hmac;
+pub mod hss;
 pub mod kdf;
 pub mod mac;
 pub mod ml_dsa;
@@ -59,6 +68,7 @@ pub mod random;
 pub mod rsa;
 pub mod seal;
 pub mod slh_dsa;
+pub mod transport;
 
 pub use error::{Error, Result};
 

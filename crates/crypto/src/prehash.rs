@@ -83,5 +83,5 @@ pub enum Hedge {
     Deterministic,
 }
 
-/// The longest context string in bytes (FIPS 204, 5.2; FIPS 205, 10.2).
+/// The longest context string in bytes (FIPS 204, 5.2; FIPS 205, 10.2; RFC 8032, 2).
 pub const CONTEXT_LEN_MAX: usize = 255;

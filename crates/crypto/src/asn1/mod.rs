@@ -5,7 +5,9 @@
 //! What is written here is byte for byte what OpenSSL writes. Reading is strict DER and refuses what
 //! follows the structure.
 
+mod curve448;
 pub(crate) mod der;
+mod finite_field;
 mod pkcs8;
 mod postquantum;
 mod spki;
@@ -20,6 +22,10 @@ const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// Content of `1.3.101.110`, id-X25519 (RFC 8410, 3).
 const X25519: &[u8] = &[0x2b, 0x65, 0x6e];
+/// Content of `1.3.101.111`, id-X448 (RFC 8410, 3).
+const X448: &[u8] = &[0x2b, 0x65, 0x6f];
+/// Content of `1.3.101.113`, id-Ed448 (RFC 8410, 3).
+const ED448: &[u8] = &[0x2b, 0x65, 0x71];
 /// Content of `1.3.101.112`, id-Ed25519 (RFC 8410, 3).
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
@@ -47,6 +53,29 @@ pub fn ed25519_params() -> Vec<u8> {
 /// DER of `CKA_EC_PARAMS` of an X25519 key: the OID of RFC 8410.
 pub fn x25519_params() -> Vec<u8> {
     der::tlv(der::OBJECT_IDENTIFIER, X25519).to_vec()
+}
+
+/// DER of `CKA_EC_PARAMS` of an Ed448 key: the OID of RFC 8410.
+pub fn ed448_params() -> Vec<u8> {
+    der::tlv(der::OBJECT_IDENTIFIER, ED448).to_vec()
+}
+
+/// DER of `CKA_EC_PARAMS` of an X448 key: the OID of RFC 8410.
+pub fn x448_params() -> Vec<u8> {
+    der::tlv(der::OBJECT_IDENTIFIER, X448).to_vec()
+}
+
+/// Whether `CKA_EC_PARAMS` names Ed448: by the OID of RFC 8410, or as `edwards448` (PKCS#11 v3.1,
+/// 6.3.5).
+pub fn is_ed448_params(params: &[u8]) -> bool {
+    names_curve(params, &[ED448], b"edwards448")
+}
+
+/// Whether `CKA_EC_PARAMS` names X448: by the OID of RFC 8410, by the older
+/// `1.3.6.1.4.1.3029.1.5.2`, or as `curve448` (PKCS#11 v3.1, 6.3.7).
+pub fn is_x448_params(params: &[u8]) -> bool {
+    const CRYPTLIB_OID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x02];
+    names_curve(params, &[X448, CRYPTLIB_OID], b"curve448")
 }
 
 /// Whether `CKA_EC_PARAMS` names Ed25519: by the OID of RFC 8410, by the older
@@ -89,12 +118,23 @@ pub enum KeyKind {
     Ed25519,
     /// Read by [`PrivateKey`] and [`PublicKey`].
     X25519,
+    /// Read by [`Ed448PrivateKey`](crate::curve448::Ed448PrivateKey) and its public key.
+    Ed448,
+    /// Read by [`X448PrivateKey`](crate::curve448::X448PrivateKey) and its public key.
+    X448,
     /// Read by [`MlKemPrivateKey`](crate::ml_kem::MlKemPrivateKey) and its public key.
     MlKem(crate::ml_kem::ParameterSet),
     /// Read by [`MlDsaPrivateKey`](crate::ml_dsa::MlDsaPrivateKey) and its public key.
     MlDsa(crate::ml_dsa::ParameterSet),
     /// Read by [`SlhDsaPrivateKey`](crate::slh_dsa::SlhDsaPrivateKey) and its public key.
     SlhDsa(crate::slh_dsa::ParameterSet),
+    /// Read by [`DsaPrivateKey`](crate::dsa::DsaPrivateKey) and its public key.
+    Dsa,
+    /// Diffie-Hellman of PKCS#3, read by [`DhPrivateKey`](crate::dh::DhPrivateKey) and
+    /// [`DhPublicKey`](crate::dh::DhPublicKey).
+    Dh,
+    /// Diffie-Hellman of X9.42, read by the same.
+    X942Dh,
 }
 
 /// The kind of the key in a `PrivateKeyInfo`. The key itself is not looked at.
@@ -119,9 +159,13 @@ enum KeyAlgorithm {
     Ec(crate::ec::Curve),
     Ed25519,
     X25519,
+    Ed448,
+    X448,
     MlKem(crate::ml_kem::ParameterSet),
     MlDsa(crate::ml_dsa::ParameterSet),
     SlhDsa(crate::slh_dsa::ParameterSet),
+    Dsa(crate::dsa::DsaParameters),
+    Dh(crate::dh::DhParameters),
 }
 
 impl KeyAlgorithm {
@@ -137,16 +181,21 @@ impl KeyAlgorithm {
                 KeyAlgorithm::Rsa
             }
             EC_PUBLIC_KEY => {
-                // Explicit parameters are a sequence.
+                // An OID, or explicit parameters; a name is PKCS#11's alone.
                 let (tag, curve) = fields.any()?;
-                let known = (tag == der::OBJECT_IDENTIFIER)
-                    .then(|| crate::ec::Curve::from_oid(curve))
+                let known = (tag != der::PRINTABLE_STRING)
+                    .then(|| crate::ec::Curve::from_element(tag, curve))
                     .flatten();
                 KeyAlgorithm::Ec(known.ok_or(Error::Unsupported)?)
             }
             ED25519 => KeyAlgorithm::Ed25519,
             X25519 => KeyAlgorithm::X25519,
-            _ => postquantum::algorithm_of(oid).ok_or(Error::Unsupported)?,
+            ED448 => KeyAlgorithm::Ed448,
+            X448 => KeyAlgorithm::X448,
+            _ => match postquantum::algorithm_of(oid) {
+                Some(algorithm) => algorithm,
+                None => finite_field::read(oid, &mut fields)?.ok_or(Error::Unsupported)?,
+            },
         };
         fields.end()?;
         Ok(algorithm)
@@ -158,9 +207,14 @@ impl KeyAlgorithm {
             KeyAlgorithm::Ec(curve) => KeyKind::Ec(*curve),
             KeyAlgorithm::Ed25519 => KeyKind::Ed25519,
             KeyAlgorithm::X25519 => KeyKind::X25519,
+            KeyAlgorithm::Ed448 => KeyKind::Ed448,
+            KeyAlgorithm::X448 => KeyKind::X448,
             KeyAlgorithm::MlKem(set) => KeyKind::MlKem(*set),
             KeyAlgorithm::MlDsa(set) => KeyKind::MlDsa(*set),
             KeyAlgorithm::SlhDsa(set) => KeyKind::SlhDsa(*set),
+            KeyAlgorithm::Dsa(_) => KeyKind::Dsa,
+            KeyAlgorithm::Dh(parameters) if parameters.q.is_some() => KeyKind::X942Dh,
+            KeyAlgorithm::Dh(_) => KeyKind::Dh,
         }
     }
 
@@ -171,9 +225,13 @@ impl KeyAlgorithm {
             KeyAlgorithm::Ec(curve) => der::sequence(&[&oid(EC_PUBLIC_KEY), &oid(curve.oid())]),
             KeyAlgorithm::Ed25519 => der::sequence(&[&oid(ED25519)]),
             KeyAlgorithm::X25519 => der::sequence(&[&oid(X25519)]),
+            KeyAlgorithm::Ed448 => der::sequence(&[&oid(ED448)]),
+            KeyAlgorithm::X448 => der::sequence(&[&oid(X448)]),
             KeyAlgorithm::MlKem(set) => der::sequence(&[&postquantum::ml_kem_oid(*set)]),
             KeyAlgorithm::MlDsa(set) => der::sequence(&[&postquantum::ml_dsa_oid(*set)]),
             KeyAlgorithm::SlhDsa(set) => der::sequence(&[&postquantum::slh_dsa_oid(*set)]),
+            KeyAlgorithm::Dsa(parameters) => finite_field::write_dsa(parameters),
+            KeyAlgorithm::Dh(parameters) => finite_field::write_dh(parameters),
         }
     }
 }

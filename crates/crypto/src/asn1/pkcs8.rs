@@ -180,7 +180,7 @@ fn read_ec(curve: crate::ec::Curve, encoded: &[u8]) -> Result<EcPrivateKey> {
     let public = fields.optional(der::CONTEXT_1)?;
     fields.end()?;
 
-    if parameters.is_some_and(|parameters| *parameters != *curve.params_der()) {
+    if parameters.is_some_and(|given| crate::ec::Curve::from_params(given) != Ok(curve)) {
         return Err(Error::InvalidKey);
     }
     let key = EcPrivateKey::from_scalar(curve, scalar)?;
@@ -196,7 +196,7 @@ fn read_ec(curve: crate::ec::Curve, encoded: &[u8]) -> Result<EcPrivateKey> {
 }
 
 /// `CurvePrivateKey` (RFC 8410, 7): an octet string inside the octet string.
-fn read_octets(encoded: &[u8]) -> Result<&[u8]> {
+pub(super) fn read_octets(encoded: &[u8]) -> Result<&[u8]> {
     let mut reader = der::Reader::new(encoded);
     let content = reader.expect(der::OCTET_STRING)?;
     reader.end()?;

@@ -1,4 +1,4 @@
-//! Big numbers of AWS-LC: the arithmetic that completes an imported RSA key.
+//! Big numbers of AWS-LC: for keys that are completed, checked or made here, and for finite fields.
 
 use std::cmp::Ordering;
 use std::ptr::{self, NonNull};
@@ -205,6 +205,140 @@ impl Bn {
             sys::BN_gcd(out.0.as_ptr(), self.as_ptr(), other.as_ptr(), scratch.0.as_ptr())
         });
         out
+    }
+}
+
+impl Bn {
+    /// A random number of exactly `bits` bits; `top` says which of the highest bits are set.
+    pub(crate) fn random(bits: usize, top: TopBits) -> Result<Bn> {
+        let out = Self::zero();
+        let bits = i32::try_from(bits).map_err(|_| Error::Internal)?;
+        let top = match top {
+            TopBits::One => sys::BN_RAND_TOP_ONE,
+            TopBits::Two => sys::BN_RAND_TOP_TWO,
+        };
+        // SAFETY: `out` is owned.
+        let status = unsafe { sys::BN_rand(out.0.as_ptr(), bits, top, sys::BN_RAND_BOTTOM_ANY) };
+        check(status, Error::Internal)?;
+        Ok(out)
+    }
+
+    /// A random number from `min` to below `bound`.
+    pub(crate) fn random_from(min: u64, bound: &Bn) -> Result<Bn> {
+        let out = Self::zero();
+        // SAFETY: `out` is owned, the bound valid.
+        let status = unsafe { sys::BN_rand_range_ex(out.0.as_ptr(), min, bound.as_ptr()) };
+        check(status, Error::Internal)?;
+        Ok(out)
+    }
+
+    /// A prime `p` of exactly `bits` bits for which `(p - 1) / 2` is prime too.
+    pub(crate) fn random_safe_prime(bits: usize) -> Result<Bn> {
+        let out = Self::zero();
+        let bits = i32::try_from(bits).map_err(|_| Error::Internal)?;
+        let none = ptr::null();
+        // SAFETY: `out` is owned; null pointers ask for no condition and no progress calls.
+        let status = unsafe {
+            sys::BN_generate_prime_ex(out.0.as_ptr(), bits, 1, none, none, ptr::null_mut())
+        };
+        check(status, Error::Internal)?;
+        Ok(out)
+    }
+
+    /// Whether this is a prime, with an error below 2^-128 (64 rounds of Miller and Rabin with
+    /// random bases, after trial division).
+    pub(crate) fn is_prime(&self) -> Result<bool> {
+        let scratch = Scratch::new();
+        let mut prime = 0;
+        // SAFETY: a valid number; the scratch space is owned; null asks for no progress calls.
+        let status = unsafe {
+            sys::BN_primality_test(
+                &mut prime,
+                self.as_ptr(),
+                sys::BN_prime_checks_for_validation,
+                scratch.0.as_ptr(),
+                1,
+                ptr::null_mut(),
+            )
+        };
+        check(status, Error::Internal)?;
+        Ok(prime == 1)
+    }
+
+    pub(crate) fn plus(&self, other: &Bn) -> Bn {
+        let out = Self::zero();
+        // SAFETY: `out` is owned, the other numbers valid.
+        infallible(unsafe { sys::BN_add(out.0.as_ptr(), self.as_ptr(), other.as_ptr()) });
+        out
+    }
+
+    pub(crate) fn shifted_left(&self, bits: usize) -> Bn {
+        let out = Self::zero();
+        let bits = i32::try_from(bits).expect("no number here has 2^31 bits");
+        // SAFETY: `out` is owned, the other number valid.
+        infallible(unsafe { sys::BN_lshift(out.0.as_ptr(), self.as_ptr(), bits) });
+        out
+    }
+
+    /// `self / divisor`, rounded down; the divisor must not be zero.
+    pub(crate) fn divided_by(&self, divisor: &Bn) -> Result<Bn> {
+        let (out, scratch) = (Self::zero(), Scratch::new());
+        // SAFETY: `out` and the scratch space are owned, the other numbers valid; null asks for no
+        // remainder.
+        let status = unsafe {
+            let none = ptr::null_mut();
+            let (number, divisor) = (self.as_ptr(), divisor.as_ptr());
+            sys::BN_div(out.0.as_ptr(), none, number, divisor, scratch.0.as_ptr())
+        };
+        check(status, Error::Internal)?;
+        Ok(out)
+    }
+
+    /// `self * other mod modulus`; the modulus must not be zero.
+    pub(crate) fn times_modulo(&self, other: &Bn, modulus: &Bn) -> Result<Bn> {
+        self.times(other).modulo(modulus)
+    }
+}
+
+impl Bn {
+    /// The primes of RFC 3526 and, of 2048 and 4096 bits, of RFC 7919. All are safe.
+    pub(crate) fn named_safe_primes() -> Vec<Bn> {
+        let rfc3526 = [
+            sys::BN_get_rfc3526_prime_1536 as unsafe extern "C" fn(_) -> _,
+            sys::BN_get_rfc3526_prime_2048,
+            sys::BN_get_rfc3526_prime_3072,
+            sys::BN_get_rfc3526_prime_4096,
+            sys::BN_get_rfc3526_prime_6144,
+            sys::BN_get_rfc3526_prime_8192,
+        ];
+        // SAFETY: null asks for a new number, which is owned from there on.
+        let rfc3526 = rfc3526.map(|get| Bn(allocated(unsafe { get(ptr::null_mut()) })));
+        let rfc7919 = [sys::DH_get_rfc7919_2048, sys::DH_get_rfc7919_4096].map(|get| {
+            // SAFETY: the parameters are owned until their prime is copied.
+            unsafe {
+                let parameters = allocated(get()).as_ptr();
+                let prime = allocated(sys::BN_dup(sys::DH_get0_p(parameters)));
+                sys::DH_free(parameters);
+                Bn(prime)
+            }
+        });
+        rfc3526.into_iter().chain(rfc7919).collect()
+    }
+}
+
+/// Which of the highest bits of a random number are set.
+#[derive(Clone, Copy)]
+pub(crate) enum TopBits {
+    /// The highest.
+    One,
+    /// The two highest: the product of two such numbers has twice the bits.
+    Two,
+}
+
+impl Clone for Bn {
+    fn clone(&self) -> Self {
+        // SAFETY: a valid number, only read.
+        Bn(allocated(unsafe { sys::BN_dup(self.as_ptr()) }))
     }
 }
 

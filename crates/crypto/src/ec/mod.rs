@@ -1,107 +1,16 @@
 //! Elliptic curve keys over prime fields: ECDSA over given digests, and ECDH.
 
+mod curve;
+mod parameters;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::asn1::der;
+pub use self::curve::Curve;
 use crate::ffi::bn::Bn;
 use crate::ffi::ec::EcKey;
 use crate::{Error, Result};
-
-/// A named curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Curve {
-    /// NIST P-256, secp256r1, prime256v1.
-    P256,
-    /// NIST P-384, secp384r1.
-    P384,
-    /// NIST P-521, secp521r1.
-    P521,
-    /// secp256k1 (SEC 2).
-    Secp256k1,
-}
-
-impl Curve {
-    /// Every curve of this module.
-    pub const ALL: [Curve; 4] = [Curve::P256, Curve::P384, Curve::P521, Curve::Secp256k1];
-
-    /// Reads `CKA_EC_PARAMS`: the DER of the curve's OID, or of its name as a `PrintableString`
-    /// (PKCS#11 v3.1, 6.3.3).
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] for another curve, or for explicit or implicit parameters;
-    /// [`Error::InvalidParameter`] if it is neither.
-    pub fn from_params(params: &[u8]) -> Result<Self> {
-        let mut reader = der::Reader::new(params);
-        let (tag, content) = reader.any().map_err(|_| Error::InvalidParameter)?;
-        reader.end().map_err(|_| Error::InvalidParameter)?;
-        let found = match tag {
-            der::OBJECT_IDENTIFIER => Self::from_oid(content),
-            der::PRINTABLE_STRING => Self::ALL
-                .into_iter()
-                .find(|curve| curve.names().iter().any(|name| name.as_bytes() == content)),
-            der::SEQUENCE | der::NULL => None,
-            _ => return Err(Error::InvalidParameter),
-        };
-        found.ok_or(Error::Unsupported)
-    }
-
-    /// The curve of an OID, given as the content of its DER.
-    pub(crate) fn from_oid(oid: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|curve| curve.oid() == oid)
-    }
-
-    /// `CKA_EC_PARAMS` of this curve: the DER of its OID.
-    pub fn params_der(self) -> Vec<u8> {
-        der::tlv(der::OBJECT_IDENTIFIER, self.oid()).to_vec()
-    }
-
-    /// Content of the OID's DER.
-    pub(crate) fn oid(self) -> &'static [u8] {
-        match self {
-            Curve::P256 => &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
-            Curve::P384 => &[0x2b, 0x81, 0x04, 0x00, 0x22],
-            Curve::P521 => &[0x2b, 0x81, 0x04, 0x00, 0x23],
-            Curve::Secp256k1 => &[0x2b, 0x81, 0x04, 0x00, 0x0a],
-        }
-    }
-
-    /// Names under which the curve is known.
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Curve::P256 => &["secp256r1", "prime256v1", "P-256"],
-            Curve::P384 => &["secp384r1", "P-384"],
-            Curve::P521 => &["secp521r1", "P-521"],
-            Curve::Secp256k1 => &["secp256k1"],
-        }
-    }
-
-    /// Size of the field in bits, as in `ulMinKeySize` of `CK_MECHANISM_INFO`.
-    pub const fn field_bits(self) -> u32 {
-        match self {
-            Curve::P256 | Curve::Secp256k1 => 256,
-            Curve::P384 => 384,
-            Curve::P521 => 521,
-        }
-    }
-
-    /// Length of a coordinate in bytes.
-    pub const fn field_len(self) -> usize {
-        self.field_bits().div_ceil(8) as usize
-    }
-
-    /// Length of a scalar in bytes: of the private key, and of each half of a signature. On these
-    /// four curves it is the length of a coordinate.
-    pub const fn order_len(self) -> usize {
-        self.field_len()
-    }
-
-    /// Length of a signature in bytes.
-    pub const fn signature_len(self) -> usize {
-        2 * self.order_len()
-    }
-}
 
 /// A private key, checked and ready for use. Share it in an `Arc`.
 pub struct EcPrivateKey {
