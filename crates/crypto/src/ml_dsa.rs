@@ -60,7 +60,7 @@ impl ParameterSet {
     }
 }
 
-/// The library's key, prepared for its operations. In a box: it has up to 70 kB.
+/// The library's key, prepared for its operations; in a box, as it has tens of kilobytes.
 enum Signing {
     MlDsa44(Box<ml_dsa_44::PrivateKey>),
     MlDsa65(Box<ml_dsa_65::PrivateKey>),

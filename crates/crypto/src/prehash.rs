@@ -17,7 +17,8 @@ pub enum PreHash {
 }
 
 impl PreHash {
-    /// The functions for which PKCS#11 v3.2 has mechanisms (6.67.7, 6.68.7).
+    /// The functions for which PKCS#11 v3.2 has mechanisms (`CKM_HASH_ML_DSA_...`,
+    /// `CKM_HASH_SLH_DSA_...`).
     pub const ALL: [PreHash; 10] = [
         PreHash::Hash(HashAlg::Sha224),
         PreHash::Hash(HashAlg::Sha256),

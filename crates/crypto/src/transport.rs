@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::aes::{AesKey, kwp_unwrap, kwp_wrap};
 use crate::asn1::{der, wrap_octet_string};
+use crate::curve448::{X448_KEY_LEN, X448PrivateKey, X448PublicKey};
 use crate::digest::HashAlg;
 use crate::ec::{EcPrivateKey, EcPublicKey};
 use crate::kdf::x963_kdf;
@@ -165,6 +166,36 @@ pub fn x25519_aes_unwrap(
 ) -> Result<Zeroizing<Vec<u8>>> {
     let split = wrapped.split_at_checked(montgomery::KEY_LEN);
     let (public, rest) = split.ok_or(Error::InvalidLength)?;
+    let secret = key.agree(public).map_err(|_| Error::DecryptFailed)?;
+    kwp_unwrap(&agreement.aes_key(&secret)?, None, rest)
+}
+
+/// The same on Curve448 (`CKM_ECDH_X_AES_KEY_WRAP`).
+///
+/// # Errors
+/// As [`x25519_aes_wrap`].
+pub fn x448_aes_wrap(
+    key: &X448PublicKey,
+    agreement: Agreement<'_>,
+    target: &[u8],
+) -> Result<Vec<u8>> {
+    let temporary = X448PrivateKey::generate()?;
+    let aes = agreement.aes_key(&temporary.agree(key.as_bytes())?)?;
+    let mut out = temporary.public().as_bytes().to_vec();
+    out.extend(kwp_wrap(&aes, None, target)?);
+    Ok(out)
+}
+
+/// Unwraps what [`x448_aes_wrap`] made.
+///
+/// # Errors
+/// As [`ecdh_aes_unwrap`].
+pub fn x448_aes_unwrap(
+    key: &X448PrivateKey,
+    agreement: Agreement<'_>,
+    wrapped: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    let (public, rest) = wrapped.split_at_checked(X448_KEY_LEN).ok_or(Error::InvalidLength)?;
     let secret = key.agree(public).map_err(|_| Error::DecryptFailed)?;
     kwp_unwrap(&agreement.aes_key(&secret)?, None, rest)
 }

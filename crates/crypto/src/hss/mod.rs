@@ -2,8 +2,11 @@
 //!
 //! Every leaf of a tree may sign once. A private key counts its leaves, and its owner must store the
 //! new state before a signature leaves, or two messages may be signed with one leaf, which gives the
-//! key away. Trees of 5 and 10 levels are made in no time and in a second or so; a tree of 25 levels
-//! would take days, as it does everywhere, so that key generation stops at 15.
+//! key away.
+//!
+//! A key keeps all nodes of its trees, and they are computed when it is made or read from its state:
+//! with a Winternitz parameter of 8 a tree of 5 levels takes 0.1 s, of 10 levels 3 s, of 15 levels some
+//! minutes. Higher ones are verified, but not generated.
 
 mod lms;
 mod parameters;

@@ -1,9 +1,9 @@
 //! ANSI X9.31: signatures (`CKM_RSA_X9_31`, `CKM_SHA1_RSA_X9_31`) and keys of strong primes
 //! (`CKM_RSA_X9_31_KEY_PAIR_GEN`).
 //!
-//! ANSI X9.31 was withdrawn; what is here follows PKCS#11 (v3.1, 6.1.14), the block format as OpenSSL
-//! has it, and for keys FIPS 186-4, B.3.6 with C.9, which states X9.31's construction anew: p - 1 and
-//! p + 1 (and likewise of q) have a large prime factor each. All primes are probable primes.
+//! ANSI X9.31 was withdrawn; what is here follows PKCS#11 (v3.1, "ANSI X9.31 RSA"), the block format
+//! as OpenSSL has it, and for keys FIPS 186-4, B.3.6 with C.9, which states X9.31's construction anew:
+//! p - 1 and p + 1 (and likewise of q) have a large prime factor each. All primes are probable primes.
 
 use std::cmp::Ordering;
 
@@ -17,9 +17,11 @@ const MODULUS_BITS_STEP: u32 = 256;
 
 impl RsaPrivateKey {
     /// Generates a key pair whose primes meet X9.31, with a modulus of exactly `bits` bits and the
-    /// public exponent `e` (big endian, odd, above 2^16 and with at most 256 bits).
+    /// public exponent `e` (big endian, odd, above 1 and with at most 256 bits; FIPS 186-4 wants it
+    /// above 2^16).
     ///
-    /// Both primes have their two highest bits set, so that every pair of them fits.
+    /// Both primes have their two highest bits set, so that every pair of them fits. Luna's
+    /// `CKM_RSA_FIPS_186_3_AUX_PRIME_KEY_PAIR_GEN` is the same construction.
     ///
     /// # Errors
     /// [`Error::KeySize`] unless `bits` is a multiple of 256 from [`MODULUS_BITS_MIN`] to
@@ -30,7 +32,7 @@ impl RsaPrivateKey {
             return Err(Error::KeySize);
         }
         let e = Bn::from_bytes(e);
-        if !e.is_odd() || e.bits() <= 16 || e.bits() > super::EXPONENT_BITS_MAX {
+        if !e.is_odd() || e.is_one() || e.bits() > super::EXPONENT_BITS_MAX {
             return Err(Error::InvalidParameter);
         }
         let half = bits as usize / 2;

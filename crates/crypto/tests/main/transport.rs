@@ -3,6 +3,7 @@
 use hsmsim_crypto::Error;
 use hsmsim_crypto::aes::{AesKey, CipherMode, encrypt, kwp_wrap};
 use hsmsim_crypto::asn1::unwrap_octet_string;
+use hsmsim_crypto::curve448::X448PrivateKey;
 use hsmsim_crypto::digest::HashAlg;
 use hsmsim_crypto::ec::{Curve, EcPrivateKey};
 use hsmsim_crypto::ecies::{Encryption, Parameters, ecies_decrypt, ecies_encrypt};
@@ -11,8 +12,8 @@ use hsmsim_crypto::mac::{MacAlg, MacKey};
 use hsmsim_crypto::montgomery::X25519PrivateKey;
 use hsmsim_crypto::rsa::RsaPrivateKey;
 use hsmsim_crypto::transport::{
-    Agreement, Oaep, ecdh_aes_unwrap, ecdh_aes_wrap, rsa_aes_unwrap, rsa_aes_wrap,
-    x25519_aes_unwrap, x25519_aes_wrap,
+    Agreement, Oaep, ecdh_aes_unwrap, ecdh_aes_wrap, rsa_aes_unwrap, rsa_aes_wrap, x448_aes_unwrap,
+    x448_aes_wrap, x25519_aes_unwrap, x25519_aes_wrap,
 };
 
 const OAEP: Oaep<'_> = Oaep { hash: HashAlg::Sha256, mgf_hash: HashAlg::Sha1, label: b"label" };
@@ -90,6 +91,21 @@ fn without_a_derivation_the_first_bytes_of_the_secret_are_the_key() {
     let small = EcPrivateKey::generate(Curve::P192).unwrap().public().unwrap();
     let long = Agreement { aes_bits: 256, ..agreement };
     assert_eq!(ecdh_aes_wrap(&small, long, b"t"), Err(Error::KeySize));
+}
+
+#[test]
+fn wrapping_on_curve448_carries_the_public_key_as_it_is() {
+    let agreement = Agreement { aes_bits: 256, kdf: Some(HashAlg::Sha512), shared_data: b"x" };
+    let key = X448PrivateKey::generate().unwrap();
+    let wrapped = x448_aes_wrap(&key.public(), agreement, &[3; 48]).unwrap();
+    let (public, rest) = wrapped.split_at(56);
+    let secret = key.agree(public).unwrap();
+    let aes = x963_kdf(HashAlg::Sha512, &secret, b"x", 32).unwrap();
+    assert_eq!(kwp_wrap(&AesKey::new(&aes).unwrap(), None, &[3; 48]).unwrap(), rest);
+    assert_eq!(*x448_aes_unwrap(&key, agreement, &wrapped).unwrap(), [3; 48]);
+    let low_order = [&[0; 56][..], rest].concat();
+    assert_eq!(x448_aes_unwrap(&key, agreement, &low_order), Err(Error::DecryptFailed));
+    assert_eq!(x448_aes_unwrap(&key, agreement, public), Err(Error::InvalidLength));
 }
 
 #[test]

@@ -6,11 +6,11 @@ use hsmsim_crypto::rsa::RsaPrivateKey;
 
 #[test]
 fn x931_keys_have_the_size_asked_for_and_sign() {
-    for bits in [1024, 2048] {
-        let key = RsaPrivateKey::generate_x931(bits, &[1, 0, 1]).unwrap();
+    for (bits, e) in [(1024, &[3][..]), (2048, &[1, 0, 1]), (1280, &[0xff; 32])] {
+        let key = RsaPrivateKey::generate_x931(bits, e).unwrap();
         assert_eq!(key.modulus_bits(), bits as usize);
         let public = key.public().unwrap();
-        assert_eq!(public.exponent(), [1, 0, 1]);
+        assert_eq!(public.exponent(), e);
         let digest = hash(HashAlg::Sha1, b"message");
         let signature = key.sign_x931_hashed(HashAlg::Sha1, &digest).unwrap();
         assert_eq!(public.verify_x931_hashed(HashAlg::Sha1, &digest, &signature), Ok(()));
@@ -19,7 +19,7 @@ fn x931_keys_have_the_size_asked_for_and_sign() {
         let refused = RsaPrivateKey::generate_x931(bits, &[1, 0, 1]).map(|_| ());
         assert_eq!(refused, Err(Error::KeySize), "{bits}");
     }
-    for e in [&[3][..], &[2, 0, 0], &[]] {
+    for e in [&[1][..], &[2, 0, 0], &[], &[0xff; 33]] {
         let refused = RsaPrivateKey::generate_x931(2048, e).map(|_| ());
         assert_eq!(refused, Err(Error::InvalidParameter));
     }
