@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use hsmsim_crypto::Error;
 use hsmsim_crypto::asn1::{KeyKind, private_key_kind, public_key_kind};
 use hsmsim_crypto::dh::{DhParameters, DhPrivateKey, DhPublicKey};
-use hsmsim_crypto::digest::HashAlg;
+use hsmsim_crypto::digest::{HashAlg, hash};
 use hsmsim_crypto::dsa::{
     DsaParameters, DsaPrivateKey, DsaPublicKey, GeneratorSeed, SIZES, generator, probable_primes,
     provable_primes,
@@ -205,4 +205,42 @@ fn groups_of_the_rfcs_are_known_by_prime_and_base() {
     let group = DhParameters { p: hex(MODP_1536), g: vec![2], q: None };
     assert!(group.is_named_group());
     assert!(!DhParameters { g: vec![5], ..group }.is_named_group());
+}
+
+/// NIST ACVP-Server, FFC component tests, "mqv2 sha2-512": p, q, g, both static and both ephemeral
+/// private keys, and the SHA-512 of the agreed secret.
+const MQV: [&str; 8] = [
+    "c120aad237fd11e9fe2101ab117731c7425f3de17f686155d922e106fa4c901666da20e0af31f3c5\
+     f331d241dca19ffb4d8a2a5131b3b8e141f73bf4c16d0ea6f43d8ad6dc41f5c2163a1d582a16f38c\
+     47f8133bb43ebabe3758f196a9b01134c172c72794604d2806c73b10ca35ef1808017c471bc2533c\
+     78a6b75dd5cb3d3e01eacd6c9f5f0f425788c63114ae2e2a5032a54cc06219b39465a48922b38dac\
+     28137868cb2748985c449dc96da187cd92460703f6289805f5a0c0a29c64bc7122a889ae3d74117d\
+     e4666a1ed6d6c850cfa741731f8aa82f4bbc790f71d36ff06f7b5a461f18180fb58af99881477ece\
+     d508647330a7da773abaeb1e0c662743",
+    "faae1d73793ada3b72fac4a0d11579e9945e1f26b9074a9f4a30c491",
+    "88abc4824517f4dfe111c60dbb77a7fce7844954e45bda8725c5c032c27c0faec4be2a42cab6f2d4\
+     8462950423550759d7cd1142d64903d0010809159b9cd701259f90185dce83788f13b3d3685a42c2\
+     4a48e416833c1c92e4ceb2bd37db75d1c3c89b751b97cf8a64218819c9c4ee2c3a087507d9ab2f0d\
+     0e41a636ab0feabd80c76ec559ec12d33f87b7bd180129bbb065a43506f765f8cc6fefa948b7f3b9\
+     359f9c96301b5f619f7e8ae48849d935a9b7be1abe3d2911d00f893f7d99ddf11e2d99aa6bd59b8a\
+     ce5f518a4d1e02e44df979ebe467852e2fe7ce1cad5ab499f53c7424f371cfebfca4b6ba5084e863\
+     06fdbcae4941b6bfaf2140d17908e96a",
+    "030a001735dfd21690f3b4e6152d511471a590949c492bfafef58ac7",
+    "c73f44bbf9d46362827cc3251fa199e8e3417b42bdc0c7677539246a",
+    "2c02d3f62ef4a0cd7cc247d936d51772d739b96aacedcdcac537597f",
+    "b74dd76ebc0f7af22ff0bdf5f909e7677d4b792769d201edefe76d7f",
+    "5a9a66750072ccde8c7101d307adb4c12ca442d9dae2ca183d15fb4e7b8047d41f162b964791f597\
+     0863239e7458329ee2593af29a84d5f7c51b3b4b16d658b2",
+];
+
+#[test]
+fn mqv_agrees_as_nists_parties_do() {
+    let [p, q, g, a, b, a_ephemeral, b_ephemeral, expected] = MQV.map(hex);
+    let parameters = DhParameters { p, g, q: Some(q) };
+    let [a, b, a_ephemeral, b_ephemeral] = [a, b, a_ephemeral, b_ephemeral]
+        .map(|x| DhPrivateKey::from_components(&parameters, &x).unwrap());
+    let secret = a.derive_mqv(&a_ephemeral, &b.y(), &b_ephemeral.y()).unwrap();
+    assert_eq!(hash(HashAlg::Sha512, &secret), expected);
+    let secret = b.derive_mqv(&b_ephemeral, &a.y(), &a_ephemeral.y()).unwrap();
+    assert_eq!(hash(HashAlg::Sha512, &secret), expected);
 }
