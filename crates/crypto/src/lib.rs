@@ -63,7 +63,7 @@ pub mod ml_dsa;
 pub mod ml_kem;
 pub mod montgomery;
 pub mod otp;
-mod prehash;
+pub mod prehash;
 pub mod random;
 pub mod rsa;
 pub mod seal;

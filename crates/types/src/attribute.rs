@@ -193,6 +193,9 @@ pub fn kind(attribute: CK_ATTRIBUTE_TYPE) -> AttributeKind {
         | CKA_MECHANISM_TYPE
         | CKA_PROFILE_ID
         | CKA_PARAMETER_SET
+        | CKA_HSS_LEVELS
+        | CKA_HSS_LMS_TYPE
+        | CKA_HSS_LMOTS_TYPE
         | CKA_OBJECT_VALIDATION_FLAGS
         | CKA_USAGE_COUNT
         | CKA_USAGE_LIMIT => AttributeKind::Ulong,

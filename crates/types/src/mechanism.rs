@@ -126,6 +126,31 @@ pub enum Params {
     },
     /// What belongs to one message of an AEAD.
     Message(Box<MessageParams>),
+    /// CK_SIGN_ADDITIONAL_CONTEXT, CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+    SignContext {
+        /// CKH number: whether the signature takes random numbers.
+        hedge: u64,
+        /// The context string.
+        context: Vec<u8>,
+        /// CKM number of the hash that made the digest, in the second structure.
+        hash: Option<u64>,
+    },
+    /// CK_RSA_AES_KEY_WRAP_PARAMS.
+    RsaAesWrap {
+        /// Bits of the AES key between.
+        aes_bits: u64,
+        /// CK_RSA_PKCS_OAEP_PARAMS.
+        oaep: Box<Params>,
+    },
+    /// CK_ECDH_AES_KEY_WRAP_PARAMS.
+    EcdhAesWrap {
+        /// Bits of the AES key between.
+        aes_bits: u64,
+        /// CKD number of the key derivation function.
+        kdf: u64,
+        /// Shared info for the key derivation function.
+        shared_data: Vec<u8>,
+    },
     /// CK_KEY_DERIVATION_STRING_DATA, and the parameter of the ECB_ENCRYPT_DATA derivations.
     DerivationData(Vec<u8>),
     /// CK_AES_CBC_ENCRYPT_DATA_PARAMS and its kin.

@@ -32,6 +32,12 @@ enum Shape {
     CbcEncryptData8,
     /// CK_GCM_PARAMS, or the initialisation vector alone.
     Gmac,
+    /// CK_SIGN_ADDITIONAL_CONTEXT, or none.
+    SignContext,
+    /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+    HashSignContext,
+    RsaAesWrap,
+    EcdhAesWrap,
     Ccm,
     ChaCha20,
     ChaCha20Poly1305,
@@ -55,6 +61,33 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE => Shape::Ecdh1,
         CKM_EDDSA | CKM_LUNA_EDDSA => Shape::Eddsa,
         CKM_AES_GMAC | CKM_LUNA_AES_GMAC => Shape::Gmac,
+        CKM_ML_DSA
+        | CKM_HASH_ML_DSA_SHA224
+        | CKM_HASH_ML_DSA_SHA256
+        | CKM_HASH_ML_DSA_SHA384
+        | CKM_HASH_ML_DSA_SHA512
+        | CKM_HASH_ML_DSA_SHA3_224
+        | CKM_HASH_ML_DSA_SHA3_256
+        | CKM_HASH_ML_DSA_SHA3_384
+        | CKM_HASH_ML_DSA_SHA3_512
+        | CKM_HASH_ML_DSA_SHAKE128
+        | CKM_HASH_ML_DSA_SHAKE256
+        | CKM_SLH_DSA
+        | CKM_HASH_SLH_DSA_SHA224
+        | CKM_HASH_SLH_DSA_SHA256
+        | CKM_HASH_SLH_DSA_SHA384
+        | CKM_HASH_SLH_DSA_SHA512
+        | CKM_HASH_SLH_DSA_SHA3_224
+        | CKM_HASH_SLH_DSA_SHA3_256
+        | CKM_HASH_SLH_DSA_SHA3_384
+        | CKM_HASH_SLH_DSA_SHA3_512
+        | CKM_HASH_SLH_DSA_SHAKE128
+        | CKM_HASH_SLH_DSA_SHAKE256 => Shape::SignContext,
+        CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => Shape::HashSignContext,
+        CKM_RSA_AES_KEY_WRAP => Shape::RsaAesWrap,
+        CKM_ECDH_AES_KEY_WRAP | CKM_ECDH_X_AES_KEY_WRAP | CKM_ECDH_COF_AES_KEY_WRAP => {
+            Shape::EcdhAesWrap
+        }
         CKM_AES_CCM => Shape::Ccm,
         CKM_CHACHA20 => Shape::ChaCha20,
         CKM_CHACHA20_POLY1305 => Shape::ChaCha20Poly1305,
@@ -195,6 +228,37 @@ unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
                 gcm(&structure(raw)?)
             }
             Shape::Gmac => plain(raw),
+            Shape::SignContext if raw.ulParameterLen == 0 => Ok(Params::None),
+            Shape::SignContext => {
+                let CK_SIGN_ADDITIONAL_CONTEXT { hedgeVariant, pContext, ulContextLen } =
+                    structure(raw)?;
+                let context = part(pContext, ulContextLen, "the context")?;
+                Ok(Params::SignContext { hedge: hedgeVariant, context, hash: None })
+            }
+            Shape::HashSignContext => {
+                let raw: CK_HASH_SIGN_ADDITIONAL_CONTEXT = structure(raw)?;
+                Ok(Params::SignContext {
+                    hedge: raw.hedgeVariant,
+                    context: part(raw.pContext, raw.ulContextLen, "the context")?,
+                    hash: Some(raw.hash),
+                })
+            }
+            Shape::RsaAesWrap => {
+                let raw: CK_RSA_AES_KEY_WRAP_PARAMS = structure(raw)?;
+                if raw.pOAEPParams.is_null() {
+                    return fail(CKR_MECHANISM_PARAM_INVALID, "the OAEP parameters are missing");
+                }
+                let inner = oaep(&raw.pOAEPParams.read_unaligned())?;
+                Ok(Params::RsaAesWrap { aes_bits: raw.ulAESKeyBits, oaep: Box::new(inner) })
+            }
+            Shape::EcdhAesWrap => {
+                let raw: CK_ECDH_AES_KEY_WRAP_PARAMS = structure(raw)?;
+                Ok(Params::EcdhAesWrap {
+                    aes_bits: raw.ulAESKeyBits,
+                    kdf: raw.kdf,
+                    shared_data: part(raw.pSharedData, raw.ulSharedDataLen, "the shared data")?,
+                })
+            }
             Shape::Ccm => ccm(&structure(raw)?),
             Shape::ChaCha20 => chacha20(&structure(raw)?),
             Shape::ChaCha20Poly1305 => chacha20_poly1305(&structure(raw)?),

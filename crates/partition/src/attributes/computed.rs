@@ -4,6 +4,7 @@
 use hsmsim_crypto::{
     asn1::wrap_octet_string,
     block::{self, CipherMode},
+    dh::DhPublicKey,
     digest::{HashAlg, hash},
 };
 use hsmsim_types::{
@@ -105,6 +106,54 @@ fn complete_key(all: &mut Attributes) -> Result<()> {
             agree_point(all, key.public().as_bytes())?;
             agree_public_key_info(all, key.public().to_spki())
         }
+        KeyMaterial::Ed448Public(key) => {
+            all.set(point(key.as_bytes()));
+            agree_public_key_info(all, key.to_spki())
+        }
+        KeyMaterial::Ed448Private(key) => {
+            agree_point(all, key.public().as_bytes())?;
+            agree_public_key_info(all, key.public().to_spki())
+        }
+        KeyMaterial::X448Public(key) => {
+            all.set(point(key.as_bytes()));
+            agree_public_key_info(all, key.to_spki())
+        }
+        KeyMaterial::X448Private(key) => {
+            agree_point(all, key.public().as_bytes())?;
+            agree_public_key_info(all, key.public().to_spki())
+        }
+        KeyMaterial::DsaPublic(key) => agree_public_key_info(all, key.to_spki()),
+        KeyMaterial::DsaPrivate(key) => agree_public_key_info(all, key.public().to_spki()),
+        KeyMaterial::DhPublic(key) => agree_public_key_info(all, key.to_spki()),
+        KeyMaterial::DhPrivate(key) => {
+            if key.parameters().q.is_none() {
+                agree(all, Attribute::ulong(CKA_VALUE_BITS, key.x_bits() as u64))?;
+            }
+            let public = DhPublicKey::from_components(&key.parameters(), &key.y())
+                .map_err(during(During::Import))?;
+            agree_public_key_info(all, public.to_spki())
+        }
+        KeyMaterial::MlKemPublic(key) => agree_public_key_info(all, key.to_spki()),
+        KeyMaterial::MlKemPrivate(key) => {
+            let value = key.decapsulation_key().map_err(during(During::Import))?;
+            agree_seed(all, key.seed(), &value)?;
+            let public = key.public().map_err(during(During::Import))?;
+            agree_public_key_info(all, public.to_spki())
+        }
+        KeyMaterial::MlDsaPublic(key) => agree_public_key_info(all, key.to_spki()),
+        KeyMaterial::MlDsaPrivate(key) => {
+            agree_seed(all, key.seed(), key.expanded())?;
+            let public = key.public().map_err(during(During::Import))?;
+            agree_public_key_info(all, public.to_spki())
+        }
+        KeyMaterial::SlhDsaPublic(key) => agree_public_key_info(all, key.to_spki()),
+        KeyMaterial::SlhDsaPrivate(key) => agree_public_key_info(all, key.public().to_spki()),
+        KeyMaterial::HssPublic(key) => {
+            let top = key.top_level();
+            agree(all, Attribute::ulong(CKA_HSS_LEVELS, key.levels() as u64))?;
+            agree(all, Attribute::ulong(CKA_HSS_LMS_TYPE, top.lms_type.into()))?;
+            agree(all, Attribute::ulong(CKA_HSS_LMOTS_TYPE, top.lmots_type.into()))
+        }
         KeyMaterial::Secret(key) => {
             let secret = SecretType::of(all.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX));
             if secret.is_none_or(SecretType::has_value_len) {
@@ -122,6 +171,19 @@ fn complete_key(all: &mut Attributes) -> Result<()> {
             }
         }
     }
+}
+
+/// Seed and value of a post-quantum private key: the value follows from the seed.
+fn agree_seed(all: &mut Attributes, seed: Option<&[u8]>, value: &[u8]) -> Result<()> {
+    for (kind, bytes) in [(CKA_SEED, seed), (CKA_VALUE, Some(value))] {
+        if all.bytes(kind).is_some_and(<[u8]>::is_empty) {
+            all.remove(kind);
+        }
+        if let Some(bytes) = bytes {
+            agree(all, Attribute::bytes(kind, bytes))?;
+        }
+    }
+    Ok(())
 }
 
 /// CKA_EC_POINT: a DER OCTET STRING around the point.

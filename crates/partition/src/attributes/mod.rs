@@ -59,11 +59,31 @@ pub(crate) enum Shape {
     EcPrivate,
     /// CKO_SECRET_KEY.
     Secret,
+    /// CKO_PUBLIC_KEY, CKK_DSA.
+    DsaPublic,
+    /// CKO_PRIVATE_KEY, CKK_DSA.
+    DsaPrivate,
+    /// CKO_PUBLIC_KEY, CKK_DH.
+    DhPublic,
+    /// CKO_PRIVATE_KEY, CKK_DH.
+    DhPrivate,
+    /// CKO_PUBLIC_KEY, CKK_X9_42_DH.
+    X942DhPublic,
+    /// CKO_PRIVATE_KEY, CKK_X9_42_DH.
+    X942DhPrivate,
+    /// CKO_PUBLIC_KEY, CKK_ML_KEM, CKK_ML_DSA and CKK_SLH_DSA.
+    SetPublic,
+    /// CKO_PRIVATE_KEY, CKK_ML_KEM and CKK_ML_DSA.
+    SeedPrivate,
+    /// CKO_PRIVATE_KEY, CKK_SLH_DSA.
+    SetPrivate,
+    /// CKO_PUBLIC_KEY, CKK_HSS.
+    HssPublic,
 }
 
 impl Shape {
-    const fn bit(self) -> u8 {
-        1 << self as u8
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 
     /// What a class and a key type (or certificate type) make.
@@ -84,6 +104,16 @@ impl Shape {
             (CKO_PUBLIC_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPublic,
             (CKO_PRIVATE_KEY, CKK_RSA) => Self::RsaPrivate,
             (CKO_PRIVATE_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPrivate,
+            (CKO_PUBLIC_KEY, CKK_DSA) => Self::DsaPublic,
+            (CKO_PRIVATE_KEY, CKK_DSA) => Self::DsaPrivate,
+            (CKO_PUBLIC_KEY, CKK_DH) => Self::DhPublic,
+            (CKO_PRIVATE_KEY, CKK_DH) => Self::DhPrivate,
+            (CKO_PUBLIC_KEY, CKK_X9_42_DH) => Self::X942DhPublic,
+            (CKO_PRIVATE_KEY, CKK_X9_42_DH) => Self::X942DhPrivate,
+            (CKO_PUBLIC_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => Self::SetPublic,
+            (CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA) => Self::SeedPrivate,
+            (CKO_PRIVATE_KEY, CKK_SLH_DSA) => Self::SetPrivate,
+            (CKO_PUBLIC_KEY, CKK_HSS) => Self::HssPublic,
             (CKO_SECRET_KEY, kind) if SecretType::of(kind).is_some() => Self::Secret,
             (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY, kind) => {
                 return fail(
@@ -161,7 +191,7 @@ pub(crate) struct Rule {
     /// CKA number.
     pub(crate) kind: CK_ATTRIBUTE_TYPE,
     /// Set of shapes that have it.
-    shapes: u8,
+    shapes: u32,
     /// Where it comes from.
     pub(crate) source: Source,
     /// Set of ways in which the caller must give it.
@@ -224,6 +254,11 @@ pub(crate) fn is_capable(class: u64, key_type: u64, usage: CK_ATTRIBUTE_TYPE) ->
         (CKO_PRIVATE_KEY, CKK_EC) => matches!(usage, CKA_SIGN | CKA_DERIVE | CKA_DECAPSULATE),
         (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => usage == CKA_SIGN,
         (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => matches!(usage, CKA_DERIVE | CKA_DECAPSULATE),
+        (CKO_PUBLIC_KEY, CKK_DSA | CKK_ML_DSA | CKK_SLH_DSA | CKK_HSS) => usage == CKA_VERIFY,
+        (CKO_PRIVATE_KEY, CKK_DSA | CKK_ML_DSA | CKK_SLH_DSA) => usage == CKA_SIGN,
+        (CKO_PRIVATE_KEY, CKK_DH | CKK_X9_42_DH) => usage == CKA_DERIVE,
+        (CKO_PUBLIC_KEY, CKK_ML_KEM) => usage == CKA_ENCAPSULATE,
+        (CKO_PRIVATE_KEY, CKK_ML_KEM) => usage == CKA_DECAPSULATE,
         (CKO_SECRET_KEY, _) => {
             SecretType::of(key_type).is_some_and(|secret| secret.is_capable(usage))
         }

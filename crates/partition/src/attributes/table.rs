@@ -10,22 +10,34 @@ use super::{
     Way,
 };
 
-const DATA: u8 = Shape::Data.bit();
-const CERT: u8 = Shape::Certificate.bit();
-const RSA_PUB: u8 = Shape::RsaPublic.bit();
-const EC_PUB: u8 = Shape::EcPublic.bit();
-const RSA_PRIV: u8 = Shape::RsaPrivate.bit();
-const EC_PRIV: u8 = Shape::EcPrivate.bit();
-const SECRET: u8 = Shape::Secret.bit();
-const PUBLIC: u8 = RSA_PUB | EC_PUB;
-const PRIVATE: u8 = RSA_PRIV | EC_PRIV;
-const KEYS: u8 = PUBLIC | PRIVATE | SECRET;
-const ALL: u8 = DATA | CERT | KEYS;
+const DATA: u32 = Shape::Data.bit();
+const CERT: u32 = Shape::Certificate.bit();
+const RSA_PUB: u32 = Shape::RsaPublic.bit();
+const EC_PUB: u32 = Shape::EcPublic.bit();
+const RSA_PRIV: u32 = Shape::RsaPrivate.bit();
+const EC_PRIV: u32 = Shape::EcPrivate.bit();
+const SECRET: u32 = Shape::Secret.bit();
+const DSA_PUB: u32 = Shape::DsaPublic.bit();
+const DSA_PRIV: u32 = Shape::DsaPrivate.bit();
+const DH_PUB: u32 = Shape::DhPublic.bit();
+const DH_PRIV: u32 = Shape::DhPrivate.bit();
+const X942_PUB: u32 = Shape::X942DhPublic.bit();
+const X942_PRIV: u32 = Shape::X942DhPrivate.bit();
+const SET_PUB: u32 = Shape::SetPublic.bit();
+const SEED_PRIV: u32 = Shape::SeedPrivate.bit();
+const SET_PRIV: u32 = Shape::SetPrivate.bit();
+const HSS_PUB: u32 = Shape::HssPublic.bit();
+const FIELD_PUB: u32 = DSA_PUB | DH_PUB | X942_PUB;
+const FIELD_PRIV: u32 = DSA_PRIV | DH_PRIV | X942_PRIV;
+const PUBLIC: u32 = RSA_PUB | EC_PUB | FIELD_PUB | SET_PUB | HSS_PUB;
+const PRIVATE: u32 = RSA_PRIV | EC_PRIV | FIELD_PRIV | SEED_PRIV | SET_PRIV;
+const KEYS: u32 = PUBLIC | PRIVATE | SECRET;
+const ALL: u32 = DATA | CERT | KEYS;
 
 const CREATE: u8 = Way::Create.bit();
 const GENERATE: u8 = Way::Generate.bit();
 
-const fn row(kind: u64, shapes: u8, source: Source, initial: Initial, later: Later) -> Rule {
+const fn row(kind: u64, shapes: u32, source: Source, initial: Initial, later: Later) -> Rule {
     Rule { kind, shapes, source, required: 0, initial, later, secret: false, by_officer: false }
 }
 
@@ -139,6 +151,29 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_EC_POINT, EC_PUB, Operation, Absent, No).required(CREATE),
     row(CKA_EC_POINT, EC_PRIV, Operation, Absent, No),
     row(CKA_VALUE, EC_PRIV, Operation, Absent, No).required(CREATE).secret(),
+
+    // DSA (6.2) and Diffie-Hellman (6.4 to 6.6).
+    row(CKA_PRIME, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_PRIME, FIELD_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_SUBPRIME, DSA_PUB | X942_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_SUBPRIME, DSA_PRIV | X942_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_BASE, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_BASE, FIELD_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_VALUE, FIELD_PUB, Operation, Absent, No).required(CREATE),
+    row(CKA_VALUE, FIELD_PRIV, Operation, Absent, No).required(CREATE).secret(),
+    row(CKA_VALUE_BITS, DH_PRIV, Operation, Absent, No),
+
+    // ML-KEM, ML-DSA, SLH-DSA (3.2, 6.67 to 6.69), HSS (6.65). A private key is its seed or its value: see
+    // `computed`.
+    row(CKA_PARAMETER_SET, SET_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_PARAMETER_SET, SEED_PRIV | SET_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_VALUE, SET_PUB | HSS_PUB, Operation, Absent, No).required(CREATE),
+    row(CKA_SEED, SEED_PRIV, Operation, Absent, No).secret(),
+    row(CKA_VALUE, SEED_PRIV, Operation, Absent, No).secret(),
+    row(CKA_VALUE, SET_PRIV, Operation, Absent, No).required(CREATE).secret(),
+    row(CKA_HSS_LEVELS, HSS_PUB, Operation, Absent, No),
+    row(CKA_HSS_LMS_TYPE, HSS_PUB, Operation, Absent, No),
+    row(CKA_HSS_LMOTS_TYPE, HSS_PUB, Operation, Absent, No),
 
     // Secret keys (6.7, 6.10).
     row(CKA_VALUE, SECRET, Operation, Absent, No).required(CREATE).secret(),

@@ -40,7 +40,8 @@ pub(crate) fn checked(template: &Template) -> Result<Attributes> {
 pub(crate) fn normal(attribute: &Attribute) -> Cow<'_, Attribute> {
     match attribute.kind {
         CKA_MODULUS | CKA_PUBLIC_EXPONENT | CKA_PRIVATE_EXPONENT | CKA_PRIME_1 | CKA_PRIME_2
-        | CKA_EXPONENT_1 | CKA_EXPONENT_2 | CKA_COEFFICIENT => {}
+        | CKA_EXPONENT_1 | CKA_EXPONENT_2 | CKA_COEFFICIENT | CKA_PRIME | CKA_SUBPRIME
+        | CKA_BASE => {}
         _ => return Cow::Borrowed(attribute),
     }
     match attribute.value.as_bytes() {

@@ -9,6 +9,7 @@ use hsmsim_crypto::{
     block::BlockAlg,
     digest::{HashAlg, Xof},
     mac::MacAlg,
+    prehash::PreHash,
 };
 use hsmsim_sim_config::{MechanismRule, MechanismUse};
 use hsmsim_types::{
@@ -37,12 +38,26 @@ pub struct MechanismInfo {
 pub(crate) enum Scheme {
     /// RSA key pair generation.
     RsaKeyPairGen,
+    /// RSA key pair generation with primes as X9.31 wants them.
+    RsaX931KeyPairGen,
     /// Key pairs on a Weierstrass curve.
     EcKeyPairGen,
-    /// Ed25519 key pairs.
+    /// Ed25519 and Ed448 key pairs.
     EdwardsKeyPairGen,
-    /// X25519 key pairs.
+    /// X25519 and X448 key pairs.
     MontgomeryKeyPairGen,
+    /// DSA key pairs of given parameters.
+    DsaKeyPairGen,
+    /// Diffie-Hellman key pairs of given parameters (PKCS#3).
+    DhKeyPairGen,
+    /// Diffie-Hellman key pairs of given parameters (X9.42).
+    X942DhKeyPairGen,
+    /// ML-KEM key pairs.
+    MlKemKeyPairGen,
+    /// ML-DSA key pairs.
+    MlDsaKeyPairGen,
+    /// SLH-DSA key pairs.
+    SlhDsaKeyPairGen,
     /// Secret keys of that CKK type.
     SecretKeyGen(u64),
     /// A digest.
@@ -57,8 +72,29 @@ pub(crate) enum Scheme {
     RsaPss(Option<HashAlg>),
     /// ECDSA over a given digest, or over the hash of what the caller gives.
     Ecdsa(Option<HashAlg>),
-    /// Ed25519.
+    /// Ed25519 and Ed448, with a context and a hash before it where the parameter says so.
     Eddsa,
+    /// RSA signatures of X9.31: over what the caller gives, or over its hash.
+    RsaX931(Option<HashAlg>),
+    /// DSA over a given digest, or over the hash of what the caller gives.
+    Dsa(Option<HashAlg>),
+    /// ML-DSA.
+    MlDsa,
+    /// HashML-DSA over a digest whose hash the parameter names, or over the hash of what the caller
+    /// gives.
+    HashMlDsa(Option<PreHash>),
+    /// SLH-DSA.
+    SlhDsa,
+    /// HashSLH-DSA, as HashML-DSA.
+    HashSlhDsa(Option<PreHash>),
+    /// Verification of HSS/LMS.
+    Hss,
+    /// ML-KEM.
+    MlKem,
+    /// RSA-OAEP around an AES key around the key.
+    RsaAesWrap,
+    /// ECDH for an AES key around the key.
+    EcdhAesWrap,
     /// SHA-512/t, whose parameter says t.
     Sha512T,
     /// A MAC, and how much of it there is.
@@ -87,6 +123,8 @@ pub(crate) enum Scheme {
     AesKwPkcs7,
     /// ECDH, on Weierstrass curves and X25519.
     Ecdh,
+    /// Diffie-Hellman.
+    DhDerive,
     /// Derivation by hashing.
     DigestKey(HashAlg),
     /// Derivation by hashing with an output of any length.
@@ -177,6 +215,9 @@ impl Scheme {
     pub(crate) fn takes(self, key_type: u64) -> bool {
         match self {
             Self::RsaKeyPairGen
+            | Self::RsaX931KeyPairGen
+            | Self::RsaX931(_)
+            | Self::RsaAesWrap
             | Self::RsaPkcs(_)
             | Self::RsaRaw
             | Self::RsaOaep
@@ -184,7 +225,15 @@ impl Scheme {
             Self::EcKeyPairGen | Self::Ecdsa(_) => key_type == CKK_EC,
             Self::EdwardsKeyPairGen | Self::Eddsa => key_type == CKK_EC_EDWARDS,
             Self::MontgomeryKeyPairGen => key_type == CKK_EC_MONTGOMERY,
-            Self::Ecdh => matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY),
+            Self::Ecdh | Self::EcdhAesWrap => matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY),
+            Self::DsaKeyPairGen | Self::Dsa(_) => key_type == CKK_DSA,
+            Self::DhKeyPairGen => key_type == CKK_DH,
+            Self::X942DhKeyPairGen => key_type == CKK_X9_42_DH,
+            Self::DhDerive => key_type == CKK_DH,
+            Self::MlKemKeyPairGen | Self::MlKem => key_type == CKK_ML_KEM,
+            Self::MlDsaKeyPairGen | Self::MlDsa | Self::HashMlDsa(_) => key_type == CKK_ML_DSA,
+            Self::SlhDsaKeyPairGen | Self::SlhDsa | Self::HashSlhDsa(_) => key_type == CKK_SLH_DSA,
+            Self::Hss => key_type == CKK_HSS,
             Self::Mac(family, alg, _) => match alg {
                 MacAlg::Hmac(hash) => {
                     key_type == CKK_GENERIC_SECRET || key_type == hmac_key_type(hash)

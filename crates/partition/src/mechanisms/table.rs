@@ -10,6 +10,7 @@ use hsmsim_crypto::{
         Xof,
     },
     mac::MacAlg,
+    prehash::PreHash,
 };
 use hsmsim_types::ck::*;
 
@@ -35,8 +36,17 @@ const CURVES: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 /// Bits of an RSA modulus.
 const RSA: (u64, u64) = (1024, 8192);
 /// Bits of a curve's field.
-const EC: (u64, u64) = (256, 521);
-const EC_255: (u64, u64) = (255, 255);
+const EC: (u64, u64) = (160, 521);
+/// Bits of the fields of Curve25519 and Curve448.
+const EC_255: (u64, u64) = (255, 448);
+/// Bits of the prime of DSA.
+const DSA: (u64, u64) = (1024, 3072);
+/// Bits of the prime of Diffie-Hellman.
+const DH: (u64, u64) = (512, 8192);
+/// Bytes of a public key.
+const ML_KEM: (u64, u64) = (800, 1568);
+const ML_DSA: (u64, u64) = (1312, 2592);
+const SLH_DSA: (u64, u64) = (32, 64);
 /// Bytes of an AES key.
 const AES: (u64, u64) = (16, 32);
 /// Bytes of the two keys of AES-XTS together.
@@ -57,6 +67,8 @@ struct Hashed {
     key: [u64; 2],
     /// RSA PKCS#1, RSA-PSS, ECDSA.
     signs: [u64; 3],
+    /// DSA, HashML-DSA, HashSLH-DSA.
+    also: [u64; 3],
     /// Derivation by hashing.
     derive: u64,
 }
@@ -64,48 +76,48 @@ struct Hashed {
 #[rustfmt::skip]
 const HASHED: [Hashed; 17] = [
     Hashed { hash: Md5, digest: CKM_MD5, hmac: CKM_MD5_HMAC, hmac_general: CKM_MD5_HMAC_GENERAL,
-        key: [0; 2], signs: [CKM_MD5_RSA_PKCS, 0, 0], derive: CKM_MD5_KEY_DERIVATION },
+        key: [0; 2], signs: [CKM_MD5_RSA_PKCS, 0, 0], also: [0; 3], derive: CKM_MD5_KEY_DERIVATION },
     Hashed { hash: Ripemd160, digest: CKM_RIPEMD160, hmac: CKM_RIPEMD160_HMAC, hmac_general: CKM_RIPEMD160_HMAC_GENERAL,
-        key: [0; 2], signs: [CKM_RIPEMD160_RSA_PKCS, 0, 0], derive: 0 },
+        key: [0; 2], signs: [CKM_RIPEMD160_RSA_PKCS, 0, 0], also: [0; 3], derive: 0 },
     Hashed { hash: Sha1, digest: CKM_SHA_1, hmac: CKM_SHA_1_HMAC, hmac_general: CKM_SHA_1_HMAC_GENERAL,
         key: [CKK_SHA_1_HMAC, CKM_SHA_1_KEY_GEN],
-        signs: [CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS, CKM_ECDSA_SHA1], derive: CKM_SHA1_KEY_DERIVATION },
+        signs: [CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS, CKM_ECDSA_SHA1], also: [CKM_DSA_SHA1, 0, 0], derive: CKM_SHA1_KEY_DERIVATION },
     Hashed { hash: Sha224, digest: CKM_SHA224, hmac: CKM_SHA224_HMAC, hmac_general: CKM_SHA224_HMAC_GENERAL,
         key: [CKK_SHA224_HMAC, CKM_SHA224_KEY_GEN],
-        signs: [CKM_SHA224_RSA_PKCS, CKM_SHA224_RSA_PKCS_PSS, CKM_ECDSA_SHA224], derive: CKM_SHA224_KEY_DERIVATION },
+        signs: [CKM_SHA224_RSA_PKCS, CKM_SHA224_RSA_PKCS_PSS, CKM_ECDSA_SHA224], also: [CKM_DSA_SHA224, CKM_HASH_ML_DSA_SHA224, CKM_HASH_SLH_DSA_SHA224], derive: CKM_SHA224_KEY_DERIVATION },
     Hashed { hash: Sha256, digest: CKM_SHA256, hmac: CKM_SHA256_HMAC, hmac_general: CKM_SHA256_HMAC_GENERAL,
         key: [CKK_SHA256_HMAC, CKM_SHA256_KEY_GEN],
-        signs: [CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256], derive: CKM_SHA256_KEY_DERIVATION },
+        signs: [CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256], also: [CKM_DSA_SHA256, CKM_HASH_ML_DSA_SHA256, CKM_HASH_SLH_DSA_SHA256], derive: CKM_SHA256_KEY_DERIVATION },
     Hashed { hash: Sha384, digest: CKM_SHA384, hmac: CKM_SHA384_HMAC, hmac_general: CKM_SHA384_HMAC_GENERAL,
         key: [CKK_SHA384_HMAC, CKM_SHA384_KEY_GEN],
-        signs: [CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_ECDSA_SHA384], derive: CKM_SHA384_KEY_DERIVATION },
+        signs: [CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_ECDSA_SHA384], also: [CKM_DSA_SHA384, CKM_HASH_ML_DSA_SHA384, CKM_HASH_SLH_DSA_SHA384], derive: CKM_SHA384_KEY_DERIVATION },
     Hashed { hash: Sha512, digest: CKM_SHA512, hmac: CKM_SHA512_HMAC, hmac_general: CKM_SHA512_HMAC_GENERAL,
         key: [CKK_SHA512_HMAC, CKM_SHA512_KEY_GEN],
-        signs: [CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_ECDSA_SHA512], derive: CKM_SHA512_KEY_DERIVATION },
+        signs: [CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_ECDSA_SHA512], also: [CKM_DSA_SHA512, CKM_HASH_ML_DSA_SHA512, CKM_HASH_SLH_DSA_SHA512], derive: CKM_SHA512_KEY_DERIVATION },
     Hashed { hash: Sha512_224, digest: CKM_SHA512_224, hmac: CKM_SHA512_224_HMAC, hmac_general: CKM_SHA512_224_HMAC_GENERAL,
-        key: [CKK_SHA512_224_HMAC, CKM_SHA512_224_KEY_GEN], signs: [0; 3], derive: CKM_SHA512_224_KEY_DERIVATION },
+        key: [CKK_SHA512_224_HMAC, CKM_SHA512_224_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_SHA512_224_KEY_DERIVATION },
     Hashed { hash: Sha512_256, digest: CKM_SHA512_256, hmac: CKM_SHA512_256_HMAC, hmac_general: CKM_SHA512_256_HMAC_GENERAL,
-        key: [CKK_SHA512_256_HMAC, CKM_SHA512_256_KEY_GEN], signs: [0; 3], derive: CKM_SHA512_256_KEY_DERIVATION },
+        key: [CKK_SHA512_256_HMAC, CKM_SHA512_256_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_SHA512_256_KEY_DERIVATION },
     Hashed { hash: Sha3_224, digest: CKM_SHA3_224, hmac: CKM_SHA3_224_HMAC, hmac_general: CKM_SHA3_224_HMAC_GENERAL,
         key: [CKK_SHA3_224_HMAC, CKM_SHA3_224_KEY_GEN],
-        signs: [CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224_RSA_PKCS_PSS, CKM_ECDSA_SHA3_224], derive: CKM_SHA3_224_KEY_DERIVATION },
+        signs: [CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224_RSA_PKCS_PSS, CKM_ECDSA_SHA3_224], also: [CKM_DSA_SHA3_224, CKM_HASH_ML_DSA_SHA3_224, CKM_HASH_SLH_DSA_SHA3_224], derive: CKM_SHA3_224_KEY_DERIVATION },
     Hashed { hash: Sha3_256, digest: CKM_SHA3_256, hmac: CKM_SHA3_256_HMAC, hmac_general: CKM_SHA3_256_HMAC_GENERAL,
         key: [CKK_SHA3_256_HMAC, CKM_SHA3_256_KEY_GEN],
-        signs: [CKM_SHA3_256_RSA_PKCS, CKM_SHA3_256_RSA_PKCS_PSS, CKM_ECDSA_SHA3_256], derive: CKM_SHA3_256_KEY_DERIVATION },
+        signs: [CKM_SHA3_256_RSA_PKCS, CKM_SHA3_256_RSA_PKCS_PSS, CKM_ECDSA_SHA3_256], also: [CKM_DSA_SHA3_256, CKM_HASH_ML_DSA_SHA3_256, CKM_HASH_SLH_DSA_SHA3_256], derive: CKM_SHA3_256_KEY_DERIVATION },
     Hashed { hash: Sha3_384, digest: CKM_SHA3_384, hmac: CKM_SHA3_384_HMAC, hmac_general: CKM_SHA3_384_HMAC_GENERAL,
         key: [CKK_SHA3_384_HMAC, CKM_SHA3_384_KEY_GEN],
-        signs: [CKM_SHA3_384_RSA_PKCS, CKM_SHA3_384_RSA_PKCS_PSS, CKM_ECDSA_SHA3_384], derive: CKM_SHA3_384_KEY_DERIVATION },
+        signs: [CKM_SHA3_384_RSA_PKCS, CKM_SHA3_384_RSA_PKCS_PSS, CKM_ECDSA_SHA3_384], also: [CKM_DSA_SHA3_384, CKM_HASH_ML_DSA_SHA3_384, CKM_HASH_SLH_DSA_SHA3_384], derive: CKM_SHA3_384_KEY_DERIVATION },
     Hashed { hash: Sha3_512, digest: CKM_SHA3_512, hmac: CKM_SHA3_512_HMAC, hmac_general: CKM_SHA3_512_HMAC_GENERAL,
         key: [CKK_SHA3_512_HMAC, CKM_SHA3_512_KEY_GEN],
-        signs: [CKM_SHA3_512_RSA_PKCS, CKM_SHA3_512_RSA_PKCS_PSS, CKM_ECDSA_SHA3_512], derive: CKM_SHA3_512_KEY_DERIVATION },
+        signs: [CKM_SHA3_512_RSA_PKCS, CKM_SHA3_512_RSA_PKCS_PSS, CKM_ECDSA_SHA3_512], also: [CKM_DSA_SHA3_512, CKM_HASH_ML_DSA_SHA3_512, CKM_HASH_SLH_DSA_SHA3_512], derive: CKM_SHA3_512_KEY_DERIVATION },
     Hashed { hash: Blake2b160, digest: CKM_BLAKE2B_160, hmac: CKM_BLAKE2B_160_HMAC, hmac_general: CKM_BLAKE2B_160_HMAC_GENERAL,
-        key: [CKK_BLAKE2B_160_HMAC, CKM_BLAKE2B_160_KEY_GEN], signs: [0; 3], derive: CKM_BLAKE2B_160_KEY_DERIVE },
+        key: [CKK_BLAKE2B_160_HMAC, CKM_BLAKE2B_160_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_BLAKE2B_160_KEY_DERIVE },
     Hashed { hash: Blake2b256, digest: CKM_BLAKE2B_256, hmac: CKM_BLAKE2B_256_HMAC, hmac_general: CKM_BLAKE2B_256_HMAC_GENERAL,
-        key: [CKK_BLAKE2B_256_HMAC, CKM_BLAKE2B_256_KEY_GEN], signs: [0; 3], derive: CKM_BLAKE2B_256_KEY_DERIVE },
+        key: [CKK_BLAKE2B_256_HMAC, CKM_BLAKE2B_256_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_BLAKE2B_256_KEY_DERIVE },
     Hashed { hash: Blake2b384, digest: CKM_BLAKE2B_384, hmac: CKM_BLAKE2B_384_HMAC, hmac_general: CKM_BLAKE2B_384_HMAC_GENERAL,
-        key: [CKK_BLAKE2B_384_HMAC, CKM_BLAKE2B_384_KEY_GEN], signs: [0; 3], derive: CKM_BLAKE2B_384_KEY_DERIVE },
+        key: [CKK_BLAKE2B_384_HMAC, CKM_BLAKE2B_384_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_BLAKE2B_384_KEY_DERIVE },
     Hashed { hash: Blake2b512, digest: CKM_BLAKE2B_512, hmac: CKM_BLAKE2B_512_HMAC, hmac_general: CKM_BLAKE2B_512_HMAC_GENERAL,
-        key: [CKK_BLAKE2B_512_HMAC, CKM_BLAKE2B_512_KEY_GEN], signs: [0; 3], derive: CKM_BLAKE2B_512_KEY_DERIVE },
+        key: [CKK_BLAKE2B_512_HMAC, CKM_BLAKE2B_512_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_BLAKE2B_512_KEY_DERIVE },
 ];
 
 type Row = (u64, Scheme, (u64, u64), CK_FLAGS);
@@ -115,6 +127,10 @@ const ROWS: &[Row] = &[
     (CKM_RSA_PKCS_KEY_PAIR_GEN, RsaKeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
     (CKM_RSA_FIPS_186_3_PRIME_KEY_PAIR_GEN, RsaKeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
     (CKM_RSA_FIPS_186_3_AUX_PRIME_KEY_PAIR_GEN, RsaKeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_RSA_X9_31_KEY_PAIR_GEN, RsaX931KeyPairGen, RSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_RSA_X9_31, RsaX931(None), RSA, SIGN),
+    (CKM_SHA1_RSA_X9_31, RsaX931(Some(Sha1)), RSA, SIGN),
+    (CKM_RSA_AES_KEY_WRAP, RsaAesWrap, RSA, WRAP),
     (CKM_RSA_PKCS, RsaPkcs(None), RSA, SIGN | RECOVER | CRYPT | WRAP | CAPSULES),
     (CKM_RSA_X_509, RsaRaw, RSA, SIGN | RECOVER | CRYPT | CAPSULES),
     (CKM_RSA_PKCS_OAEP, RsaOaep, RSA, CRYPT | WRAP | CAPSULES),
@@ -126,15 +142,42 @@ const ROWS: &[Row] = &[
     (CKM_LUNA_ECDSA_SHA256, Ecdsa(Some(Sha256)), EC, SIGN | CURVES),
     (CKM_LUNA_ECDSA_SHA384, Ecdsa(Some(Sha384)), EC, SIGN | CURVES),
     (CKM_LUNA_ECDSA_SHA512, Ecdsa(Some(Sha512)), EC, SIGN | CURVES),
-    (CKM_ECDH1_DERIVE, Ecdh, (255, 521), CKF_DERIVE | CAPSULES | CURVES),
+    (CKM_ECDH1_DERIVE, Ecdh, EC, CKF_DERIVE | CAPSULES | CURVES),
     // Every curve here has cofactor 1 or, like X25519, takes care of it itself.
-    (CKM_ECDH1_COFACTOR_DERIVE, Ecdh, (255, 521), CKF_DERIVE | CAPSULES | CURVES),
+    (CKM_ECDH1_COFACTOR_DERIVE, Ecdh, EC, CKF_DERIVE | CAPSULES | CURVES),
     (CKM_EC_EDWARDS_KEY_PAIR_GEN, EdwardsKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
     (CKM_LUNA_EC_EDWARDS_KEY_PAIR_GEN, EdwardsKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
     (CKM_EDDSA, Eddsa, EC_255, SIGN | CURVES),
     (CKM_LUNA_EDDSA, Eddsa, EC_255, SIGN | CURVES),
     (CKM_EC_MONTGOMERY_KEY_PAIR_GEN, MontgomeryKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
     (CKM_LUNA_EC_MONTGOMERY_KEY_PAIR_GEN, MontgomeryKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
+
+    (CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS, EcKeyPairGen, EC, CKF_GENERATE_KEY_PAIR | CURVES),
+    (CKM_ECDH_AES_KEY_WRAP, EcdhAesWrap, EC, WRAP | CURVES),
+    (CKM_ECDH_COF_AES_KEY_WRAP, EcdhAesWrap, EC, WRAP | CURVES),
+    (CKM_ECDH_X_AES_KEY_WRAP, EcdhAesWrap, EC_255, WRAP | CURVES),
+
+    (CKM_DSA_KEY_PAIR_GEN, DsaKeyPairGen, DSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_DSA, Dsa(None), DSA, SIGN),
+    (CKM_LUNA_DSA_SHA224, Dsa(Some(Sha224)), DSA, SIGN),
+    (CKM_LUNA_DSA_SHA256, Dsa(Some(Sha256)), DSA, SIGN),
+    (CKM_DH_PKCS_KEY_PAIR_GEN, DhKeyPairGen, DH, CKF_GENERATE_KEY_PAIR),
+    (CKM_DH_PKCS_DERIVE, DhDerive, DH, CKF_DERIVE),
+    (CKM_X9_42_DH_KEY_PAIR_GEN, X942DhKeyPairGen, DH, CKF_GENERATE_KEY_PAIR),
+
+    (CKM_ML_KEM_KEY_PAIR_GEN, MlKemKeyPairGen, ML_KEM, CKF_GENERATE_KEY_PAIR),
+    (CKM_ML_KEM, MlKem, ML_KEM, CAPSULES),
+    (CKM_ML_DSA_KEY_PAIR_GEN, MlDsaKeyPairGen, ML_DSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_ML_DSA, MlDsa, ML_DSA, SIGN),
+    (CKM_HASH_ML_DSA, HashMlDsa(None), ML_DSA, SIGN),
+    (CKM_HASH_ML_DSA_SHAKE128, HashMlDsa(Some(PreHash::Shake128)), ML_DSA, SIGN),
+    (CKM_HASH_ML_DSA_SHAKE256, HashMlDsa(Some(PreHash::Shake256)), ML_DSA, SIGN),
+    (CKM_SLH_DSA_KEY_PAIR_GEN, SlhDsaKeyPairGen, SLH_DSA, CKF_GENERATE_KEY_PAIR),
+    (CKM_SLH_DSA, SlhDsa, SLH_DSA, SIGN),
+    (CKM_HASH_SLH_DSA, HashSlhDsa(None), SLH_DSA, SIGN),
+    (CKM_HASH_SLH_DSA_SHAKE128, HashSlhDsa(Some(PreHash::Shake128)), SLH_DSA, SIGN),
+    (CKM_HASH_SLH_DSA_SHAKE256, HashSlhDsa(Some(PreHash::Shake256)), SLH_DSA, SIGN),
+    (CKM_HSS, Hss, (1, 60), CKF_VERIFY | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
 
     (CKM_AES_KEY_GEN, SecretKeyGen(CKK_AES), AES, CKF_GENERATE),
     (CKM_AES_ECB, Block(Aes, Ecb), AES, CRYPT | WRAP),
@@ -245,6 +288,10 @@ pub(super) fn entries() -> Vec<Entry> {
         let hash = hashed.hash;
         let [key_type, key_gen] = hashed.key;
         let [pkcs, pss, ecdsa] = hashed.signs;
+        let [dsa, ml_dsa, slh_dsa] = hashed.also;
+        rows.push((dsa, Dsa(Some(hash)), DSA, SIGN));
+        rows.push((ml_dsa, HashMlDsa(Some(PreHash::Hash(hash))), ML_DSA, SIGN));
+        rows.push((slh_dsa, HashSlhDsa(Some(PreHash::Hash(hash))), SLH_DSA, SIGN));
         rows.push((hashed.digest, Digest(hash), NONE, CKF_DIGEST));
         rows.push((hashed.hmac, Mac(Family::None, MacAlg::Hmac(hash), Whole), SECRET, SIGN));
         let general = Mac(Family::None, MacAlg::Hmac(hash), General);

@@ -9,11 +9,18 @@ use hsmsim_crypto::{
     aes::{AesKey, XtsKey},
     asn1,
     block::{BlockAlg, BlockCipher},
+    curve448::{Ed448PrivateKey, Ed448PublicKey, X448PrivateKey, X448PublicKey},
+    dh::{DhParameters, DhPrivateKey, DhPublicKey},
+    dsa::{DsaParameters, DsaPrivateKey, DsaPublicKey},
     ec::{Curve, EcPrivateKey, EcPublicKey},
     edwards::{Ed25519PrivateKey, Ed25519PublicKey},
+    hss::HssPublicKey,
     mac::{MacAlg, MacKey},
+    ml_dsa::{MlDsaPrivateKey, MlDsaPublicKey},
+    ml_kem::{MlKemPrivateKey, MlKemPublicKey},
     montgomery::{X25519PrivateKey, X25519PublicKey},
     rsa::{RsaComponents, RsaPrivateKey, RsaPublicKey},
+    slh_dsa::{SlhDsaPrivateKey, SlhDsaPublicKey},
 };
 use hsmsim_types::{
     Error, Result, SecretBytes,
@@ -24,7 +31,11 @@ use hsmsim_types::{
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use super::{Attributes, secret_type::SecretType};
+use super::{
+    Attributes,
+    parameter_set::{ml_dsa_set, ml_kem_set, slh_dsa_set},
+    secret_type::SecretType,
+};
 use crate::failure::{During, during};
 
 /// A key ready for use.
@@ -37,6 +48,21 @@ pub(crate) enum KeyMaterial {
     EdPrivate(Ed25519PrivateKey),
     XPublic(X25519PublicKey),
     XPrivate(X25519PrivateKey),
+    Ed448Public(Ed448PublicKey),
+    Ed448Private(Ed448PrivateKey),
+    X448Public(X448PublicKey),
+    X448Private(X448PrivateKey),
+    DsaPublic(DsaPublicKey),
+    DsaPrivate(DsaPrivateKey),
+    DhPublic(DhPublicKey),
+    DhPrivate(DhPrivateKey),
+    MlKemPublic(MlKemPublicKey),
+    MlKemPrivate(MlKemPrivateKey),
+    MlDsaPublic(Box<MlDsaPublicKey>),
+    MlDsaPrivate(Box<MlDsaPrivateKey>),
+    SlhDsaPublic(SlhDsaPublicKey),
+    SlhDsaPrivate(SlhDsaPrivateKey),
+    HssPublic(HssPublicKey),
     Secret(Box<SecretKey>),
 }
 
@@ -87,25 +113,84 @@ impl KeyMaterial {
                 let curve = curve_of(need(CKA_EC_PARAMS)?)?;
                 Self::EcPrivate(EcPrivateKey::from_scalar(curve, need(CKA_VALUE)?).map_err(import)?)
             }
-            (CKO_PUBLIC_KEY, CKK_EC_EDWARDS) => {
-                check_edwards(need(CKA_EC_PARAMS)?)?;
-                Self::EdPublic(unpacked_point(need(CKA_EC_POINT)?, |point| {
-                    Ed25519PublicKey::from_bytes(point).map_err(&import)
-                })?)
+            (CKO_PUBLIC_KEY, CKK_EC_EDWARDS) => match edwards_of(need(CKA_EC_PARAMS)?)? {
+                Twisted::Curve25519 => {
+                    Self::EdPublic(unpacked_point(need(CKA_EC_POINT)?, |point| {
+                        Ed25519PublicKey::from_bytes(point).map_err(&import)
+                    })?)
+                }
+                Twisted::Curve448 => {
+                    Self::Ed448Public(unpacked_point(need(CKA_EC_POINT)?, |point| {
+                        Ed448PublicKey::from_bytes(point).map_err(&import)
+                    })?)
+                }
+            },
+            (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => match edwards_of(need(CKA_EC_PARAMS)?)? {
+                Twisted::Curve25519 => {
+                    Self::EdPrivate(Ed25519PrivateKey::from_seed(need(CKA_VALUE)?).map_err(import)?)
+                }
+                Twisted::Curve448 => Self::Ed448Private(
+                    Ed448PrivateKey::from_seed(need(CKA_VALUE)?).map_err(import)?,
+                ),
+            },
+            (CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY) => match montgomery_of(need(CKA_EC_PARAMS)?)? {
+                Twisted::Curve25519 => {
+                    Self::XPublic(unpacked_point(need(CKA_EC_POINT)?, |point| {
+                        X25519PublicKey::from_bytes(point).map_err(&import)
+                    })?)
+                }
+                Twisted::Curve448 => {
+                    Self::X448Public(unpacked_point(need(CKA_EC_POINT)?, |point| {
+                        X448PublicKey::from_bytes(point).map_err(&import)
+                    })?)
+                }
+            },
+            (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => match montgomery_of(need(CKA_EC_PARAMS)?)? {
+                Twisted::Curve25519 => Self::XPrivate(
+                    X25519PrivateKey::from_private(need(CKA_VALUE)?).map_err(import)?,
+                ),
+                Twisted::Curve448 => Self::X448Private(
+                    X448PrivateKey::from_private(need(CKA_VALUE)?).map_err(import)?,
+                ),
+            },
+            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, CKK_DSA) => {
+                let parameters = DsaParameters {
+                    p: need(CKA_PRIME)?.to_vec(),
+                    q: need(CKA_SUBPRIME)?.to_vec(),
+                    g: need(CKA_BASE)?.to_vec(),
+                };
+                let value = need(CKA_VALUE)?;
+                match class {
+                    CKO_PUBLIC_KEY => Self::DsaPublic(
+                        DsaPublicKey::from_components(&parameters, value).map_err(import)?,
+                    ),
+                    _ => Self::DsaPrivate(
+                        DsaPrivateKey::from_components(&parameters, value).map_err(import)?,
+                    ),
+                }
             }
-            (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => {
-                check_edwards(need(CKA_EC_PARAMS)?)?;
-                Self::EdPrivate(Ed25519PrivateKey::from_seed(need(CKA_VALUE)?).map_err(import)?)
+            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, CKK_DH | CKK_X9_42_DH) => {
+                let q = match key_type {
+                    CKK_X9_42_DH => Some(need(CKA_SUBPRIME)?.to_vec()),
+                    _ => None,
+                };
+                let parameters =
+                    DhParameters { p: need(CKA_PRIME)?.to_vec(), g: need(CKA_BASE)?.to_vec(), q };
+                let value = need(CKA_VALUE)?;
+                match class {
+                    CKO_PUBLIC_KEY => Self::DhPublic(
+                        DhPublicKey::from_components(&parameters, value).map_err(import)?,
+                    ),
+                    _ => Self::DhPrivate(
+                        DhPrivateKey::from_components(&parameters, value).map_err(import)?,
+                    ),
+                }
             }
-            (CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY) => {
-                check_montgomery(need(CKA_EC_PARAMS)?)?;
-                Self::XPublic(unpacked_point(need(CKA_EC_POINT)?, |point| {
-                    X25519PublicKey::from_bytes(point).map_err(&import)
-                })?)
+            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
+                Self::post_quantum(attributes, class, key_type)?
             }
-            (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => {
-                check_montgomery(need(CKA_EC_PARAMS)?)?;
-                Self::XPrivate(X25519PrivateKey::from_private(need(CKA_VALUE)?).map_err(import)?)
+            (CKO_PUBLIC_KEY, CKK_HSS) => {
+                Self::HssPublic(HssPublicKey::from_bytes(need(CKA_VALUE)?).map_err(import)?)
             }
             (CKO_SECRET_KEY, _) => {
                 let value = need(CKA_VALUE)?;
@@ -119,8 +204,64 @@ impl KeyMaterial {
         })
     }
 
-    /// The key's size in the unit of the mechanism table: bits for RSA and curves, bytes for secret
-    /// keys.
+    /// A key of ML-KEM, ML-DSA or SLH-DSA. A private key is its seed, its expanded value, or both.
+    fn post_quantum(attributes: &Attributes, class: u64, key_type: u64) -> Result<Self> {
+        let import = during(During::Import);
+        let missing =
+            |what: &str| Error::new(CKR_TEMPLATE_INCOMPLETE, format!("{what} is missing"));
+        let number =
+            attributes.ulong(CKA_PARAMETER_SET).ok_or_else(|| missing("CKA_PARAMETER_SET"))?;
+        let part = |kind| attributes.bytes(kind).filter(|bytes| !bytes.is_empty());
+        let (value, seed) = (part(CKA_VALUE), part(CKA_SEED));
+        let either = || value.ok_or_else(|| missing("CKA_VALUE"));
+        let agree = |made: &[u8]| match value {
+            Some(value) if value != made => {
+                fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_SEED and CKA_VALUE are of two keys")
+            }
+            _ => Ok(()),
+        };
+        Ok(match (class, key_type) {
+            (CKO_PUBLIC_KEY, CKK_ML_KEM) => Self::MlKemPublic(
+                MlKemPublicKey::from_bytes(ml_kem_set(number)?, either()?).map_err(import)?,
+            ),
+            (CKO_PUBLIC_KEY, CKK_ML_DSA) => Self::MlDsaPublic(Box::new(
+                MlDsaPublicKey::from_bytes(ml_dsa_set(number)?, either()?).map_err(import)?,
+            )),
+            (CKO_PUBLIC_KEY, _) => Self::SlhDsaPublic(
+                SlhDsaPublicKey::from_bytes(slh_dsa_set(number)?, either()?).map_err(import)?,
+            ),
+            (_, CKK_ML_KEM) => {
+                let set = ml_kem_set(number)?;
+                Self::MlKemPrivate(match seed {
+                    Some(seed) => {
+                        let key = MlKemPrivateKey::from_seed(set, seed).map_err(&import)?;
+                        agree(&key.decapsulation_key().map_err(import)?)?;
+                        key
+                    }
+                    None => {
+                        MlKemPrivateKey::from_decapsulation_key(set, either()?).map_err(import)?
+                    }
+                })
+            }
+            (_, CKK_ML_DSA) => {
+                let set = ml_dsa_set(number)?;
+                Self::MlDsaPrivate(Box::new(match seed {
+                    Some(seed) => {
+                        let key = MlDsaPrivateKey::from_seed(set, seed).map_err(import)?;
+                        agree(key.expanded())?;
+                        key
+                    }
+                    None => MlDsaPrivateKey::from_expanded(set, either()?).map_err(import)?,
+                }))
+            }
+            _ => Self::SlhDsaPrivate(
+                SlhDsaPrivateKey::from_bytes(slh_dsa_set(number)?, either()?).map_err(import)?,
+            ),
+        })
+    }
+
+    /// The key's size in the unit of the mechanism table: bits for RSA, curves, DSA and
+    /// Diffie-Hellman, bytes for secret keys and, of the public half, for post-quantum ones.
     pub(crate) fn size(&self) -> u64 {
         match self {
             Self::RsaPublic(key) => key.modulus_bits() as u64,
@@ -128,9 +269,31 @@ impl KeyMaterial {
             Self::EcPublic(key) => key.curve().field_bits().into(),
             Self::EcPrivate(key) => key.curve().field_bits().into(),
             Self::EdPublic(_) | Self::EdPrivate(_) | Self::XPublic(_) | Self::XPrivate(_) => 255,
+            Self::Ed448Public(_)
+            | Self::Ed448Private(_)
+            | Self::X448Public(_)
+            | Self::X448Private(_) => 448,
+            Self::DsaPublic(key) => bits(&key.parameters().p),
+            Self::DsaPrivate(key) => bits(&key.parameters().p),
+            Self::DhPublic(key) => bits(&key.parameters().p),
+            Self::DhPrivate(key) => bits(&key.parameters().p),
+            Self::MlKemPublic(key) => key.parameter_set().encapsulation_key_len() as u64,
+            Self::MlKemPrivate(key) => key.parameter_set().encapsulation_key_len() as u64,
+            Self::MlDsaPublic(key) => key.parameter_set().public_key_len() as u64,
+            Self::MlDsaPrivate(key) => key.parameter_set().public_key_len() as u64,
+            Self::SlhDsaPublic(key) => key.parameter_set().public_key_len() as u64,
+            Self::SlhDsaPrivate(key) => key.parameter_set().public_key_len() as u64,
+            Self::HssPublic(key) => key.to_bytes().len() as u64,
             Self::Secret(key) => key.value().len() as u64,
         }
     }
+}
+
+/// Bits of a number in big-endian order.
+fn bits(number: &[u8]) -> u64 {
+    let number = &number[number.iter().take_while(|&&byte| byte == 0).count()..];
+    let first = number.first().map_or(0, |byte| u64::from(byte.leading_zeros()));
+    (8 * number.len() as u64).saturating_sub(first)
 }
 
 /// A secret key: its value, and what the primitives prepared of it.
@@ -234,20 +397,37 @@ pub(crate) fn curve_of(params: &[u8]) -> Result<Curve> {
     })
 }
 
-/// Whether CKA_EC_PARAMS names Ed25519.
-pub(crate) fn check_edwards(params: &[u8]) -> Result<()> {
-    if asn1::is_ed25519_params(params) {
-        return Ok(());
-    }
-    fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS of an Edwards key must name Ed25519")
+/// The curves of the Edwards and Montgomery keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twisted {
+    /// Ed25519, X25519.
+    Curve25519,
+    /// Ed448, X448.
+    Curve448,
 }
 
-/// Whether CKA_EC_PARAMS names X25519.
-pub(crate) fn check_montgomery(params: &[u8]) -> Result<()> {
-    if asn1::is_x25519_params(params) {
-        return Ok(());
+/// The curve of an Edwards key that CKA_EC_PARAMS names.
+///
+/// # Errors
+/// CKR_CURVE_NOT_SUPPORTED.
+pub(crate) fn edwards_of(params: &[u8]) -> Result<Twisted> {
+    match () {
+        () if asn1::is_ed25519_params(params) => Ok(Twisted::Curve25519),
+        () if asn1::is_ed448_params(params) => Ok(Twisted::Curve448),
+        () => fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS names neither Ed25519 nor Ed448"),
     }
-    fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS of a Montgomery key must name X25519")
+}
+
+/// The curve of a Montgomery key that CKA_EC_PARAMS names.
+///
+/// # Errors
+/// CKR_CURVE_NOT_SUPPORTED.
+pub(crate) fn montgomery_of(params: &[u8]) -> Result<Twisted> {
+    match () {
+        () if asn1::is_x25519_params(params) => Ok(Twisted::Curve25519),
+        () if asn1::is_x448_params(params) => Ok(Twisted::Curve448),
+        () => fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS names neither X25519 nor X448"),
+    }
 }
 
 /// Reads CKA_EC_POINT or a peer's public key: a DER OCTET STRING by the standard, the bare point

@@ -3,7 +3,9 @@
 pub(crate) mod cache;
 pub(crate) mod codec;
 pub(crate) mod key;
+pub(crate) mod parameter_set;
 pub(crate) mod parts;
+pub(crate) mod private_key;
 pub(crate) mod sealing;
 pub(crate) mod secret_type;
 

@@ -278,7 +278,16 @@ impl Ready {
                     KeyMaterial::Secret(key) => State::Mac(key.mac(*alg)?.start()),
                     _ => return unfit(),
                 },
-                (Work::Eddsa | Work::Gmac { .. }, _) => State::Whole(Zeroizing::default()),
+                (
+                    Work::Eddsa { .. }
+                    | Work::Gmac { .. }
+                    | Work::MlDsa(_)
+                    | Work::SlhDsa(_)
+                    | Work::HashMlDsa { hashes: true, .. }
+                    | Work::HashSlhDsa { hashes: true, .. }
+                    | Work::Hss,
+                    _,
+                ) => State::Whole(Zeroizing::default()),
                 _ => return single_part_only(),
             },
             (Work::Gcm { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305, _) => {
@@ -385,13 +394,16 @@ impl Active {
         match (ready.act, state) {
             (Act::Digest, State::Hash(hasher)) => Ok(Reply::Bytes(hasher.finish())),
             (Act::Sign, State::Hash(hasher)) => {
-                sign::sign_hashed(&ready.work, ready.key()?, &hasher.finish()).map(Reply::Bytes)
+                let params = &ready.mechanism.params;
+                sign::sign_hashed(&ready.work, params, ready.key()?, &hasher.finish())
+                    .map(Reply::Bytes)
             }
             (Act::Sign, State::Mac(mac)) => {
                 Ok(Reply::Bytes(sign::truncated(&ready.work, mac.finish())))
             }
             (Act::Verify, State::Hash(hasher)) => {
-                sign::verify_hashed(&ready.work, ready.key()?, &hasher.finish(), signature)?;
+                let (params, digest) = (&ready.mechanism.params, hasher.finish());
+                sign::verify_hashed(&ready.work, params, ready.key()?, &digest, signature)?;
                 Ok(Reply::Done)
             }
             (Act::Verify, State::Mac(mac)) => {

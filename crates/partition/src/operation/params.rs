@@ -5,10 +5,14 @@ use hsmsim_crypto::{
     block::{BlockAlg, CipherMode},
     digest::{HashAlg, TruncationBits},
     mac::MacAlg,
+    prehash::{CONTEXT_LEN_MAX, Hedge, PreHash},
 };
 use hsmsim_types::{Error, Params, Result, ck::*, error::fail};
 
-use crate::mechanisms::{MacLen, Mode, Scheme, hash_of};
+use crate::{
+    mechanisms::{MacLen, Mode, Scheme, hash_of},
+    session::derive::kdf_hash,
+};
 
 /// What an operation does, with its parameters checked. Bytes of parameters stay where they are, in
 /// the mechanism: an operation on a cached key copies nothing.
@@ -29,7 +33,35 @@ pub(crate) enum Work {
         hashes: bool,
     },
     Ecdsa(Option<HashAlg>),
-    Eddsa,
+    /// `prehash`: whether the message is hashed first.
+    Eddsa {
+        prehash: bool,
+    },
+    RsaX931(Option<HashAlg>),
+    Dsa(Option<HashAlg>),
+    MlDsa(Hedge),
+    /// `hashes`: whether the mechanism hashes the message, or is given the digest.
+    HashMlDsa {
+        hash: PreHash,
+        hashes: bool,
+        hedge: Hedge,
+    },
+    SlhDsa(Hedge),
+    HashSlhDsa {
+        hash: PreHash,
+        hashes: bool,
+        hedge: Hedge,
+    },
+    Hss,
+    RsaAesWrap {
+        aes_bits: u32,
+        hash: HashAlg,
+        mgf: HashAlg,
+    },
+    EcdhAesWrap {
+        aes_bits: u32,
+        kdf: Option<HashAlg>,
+    },
     Mac {
         alg: MacAlg,
         len: usize,
@@ -82,8 +114,41 @@ impl Work {
                 },
             },
             Scheme::Eddsa => match params {
-                Params::Eddsa { prehash: false, context } if context.is_empty() => Self::Eddsa,
-                params => plain(params, Self::Eddsa)?,
+                Params::Eddsa { prehash, context } => {
+                    check_context(context)?;
+                    Self::Eddsa { prehash: *prehash }
+                }
+                params => plain(params, Self::Eddsa { prehash: false })?,
+            },
+            Scheme::RsaX931(hash) => plain(params, Self::RsaX931(hash))?,
+            Scheme::Dsa(hash) => plain(params, Self::Dsa(hash))?,
+            Scheme::MlDsa => Self::MlDsa(hedge(params)?),
+            Scheme::SlhDsa => Self::SlhDsa(hedge(params)?),
+            Scheme::HashMlDsa(hash) => Self::HashMlDsa {
+                hedge: hedge(params)?,
+                hashes: hash.is_some(),
+                hash: prehash(hash, params)?,
+            },
+            Scheme::HashSlhDsa(hash) => Self::HashSlhDsa {
+                hedge: hedge(params)?,
+                hashes: hash.is_some(),
+                hash: prehash(hash, params)?,
+            },
+            Scheme::Hss => plain(params, Self::Hss)?,
+            Scheme::RsaAesWrap => match params {
+                Params::RsaAesWrap { aes_bits, oaep: inner } => match oaep(inner)? {
+                    Self::RsaOaep { hash, mgf } => {
+                        Self::RsaAesWrap { aes_bits: aes_bits_of(*aes_bits)?, hash, mgf }
+                    }
+                    _ => return invalid("CKM_RSA_AES_KEY_WRAP needs OAEP parameters"),
+                },
+                _ => return invalid("CKM_RSA_AES_KEY_WRAP needs CK_RSA_AES_KEY_WRAP_PARAMS"),
+            },
+            Scheme::EcdhAesWrap => match params {
+                Params::EcdhAesWrap { aes_bits, kdf, .. } => {
+                    Self::EcdhAesWrap { aes_bits: aes_bits_of(*aes_bits)?, kdf: kdf_hash(*kdf)? }
+                }
+                _ => return invalid("ECDH with AES needs CK_ECDH_AES_KEY_WRAP_PARAMS"),
             },
             Scheme::RsaOaep => oaep(params)?,
             Scheme::RsaPss(hash) => pss(params, hash)?,
@@ -116,7 +181,9 @@ impl Work {
     /// The hash of the message, where the mechanism hashes it.
     pub(crate) fn hash(&self) -> Option<HashAlg> {
         match *self {
-            Self::RsaPkcs(hash) | Self::Ecdsa(hash) => hash,
+            Self::RsaPkcs(hash) | Self::Ecdsa(hash) | Self::Dsa(hash) | Self::RsaX931(hash) => hash,
+            Self::HashMlDsa { hash: PreHash::Hash(hash), hashes: true, .. }
+            | Self::HashSlhDsa { hash: PreHash::Hash(hash), hashes: true, .. } => Some(hash),
             Self::RsaPss { hash, hashes: true, .. } => Some(hash),
             _ => None,
         }
@@ -155,6 +222,63 @@ fn general(params: &Params, alg: MacAlg) -> Result<Work> {
             Ok(Work::Mac { alg, len: len as usize })
         }
         _ => invalid("CK_MAC_GENERAL_PARAMS must be from 1 to the length of the whole MAC"),
+    }
+}
+
+/// Bits of the AES key that a wrapping makes for itself.
+fn aes_bits_of(bits: u64) -> Result<u32> {
+    match bits {
+        128 | 192 | 256 => Ok(bits as u32),
+        _ => invalid("the AES key of a wrapping has 128, 192 or 256 bits"),
+    }
+}
+
+fn check_context(context: &[u8]) -> Result<()> {
+    if context.len() > CONTEXT_LEN_MAX {
+        return invalid("a context has at most 255 bytes");
+    }
+    Ok(())
+}
+
+/// Whether a post-quantum signature takes random numbers (3.2, 6.67.4: preferred where nobody says).
+fn hedge(params: &Params) -> Result<Hedge> {
+    match params {
+        Params::None => Ok(Hedge::Hedged),
+        Params::Bytes(bytes) if bytes.is_empty() => Ok(Hedge::Hedged),
+        Params::SignContext { hedge, context, .. } => {
+            check_context(context)?;
+            match *hedge {
+                CKH_HEDGE_PREFERRED | CKH_HEDGE_REQUIRED => Ok(Hedge::Hedged),
+                CKH_DETERMINISTIC_REQUIRED => Ok(Hedge::Deterministic),
+                _ => invalid("no such hedge variant"),
+            }
+        }
+        _ => invalid("the signature takes CK_SIGN_ADDITIONAL_CONTEXT or nothing"),
+    }
+}
+
+/// The hash of a pre-hashed signature: the mechanism's, or the one that the parameter names.
+fn prehash(of_mechanism: Option<PreHash>, params: &Params) -> Result<PreHash> {
+    let named = match params {
+        Params::SignContext { hash, .. } => *hash,
+        _ => None,
+    };
+    match (of_mechanism, named) {
+        (Some(hash), None) => Ok(hash),
+        (Some(_), Some(_)) => invalid("the hash is the mechanism's"),
+        (None, None) => invalid("the mechanism needs CK_HASH_SIGN_ADDITIONAL_CONTEXT"),
+        (None, Some(kind)) => match hash_of(kind).map(PreHash::Hash) {
+            Some(hash) if PreHash::ALL.contains(&hash) => Ok(hash),
+            _ => invalid("the hash is none that such a signature takes"),
+        },
+    }
+}
+
+/// The context string of a signature.
+pub(crate) fn context(params: &Params) -> &[u8] {
+    match params {
+        Params::SignContext { context, .. } | Params::Eddsa { context, .. } => context,
+        _ => &[],
     }
 }
 

@@ -3,13 +3,18 @@
 use hsmsim_crypto::{
     aes::{gmac, gmac_verify},
     constant_time_eq,
-    digest::hash,
+    curve448::ED448_SIGNATURE_LEN,
+    digest::{HashAlg, hash},
     edwards::SIGNATURE_LEN,
     mac::Mac,
+    prehash::PreHash,
 };
 use hsmsim_types::{Params, Result, ck::*, error::fail};
 
-use super::{params::Work, unfit};
+use super::{
+    params::{Work, context},
+    unfit,
+};
 use crate::{
     failure::{During, during},
     object::key::KeyMaterial,
@@ -23,6 +28,10 @@ pub(super) fn signature_len(work: &Work, key: &KeyMaterial) -> Result<usize> {
         (_, KeyMaterial::RsaPrivate(key)) => key.modulus_len(),
         (_, KeyMaterial::EcPrivate(key)) => key.curve().signature_len(),
         (_, KeyMaterial::EdPrivate(_)) => SIGNATURE_LEN,
+        (_, KeyMaterial::Ed448Private(_)) => ED448_SIGNATURE_LEN,
+        (_, KeyMaterial::DsaPrivate(key)) => key.signature_len(),
+        (_, KeyMaterial::MlDsaPrivate(key)) => key.parameter_set().signature_len(),
+        (_, KeyMaterial::SlhDsaPrivate(key)) => key.parameter_set().signature_len(),
         _ => return unfit(),
     })
 }
@@ -36,15 +45,42 @@ pub(super) fn sign(
 ) -> Result<Vec<u8>> {
     let during = during(During::Sign);
     if let Some(alg) = work.hash() {
-        return sign_hashed(work, key, &hash(alg, data));
+        return sign_hashed(work, params, key, &hash(alg, data));
     }
+    let context = context(params);
     match (work, key) {
         (Work::RsaPkcs(None), KeyMaterial::RsaPrivate(key)) => key.sign_pkcs1(data).map_err(during),
         (Work::RsaRaw, KeyMaterial::RsaPrivate(key)) => {
             key.raw_private(data).map(|bytes| bytes.to_vec()).map_err(during)
         }
-        (Work::RsaPss { .. } | Work::Ecdsa(None), _) => sign_hashed(work, key, data),
-        (Work::Eddsa, KeyMaterial::EdPrivate(key)) => Ok(key.sign(data)),
+        (Work::RsaX931(None), KeyMaterial::RsaPrivate(key)) => key.sign_x931(data).map_err(during),
+        (
+            Work::RsaPss { .. }
+            | Work::Ecdsa(None)
+            | Work::Dsa(None)
+            | Work::HashMlDsa { hashes: false, .. }
+            | Work::HashSlhDsa { hashes: false, .. },
+            _,
+        ) => sign_hashed(work, params, key, data),
+        (Work::HashMlDsa { hash: prehash, .. } | Work::HashSlhDsa { hash: prehash, .. }, _) => {
+            sign_hashed(work, params, key, &prehash.digest(data))
+        }
+        (Work::Eddsa { prehash }, KeyMaterial::EdPrivate(key)) => match prehash {
+            true => key.sign_digest(&hash(HashAlg::Sha512, data), context).map_err(during),
+            false if context.is_empty() => Ok(key.sign(data)),
+            false => key.sign_context(data, context).map_err(during),
+        },
+        (Work::Eddsa { prehash }, KeyMaterial::Ed448Private(key)) => match prehash {
+            true => key.sign_digest(&PreHash::Shake256.digest(data), context),
+            false => key.sign(data, context),
+        }
+        .map_err(during),
+        (Work::MlDsa(hedge), KeyMaterial::MlDsaPrivate(key)) => {
+            key.sign(data, context, *hedge).map_err(during)
+        }
+        (Work::SlhDsa(hedge), KeyMaterial::SlhDsaPrivate(key)) => {
+            key.sign(data, context, *hedge).map_err(during)
+        }
         (Work::Mac { alg, .. }, KeyMaterial::Secret(key)) => {
             Ok(truncated(work, key.mac(*alg)?.sign(data)))
         }
@@ -90,7 +126,12 @@ pub(super) fn recover(work: &Work, key: &KeyMaterial, signature: &[u8]) -> Resul
 }
 
 /// Signs a digest.
-pub(super) fn sign_hashed(work: &Work, key: &KeyMaterial, digest: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn sign_hashed(
+    work: &Work,
+    params: &Params,
+    key: &KeyMaterial,
+    digest: &[u8],
+) -> Result<Vec<u8>> {
     let during = during(During::Sign);
     match (work, key) {
         (Work::RsaPkcs(Some(alg)), KeyMaterial::RsaPrivate(key)) => {
@@ -99,7 +140,17 @@ pub(super) fn sign_hashed(work: &Work, key: &KeyMaterial, digest: &[u8]) -> Resu
         (Work::RsaPss { hash, mgf, salt_len, .. }, KeyMaterial::RsaPrivate(key)) => {
             key.sign_pss(*hash, *mgf, *salt_len, digest).map_err(during)
         }
+        (Work::RsaX931(Some(alg)), KeyMaterial::RsaPrivate(key)) => {
+            key.sign_x931_hashed(*alg, digest).map_err(during)
+        }
         (Work::Ecdsa(_), KeyMaterial::EcPrivate(key)) => key.sign_digest(digest).map_err(during),
+        (Work::Dsa(_), KeyMaterial::DsaPrivate(key)) => key.sign_digest(digest).map_err(during),
+        (Work::HashMlDsa { hash, hedge, .. }, KeyMaterial::MlDsaPrivate(key)) => {
+            key.sign_digest(*hash, digest, context(params), *hedge).map_err(during)
+        }
+        (Work::HashSlhDsa { hash, hedge, .. }, KeyMaterial::SlhDsaPrivate(key)) => {
+            key.sign_digest(*hash, digest, context(params), *hedge).map_err(during)
+        }
         _ => unfit(),
     }
 }
@@ -122,8 +173,9 @@ pub(super) fn verify(
 ) -> Result<()> {
     let during = during(During::Verify);
     if let Some(alg) = work.hash() {
-        return verify_hashed(work, key, &hash(alg, data), signature);
+        return verify_hashed(work, params, key, &hash(alg, data), signature);
     }
+    let context = context(params);
     match (work, key) {
         (Work::RsaPkcs(None), KeyMaterial::RsaPublic(key)) => {
             key.verify_pkcs1(data, signature).map_err(during)
@@ -143,8 +195,38 @@ pub(super) fn verify(
             }
             fail(CKR_SIGNATURE_INVALID, "signature is invalid")
         }
-        (Work::RsaPss { .. } | Work::Ecdsa(None), _) => verify_hashed(work, key, data, signature),
-        (Work::Eddsa, KeyMaterial::EdPublic(key)) => key.verify(data, signature).map_err(during),
+        (Work::RsaX931(None), KeyMaterial::RsaPublic(key)) => {
+            key.verify_x931(data, signature).map_err(during)
+        }
+        (
+            Work::RsaPss { .. }
+            | Work::Ecdsa(None)
+            | Work::Dsa(None)
+            | Work::HashMlDsa { hashes: false, .. }
+            | Work::HashSlhDsa { hashes: false, .. },
+            _,
+        ) => verify_hashed(work, params, key, data, signature),
+        (Work::HashMlDsa { hash: prehash, .. } | Work::HashSlhDsa { hash: prehash, .. }, _) => {
+            verify_hashed(work, params, key, &prehash.digest(data), signature)
+        }
+        (Work::Eddsa { prehash }, KeyMaterial::EdPublic(key)) => match prehash {
+            true => key.verify_digest(&hash(HashAlg::Sha512, data), context, signature),
+            false if context.is_empty() => key.verify(data, signature),
+            false => key.verify_context(data, context, signature),
+        }
+        .map_err(during),
+        (Work::Eddsa { prehash }, KeyMaterial::Ed448Public(key)) => match prehash {
+            true => key.verify_digest(&PreHash::Shake256.digest(data), context, signature),
+            false => key.verify(data, context, signature),
+        }
+        .map_err(during),
+        (Work::MlDsa(_), KeyMaterial::MlDsaPublic(key)) => {
+            key.verify(data, context, signature).map_err(during)
+        }
+        (Work::SlhDsa(_), KeyMaterial::SlhDsaPublic(key)) => {
+            key.verify(data, context, signature).map_err(during)
+        }
+        (Work::Hss, KeyMaterial::HssPublic(key)) => key.verify(data, signature).map_err(during),
         (Work::Mac { alg, .. }, KeyMaterial::Secret(key)) => {
             let mut mac = key.mac(*alg)?.start();
             mac.update(data);
@@ -163,6 +245,7 @@ pub(super) fn verify(
 /// Verifies a signature of a digest.
 pub(super) fn verify_hashed(
     work: &Work,
+    params: &Params,
     key: &KeyMaterial,
     digest: &[u8],
     signature: &[u8],
@@ -175,8 +258,20 @@ pub(super) fn verify_hashed(
         (Work::RsaPss { hash, mgf, salt_len, .. }, KeyMaterial::RsaPublic(key)) => {
             key.verify_pss(*hash, *mgf, *salt_len, digest, signature).map_err(during)
         }
+        (Work::RsaX931(Some(alg)), KeyMaterial::RsaPublic(key)) => {
+            key.verify_x931_hashed(*alg, digest, signature).map_err(during)
+        }
         (Work::Ecdsa(_), KeyMaterial::EcPublic(key)) => {
             key.verify_digest(digest, signature).map_err(during)
+        }
+        (Work::Dsa(_), KeyMaterial::DsaPublic(key)) => {
+            key.verify_digest(digest, signature).map_err(during)
+        }
+        (Work::HashMlDsa { hash, .. }, KeyMaterial::MlDsaPublic(key)) => {
+            key.verify_digest(*hash, digest, context(params), signature).map_err(during)
+        }
+        (Work::HashSlhDsa { hash, .. }, KeyMaterial::SlhDsaPublic(key)) => {
+            key.verify_digest(*hash, digest, context(params), signature).map_err(during)
         }
         _ => unfit(),
     }

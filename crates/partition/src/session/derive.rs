@@ -52,6 +52,17 @@ impl Session {
         let material = base.material()?;
         let value = match entry.scheme {
             Scheme::Ecdh => agree(&mechanism.params, material, key_type, wanted)?,
+            Scheme::DhDerive => {
+                let (KeyMaterial::DhPrivate(key), Params::Bytes(peer)) =
+                    (material, &mechanism.params)
+                else {
+                    return fail(CKR_MECHANISM_PARAM_INVALID, "the peer's public value is missing");
+                };
+                let secret = key.derive(peer).map_err(during(During::Derive))?;
+                // 6.4.7: as from ECDH, bytes are taken away from the leading end.
+                let len = key_len(secret.len(), key_type, wanted)?;
+                Zeroizing::new(secret[secret.len() - len..].to_vec())
+            }
             Scheme::DigestKey(alg) => {
                 no_parameter(&mechanism.params)?;
                 let secret = secret(material)?;
@@ -122,7 +133,7 @@ pub(super) fn key_len(available: usize, key_type: u64, wanted: Option<usize>) ->
 }
 
 /// The first bytes of what encryption gave (6.15.2).
-fn leading(
+pub(super) fn leading(
     mut bytes: Zeroizing<Vec<u8>>,
     key_type: u64,
     wanted: Option<usize>,
@@ -158,7 +169,7 @@ pub(super) fn agree(
 }
 
 /// The hash of a key derivation function (CKD number); `None` for CKD_NULL.
-fn kdf_hash(kdf: u64) -> Result<Option<HashAlg>> {
+pub(crate) fn kdf_hash(kdf: u64) -> Result<Option<HashAlg>> {
     Ok(Some(match kdf {
         CKD_NULL => return Ok(None),
         CKD_SHA1_KDF => HashAlg::Sha1,
@@ -175,6 +186,7 @@ fn shared_secret(key: &KeyMaterial, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let with = |point: &[u8]| match key {
         KeyMaterial::EcPrivate(key) => Some(key.ecdh(point)),
         KeyMaterial::XPrivate(key) => Some(key.agree(point)),
+        KeyMaterial::X448Private(key) => Some(key.agree(point)),
         _ => None,
     };
     if let Ok(inner) = unwrap_octet_string(peer)

@@ -2,13 +2,15 @@
 //! makes and only its private key can make again. RSA encrypts a random secret (6.1.6, 6.1.8); ECDH agrees with
 //! a key pair that lives as long as the call (6.3.16).
 
-use hsmsim_crypto::{ec::EcPrivateKey, montgomery::X25519PrivateKey, random};
+use hsmsim_crypto::{
+    curve448::X448PrivateKey, ec::EcPrivateKey, montgomery::X25519PrivateKey, random,
+};
 use hsmsim_types::{Error, Mechanism, ObjectId, Params, Result, Template, ck::*, error::fail};
 use zeroize::Zeroizing;
 
 use super::{
     Session,
-    derive::{agree, key_len, wanted_len},
+    derive::{agree, key_len, leading, wanted_len},
     wrap::impose,
 };
 use crate::{
@@ -121,6 +123,9 @@ fn ciphertext_len(entry: &Entry, key: &KeyMaterial) -> Result<usize> {
         (Scheme::Ecdh, KeyMaterial::EcPublic(key)) => key.point().len(),
         (Scheme::Ecdh, KeyMaterial::EcPrivate(key)) => key.public_point().len(),
         (Scheme::Ecdh, KeyMaterial::XPublic(_) | KeyMaterial::XPrivate(_)) => 32,
+        (Scheme::Ecdh, KeyMaterial::X448Public(_) | KeyMaterial::X448Private(_)) => 56,
+        (Scheme::MlKem, KeyMaterial::MlKemPublic(key)) => key.parameter_set().ciphertext_len(),
+        (Scheme::MlKem, KeyMaterial::MlKemPrivate(key)) => key.parameter_set().ciphertext_len(),
         _ => return fail(CKR_KEY_TYPE_INCONSISTENT, "the mechanism takes another type of key"),
     })
 }
@@ -147,6 +152,17 @@ fn encapsulated(
             let params = with_peer(params, public.as_bytes())?;
             let ours = KeyMaterial::XPrivate(ours);
             Ok((agree(&params, &ours, wanted.key_type, wanted.len)?, point))
+        }
+        (Scheme::Ecdh, KeyMaterial::X448Public(public)) => {
+            let ours = X448PrivateKey::generate().map_err(failed)?;
+            let point = ours.public().as_bytes().to_vec();
+            let params = with_peer(params, public.as_bytes())?;
+            let ours = KeyMaterial::X448Private(ours);
+            Ok((agree(&params, &ours, wanted.key_type, wanted.len)?, point))
+        }
+        (Scheme::MlKem, KeyMaterial::MlKemPublic(public)) => {
+            let (ciphertext, secret) = public.encapsulate().map_err(failed)?;
+            Ok((leading(secret, wanted.key_type, wanted.len)?, ciphertext))
         }
         (_, KeyMaterial::RsaPublic(public)) => {
             // Raw RSA carries as many bytes as the modulus has; the first of them is zero, so that the
@@ -182,6 +198,10 @@ fn decapsulated(
     if let Scheme::Ecdh = entry.scheme {
         let params = with_peer(params, ciphertext)?;
         return agree(&params, key, wanted.key_type, wanted.len);
+    }
+    if let (Scheme::MlKem, KeyMaterial::MlKemPrivate(key)) = (entry.scheme, key) {
+        let secret = key.decapsulate(ciphertext).map_err(during(During::Decrypt))?;
+        return leading(secret, wanted.key_type, wanted.len);
     }
     let work = Work::new(entry.scheme, params)?;
     let secret = Zeroizing::new(decrypt(&work, params, key, ciphertext)?);

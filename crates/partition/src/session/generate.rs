@@ -1,8 +1,18 @@
 //! C_GenerateKey and C_GenerateKeyPair (PKCS#11 3.1, 5.18.1 and 5.18.2).
 
 use hsmsim_crypto::{
-    asn1::PrivateKey, des, ec::EcPrivateKey, edwards::Ed25519PrivateKey,
-    montgomery::X25519PrivateKey, random, rsa::RsaPrivateKey,
+    curve448::{Ed448PrivateKey, X448PrivateKey},
+    des,
+    dh::{DhParameters, DhPrivateKey},
+    dsa::{DsaParameters, DsaPrivateKey},
+    ec::EcPrivateKey,
+    edwards::Ed25519PrivateKey,
+    ml_dsa::MlDsaPrivateKey,
+    ml_kem::MlKemPrivateKey,
+    montgomery::X25519PrivateKey,
+    random,
+    rsa::RsaPrivateKey,
+    slh_dsa::SlhDsaPrivateKey,
 };
 use hsmsim_types::{Error, Mechanism, Params, Result, Template, ck::*, error::fail};
 use zeroize::Zeroizing;
@@ -19,8 +29,10 @@ use crate::{
     mechanisms::{Entry, Scheme},
     object::{
         Attributes, Object,
-        key::{check_edwards, check_montgomery, curve_of},
+        key::{Twisted, curve_of, edwards_of, montgomery_of},
+        parameter_set::{ml_dsa_set, ml_kem_set, slh_dsa_set},
         parts::{self, kind},
+        private_key::PrivateKey,
         secret_type::{Lengths, SecretType},
     },
     version,
@@ -65,10 +77,16 @@ impl Session {
     ) -> Result<Reply> {
         let entry = self.generator(mechanism, CKF_GENERATE_KEY_PAIR)?;
         let key_type = match entry.scheme {
-            Scheme::RsaKeyPairGen => CKK_RSA,
+            Scheme::RsaKeyPairGen | Scheme::RsaX931KeyPairGen => CKK_RSA,
             Scheme::EcKeyPairGen => CKK_EC,
             Scheme::EdwardsKeyPairGen => CKK_EC_EDWARDS,
             Scheme::MontgomeryKeyPairGen => CKK_EC_MONTGOMERY,
+            Scheme::DsaKeyPairGen => CKK_DSA,
+            Scheme::DhKeyPairGen => CKK_DH,
+            Scheme::X942DhKeyPairGen => CKK_X9_42_DH,
+            Scheme::MlKemKeyPairGen => CKK_ML_KEM,
+            Scheme::MlDsaKeyPairGen => CKK_ML_DSA,
+            Scheme::SlhDsaKeyPairGen => CKK_SLH_DSA,
             _ => return fail(CKR_MECHANISM_INVALID, "the mechanism makes no key pair"),
         };
         let (public, private) = (checked(public)?, checked(private)?);
@@ -79,10 +97,10 @@ impl Session {
         self.check_write_of(&public, CKO_PUBLIC_KEY, key_type)?;
         self.check_write_of(&private, CKO_PRIVATE_KEY, key_type)?;
 
-        let made = make_pair(entry, &public)?;
+        let made = make_pair(entry, &public, &private)?;
         let params = public.bytes(CKA_EC_PARAMS);
-        of_public.known = parts::public(&made, params)?;
-        of_private.known = parts::private(&made, params)?;
+        of_public.known = made.public(params)?;
+        of_private.known = made.private(params)?;
         let (public_id, private_id) = (self.partition.new_id()?, self.partition.new_id()?);
         self.add(vec![
             Object::new(public_id, version::FIRST, build(&of_public, &public, &public_id)?),
@@ -131,35 +149,69 @@ fn secret_len(given: &Attributes, secret: &SecretType, entry: &Entry) -> Result<
     Ok(len)
 }
 
-fn make_pair(entry: &Entry, public: &Attributes) -> Result<PrivateKey> {
+fn make_pair(entry: &Entry, public: &Attributes, private: &Attributes) -> Result<PrivateKey> {
     let failed = during(During::Generate);
-    let params = || {
-        public
-            .bytes(CKA_EC_PARAMS)
-            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_EC_PARAMS is missing"))
-    };
+    let missing = |what: &str| Error::new(CKR_TEMPLATE_INCOMPLETE, format!("{what} is missing"));
+    let curve = || public.bytes(CKA_EC_PARAMS).ok_or_else(|| missing("CKA_EC_PARAMS"));
+    let set = || public.ulong(CKA_PARAMETER_SET).ok_or_else(|| missing("CKA_PARAMETER_SET"));
+    let number = |kind| public.bytes(kind).unwrap_or_default().to_vec();
     Ok(match entry.scheme {
-        Scheme::RsaKeyPairGen => {
-            let bits = public.ulong(CKA_MODULUS_BITS).ok_or_else(|| {
-                Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_MODULUS_BITS is missing")
-            })?;
+        Scheme::RsaKeyPairGen | Scheme::RsaX931KeyPairGen => {
+            let bits = public.ulong(CKA_MODULUS_BITS).ok_or_else(|| missing("CKA_MODULUS_BITS"))?;
             check_size(entry, bits)?;
             let exponent = public.bytes(CKA_PUBLIC_EXPONENT).unwrap_or(EXPONENT);
-            PrivateKey::Rsa(RsaPrivateKey::generate(bits as u32, exponent).map_err(failed)?)
+            let generate = match entry.scheme {
+                Scheme::RsaKeyPairGen => RsaPrivateKey::generate,
+                _ => RsaPrivateKey::generate_x931,
+            };
+            PrivateKey::Rsa(generate(bits as u32, exponent).map_err(failed)?)
         }
         Scheme::EcKeyPairGen => {
-            let curve = curve_of(params()?)?;
+            let curve = curve_of(curve()?)?;
             check_size(entry, curve.field_bits().into())?;
             PrivateKey::Ec(EcPrivateKey::generate(curve).map_err(failed)?)
         }
-        Scheme::EdwardsKeyPairGen => {
-            check_edwards(params()?)?;
-            PrivateKey::Ed25519(Ed25519PrivateKey::generate().map_err(failed)?)
+        Scheme::EdwardsKeyPairGen => match edwards_of(curve()?)? {
+            Twisted::Curve25519 => {
+                PrivateKey::Ed25519(Ed25519PrivateKey::generate().map_err(failed)?)
+            }
+            Twisted::Curve448 => {
+                check_size(entry, 448)?;
+                PrivateKey::Ed448(Ed448PrivateKey::generate().map_err(failed)?)
+            }
+        },
+        Scheme::MontgomeryKeyPairGen => match montgomery_of(curve()?)? {
+            Twisted::Curve25519 => {
+                PrivateKey::X25519(X25519PrivateKey::generate().map_err(failed)?)
+            }
+            Twisted::Curve448 => {
+                check_size(entry, 448)?;
+                PrivateKey::X448(X448PrivateKey::generate().map_err(failed)?)
+            }
+        },
+        Scheme::DsaKeyPairGen => {
+            let (p, q, g) = (number(CKA_PRIME), number(CKA_SUBPRIME), number(CKA_BASE));
+            check_size(entry, 8 * p.len() as u64)?;
+            PrivateKey::Dsa(DsaPrivateKey::generate(&DsaParameters { p, q, g }).map_err(failed)?)
         }
-        _ => {
-            check_montgomery(params()?)?;
-            PrivateKey::X25519(X25519PrivateKey::generate().map_err(failed)?)
+        Scheme::DhKeyPairGen | Scheme::X942DhKeyPairGen => {
+            let q = (entry.scheme == Scheme::X942DhKeyPairGen).then(|| number(CKA_SUBPRIME));
+            let parameters = DhParameters { p: number(CKA_PRIME), g: number(CKA_BASE), q };
+            check_size(entry, 8 * parameters.p.len() as u64)?;
+            let bits = private
+                .ulong(CKA_VALUE_BITS)
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|_| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_BITS"))?;
+            PrivateKey::Dh(DhPrivateKey::generate(&parameters, bits).map_err(failed)?)
         }
+        Scheme::MlKemKeyPairGen => {
+            PrivateKey::MlKem(MlKemPrivateKey::generate(ml_kem_set(set()?)?).map_err(failed)?)
+        }
+        Scheme::MlDsaKeyPairGen => {
+            PrivateKey::MlDsa(MlDsaPrivateKey::generate(ml_dsa_set(set()?)?).map_err(failed)?)
+        }
+        _ => PrivateKey::SlhDsa(SlhDsaPrivateKey::generate(slh_dsa_set(set()?)?).map_err(failed)?),
     })
 }
 

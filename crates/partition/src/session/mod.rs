@@ -5,7 +5,7 @@
 //! ([`crate::operation`]). Multi-part operations belong to the session alone.
 
 mod cloning;
-mod derive;
+pub(crate) mod derive;
 mod encapsulate;
 mod find;
 mod generate;

@@ -3,8 +3,12 @@
 
 use hsmsim_crypto::{
     aes::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap},
-    asn1::PrivateKey,
     block::CipherMode,
+    digest::HashAlg,
+    transport::{
+        Agreement, Oaep, ecdh_aes_unwrap, ecdh_aes_wrap, rsa_aes_unwrap, rsa_aes_wrap,
+        x448_aes_unwrap, x448_aes_wrap, x25519_aes_unwrap, x25519_aes_wrap,
+    },
 };
 use hsmsim_types::{
     AttributeValue, Error, Mechanism, ObjectId, Params, Result, Template, ck::*, error::fail,
@@ -20,7 +24,10 @@ use crate::{
         template::checked,
     },
     failure::{During, during},
-    object::{Attributes, Object, key::KeyMaterial, parts, secret_type::SecretType},
+    object::{
+        Attributes, Object, key::KeyMaterial, parts, private_key::PrivateKey,
+        secret_type::SecretType,
+    },
     operation::{
         KeyCodes, check_key,
         cipher::{decrypt, encrypt},
@@ -108,7 +115,7 @@ impl Session {
                 let key = PrivateKey::from_pkcs8(&plain).map_err(|cause| {
                     Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
                 })?;
-                parts::private(&key, None)?
+                key.private(None)?
             }
             _ => {
                 return fail(
@@ -194,6 +201,13 @@ fn plain_key(key: &Object) -> Result<Zeroizing<Vec<u8>>> {
         KeyMaterial::EcPrivate(key) => key.to_pkcs8().map_err(failed),
         KeyMaterial::EdPrivate(key) => Ok(key.to_pkcs8()),
         KeyMaterial::XPrivate(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::Ed448Private(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::X448Private(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::DsaPrivate(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::DhPrivate(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::MlKemPrivate(key) => key.to_pkcs8().map_err(failed),
+        KeyMaterial::MlDsaPrivate(key) => Ok(key.to_pkcs8()),
+        KeyMaterial::SlhDsaPrivate(key) => Ok(key.to_pkcs8()),
         _ => fail(CKR_KEY_NOT_WRAPPABLE, "public keys are not wrapped"),
     }
 }
@@ -204,6 +218,27 @@ fn initial(params: &Params) -> Option<&[u8]> {
         Params::Bytes(iv) if !iv.is_empty() => Some(iv),
         _ => None,
     }
+}
+
+/// The OAEP of CKM_RSA_AES_KEY_WRAP.
+fn oaep(hash: HashAlg, mgf_hash: HashAlg, params: &Params) -> Oaep<'_> {
+    let label = match params {
+        Params::RsaAesWrap { oaep, .. } => match &**oaep {
+            Params::Oaep { label, .. } => label.as_slice(),
+            _ => &[],
+        },
+        _ => &[],
+    };
+    Oaep { hash, mgf_hash, label }
+}
+
+/// The agreement of CKM_ECDH_AES_KEY_WRAP and its kin.
+fn agreement(aes_bits: u32, kdf: Option<HashAlg>, params: &Params) -> Agreement<'_> {
+    let shared_data = match params {
+        Params::EcdhAesWrap { shared_data, .. } => shared_data.as_slice(),
+        _ => &[],
+    };
+    Agreement { aes_bits, kdf, shared_data }
 }
 
 fn wrapped(work: &Work, params: &Params, key: &KeyMaterial, plain: &[u8]) -> Result<Vec<u8>> {
@@ -217,6 +252,19 @@ fn wrapped(work: &Work, params: &Params, key: &KeyMaterial, plain: &[u8]) -> Res
         }
         (Work::KwPkcs7, KeyMaterial::Secret(key)) => {
             kw_pkcs7_wrap(key.aes()?, initial(params), plain).map_err(failed)
+        }
+        (Work::RsaAesWrap { aes_bits, hash, mgf }, KeyMaterial::RsaPublic(key)) => {
+            rsa_aes_wrap(key, *aes_bits, oaep(*hash, *mgf, params), plain).map_err(failed)
+        }
+        (Work::EcdhAesWrap { aes_bits, kdf }, key) => {
+            let agreement = agreement(*aes_bits, *kdf, params);
+            match key {
+                KeyMaterial::EcPublic(key) => ecdh_aes_wrap(key, agreement, plain),
+                KeyMaterial::XPublic(key) => x25519_aes_wrap(key, agreement, plain),
+                KeyMaterial::X448Public(key) => x448_aes_wrap(key, agreement, plain),
+                _ => return fail(WRAPPING.kind, "the mechanism takes a public key on a curve"),
+            }
+            .map_err(failed)
         }
         // The same as encrypting, except that the data is a key: 5.18.3 has codes of its own.
         _ => encrypt(work, params, key, plain).map_err(|error| match error.rv() {
@@ -247,6 +295,19 @@ fn unwrapped(
         }
         (Work::KwPkcs7, KeyMaterial::Secret(key)) => {
             kw_pkcs7_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
+        }
+        (Work::RsaAesWrap { aes_bits, hash, mgf }, KeyMaterial::RsaPrivate(key)) => {
+            rsa_aes_unwrap(key, *aes_bits, oaep(*hash, *mgf, params), wrapped).map_err(failed)
+        }
+        (Work::EcdhAesWrap { aes_bits, kdf }, key) => {
+            let agreement = agreement(*aes_bits, *kdf, params);
+            match key {
+                KeyMaterial::EcPrivate(key) => ecdh_aes_unwrap(key, agreement, wrapped),
+                KeyMaterial::XPrivate(key) => x25519_aes_unwrap(key, agreement, wrapped),
+                KeyMaterial::X448Private(key) => x448_aes_unwrap(key, agreement, wrapped),
+                _ => return fail(UNWRAPPING.kind, "the mechanism takes a private key on a curve"),
+            }
+            .map_err(failed)
         }
         _ => decrypt(work, params, key, wrapped).map(Zeroizing::new).map_err(|error| {
             match error.rv() {
