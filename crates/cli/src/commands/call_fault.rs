@@ -158,7 +158,7 @@ fn matched_by(function: &CallFunction) -> String {
 fn functions() -> Outcome {
     let mut out = stdout().lock();
     for function in CALL_FUNCTIONS {
-        let line = format!("{:<22}{}", function.name, matched_by(function));
+        let line = format!("{:<26}{}", function.name, matched_by(function));
         writeln!(out, "{}", line.trim_end())?;
     }
     writeln!(out, "All can be matched by slot, token and process too.")?;

@@ -140,7 +140,7 @@ fn secret_len(given: &Attributes, secret: &SecretType, entry: &Entry) -> Result<
     }
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     if !secret.takes(len) {
-        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "no key of this type is so long");
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_LEN: no key of this type is so long");
     }
     // A profile may take fewer lengths than the type has.
     if !sized && secret.has_value_len() {

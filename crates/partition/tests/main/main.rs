@@ -1,6 +1,7 @@
 //! What a partition promises, through the requests that sessions send.
 
 mod active;
+mod asymmetric;
 mod attributes;
 mod cloning;
 mod keys;

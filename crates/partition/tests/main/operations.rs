@@ -193,8 +193,8 @@ fn eddsa_signatures() {
                 let keys = (private, public);
                 check_signature(&mut client, &mechanism, keys, &message(100), true);
             }
-            let prehashed = mechanism(CKM_EDDSA, Params::Eddsa { prehash: true, context: vec![] });
-            assert_eq!(rv(client.sign(&prehashed, private, b"x")), CKR_MECHANISM_PARAM_INVALID);
+            let long = mechanism(CKM_EDDSA, Params::Eddsa { prehash: true, context: vec![0; 256] });
+            assert_eq!(rv(client.sign(&long, private, b"x")), CKR_MECHANISM_PARAM_INVALID);
         }
     }
 }
