@@ -114,8 +114,137 @@ fn each_structure_is_read_into_its_words() {
 }
 
 #[test]
+fn the_structures_of_newer_mechanisms_are_read_into_their_words() {
+    let mut data = *b"0123456789abcdef";
+    let at = data.as_mut_ptr();
+    for (given, expected) in [
+        (
+            read_struct(
+                CKM_AES_CCM,
+                CK_CCM_PARAMS {
+                    ulDataLen: 20,
+                    pNonce: at,
+                    ulNonceLen: 7,
+                    pAAD: null_mut(),
+                    ulAADLen: 0,
+                    ulMACLen: 8,
+                },
+            ),
+            Params::Ccm { data_len: 20, nonce: b"0123456".to_vec(), aad: vec![], mac_len: 8 },
+        ),
+        (
+            read_struct(
+                CKM_CHACHA20,
+                CK_CHACHA20_PARAMS {
+                    pBlockCounter: at,
+                    blockCounterBits: 32,
+                    pNonce: at,
+                    ulNonceBits: 96,
+                },
+            ),
+            Params::ChaCha20 { counter: 0x3332_3130, nonce: b"0123456789ab".to_vec() },
+        ),
+        (
+            read_struct(
+                CKM_CHACHA20_POLY1305,
+                CK_SALSA20_CHACHA20_POLY1305_PARAMS {
+                    pNonce: at,
+                    ulNonceLen: 12,
+                    pAAD: at,
+                    ulAADLen: 2,
+                },
+            ),
+            Params::ChaCha20Poly1305 { nonce: b"0123456789ab".to_vec(), aad: b"01".to_vec() },
+        ),
+        (read(CKM_AES_GMAC, at.cast(), 12), Params::Bytes(b"0123456789ab".to_vec())),
+        (
+            read_struct(CKM_AES_GMAC, CK_GCM_PARAMS { pIv: at, ulIvLen: 12, ..gcm_params() }),
+            Params::Gcm { iv: b"0123456789ab".to_vec(), iv_bits: 0, aad: vec![], tag_bits: 128 },
+        ),
+        (read(CKM_ML_DSA, null_mut(), 0), Params::None),
+        (
+            read_struct(
+                CKM_SLH_DSA,
+                CK_SIGN_ADDITIONAL_CONTEXT {
+                    hedgeVariant: CKH_HEDGE_REQUIRED,
+                    pContext: at,
+                    ulContextLen: 3,
+                },
+            ),
+            Params::SignContext { hedge: CKH_HEDGE_REQUIRED, context: b"012".to_vec(), hash: None },
+        ),
+        (
+            read_struct(
+                CKM_HASH_ML_DSA,
+                CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+                    hedgeVariant: CKH_DETERMINISTIC_REQUIRED,
+                    pContext: null_mut(),
+                    ulContextLen: 0,
+                    hash: CKM_SHA256,
+                },
+            ),
+            Params::SignContext {
+                hedge: CKH_DETERMINISTIC_REQUIRED,
+                context: vec![],
+                hash: Some(CKM_SHA256),
+            },
+        ),
+        (
+            read_struct(
+                CKM_ECDH_X_AES_KEY_WRAP,
+                CK_ECDH_AES_KEY_WRAP_PARAMS {
+                    ulAESKeyBits: 128,
+                    kdf: CKD_SHA256_KDF,
+                    ulSharedDataLen: 1,
+                    pSharedData: at,
+                },
+            ),
+            Params::EcdhAesWrap { aes_bits: 128, kdf: CKD_SHA256_KDF, shared_data: b"0".to_vec() },
+        ),
+    ] {
+        assert_eq!(given, Ok(expected));
+    }
+    let mut oaep = CK_RSA_PKCS_OAEP_PARAMS {
+        hashAlg: CKM_SHA_1,
+        mgf: CKG_MGF1_SHA1,
+        source: CKZ_DATA_SPECIFIED,
+        pSourceData: null_mut(),
+        ulSourceDataLen: 0,
+    };
+    let wrap = |oaep| CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: 256, pOAEPParams: oaep };
+    let inner = Params::Oaep {
+        hash: CKM_SHA_1,
+        mgf: CKG_MGF1_SHA1,
+        source: CKZ_DATA_SPECIFIED,
+        label: vec![],
+    };
+    assert_eq!(
+        read_struct(CKM_RSA_AES_KEY_WRAP, wrap(&raw mut oaep)),
+        Ok(Params::RsaAesWrap { aes_bits: 256, oaep: Box::new(inner) })
+    );
+    let missing = read_struct(CKM_RSA_AES_KEY_WRAP, wrap(null_mut()));
+    assert_eq!(missing.map_err(|error| error.rv()), Err(CKR_MECHANISM_PARAM_INVALID));
+    for (counter_bits, nonce_bits) in [(32, 64), (64, 96), (8, 96), (u64::MAX, 96)] {
+        let params = CK_CHACHA20_PARAMS {
+            pBlockCounter: at,
+            blockCounterBits: counter_bits,
+            pNonce: at,
+            ulNonceBits: nonce_bits,
+        };
+        let error = read_struct(CKM_CHACHA20, params).expect_err("refused");
+        assert_eq!(error.rv(), CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+#[test]
 fn every_structure_refuses_null_and_every_wrong_length() {
     for (kind, len) in [
+        (CKM_AES_CCM, size_of::<CK_CCM_PARAMS>()),
+        (CKM_CHACHA20_POLY1305, size_of::<CK_SALSA20_CHACHA20_POLY1305_PARAMS>()),
+        (CKM_ML_DSA, size_of::<CK_SIGN_ADDITIONAL_CONTEXT>()),
+        (CKM_HASH_SLH_DSA, size_of::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>()),
+        (CKM_ECDH_AES_KEY_WRAP, size_of::<CK_ECDH_AES_KEY_WRAP_PARAMS>()),
+        (CKM_DES3_CBC_ENCRYPT_DATA, size_of::<CK_DES_CBC_ENCRYPT_DATA_PARAMS>()),
         (CKM_RSA_PKCS_OAEP, size_of::<CK_RSA_PKCS_OAEP_PARAMS>()),
         (CKM_RSA_PKCS_PSS, size_of::<CK_RSA_PKCS_PSS_PARAMS>()),
         (CKM_SHA256_RSA_PKCS_PSS, size_of::<CK_RSA_PKCS_PSS_PARAMS>()),
@@ -141,7 +270,7 @@ fn every_structure_refuses_null_and_every_wrong_length() {
                 refused(at, wrong);
             }
         }
-        if kind != CKM_EDDSA {
+        if ![CKM_EDDSA, CKM_ML_DSA].contains(&kind) {
             refused(null_mut(), 0);
             refused(at, 0);
         }
