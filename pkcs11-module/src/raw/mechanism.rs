@@ -32,6 +32,8 @@ enum Shape {
     CbcEncryptData8,
     /// CK_GCM_PARAMS, or the initialisation vector alone.
     Gmac,
+    /// CK_ULONG, or none.
+    OptionalNumber,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or none.
     SignContext,
     /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
@@ -88,6 +90,7 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         CKM_ECDH_AES_KEY_WRAP | CKM_ECDH_X_AES_KEY_WRAP | CKM_ECDH_COF_AES_KEY_WRAP => {
             Shape::EcdhAesWrap
         }
+        CKM_LUNA_SHAKE_128 | CKM_LUNA_SHAKE_256 => Shape::OptionalNumber,
         CKM_AES_CCM => Shape::Ccm,
         CKM_CHACHA20 => Shape::ChaCha20,
         CKM_CHACHA20_POLY1305 => Shape::ChaCha20Poly1305,
@@ -228,6 +231,8 @@ unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
                 gcm(&structure(raw)?)
             }
             Shape::Gmac => plain(raw),
+            Shape::OptionalNumber if raw.ulParameterLen == 0 => Ok(Params::None),
+            Shape::OptionalNumber => Ok(Params::Length(structure::<CK_ULONG>(raw)?)),
             Shape::SignContext if raw.ulParameterLen == 0 => Ok(Params::None),
             Shape::SignContext => {
                 let CK_SIGN_ADDITIONAL_CONTEXT { hedgeVariant, pContext, ulContextLen } =

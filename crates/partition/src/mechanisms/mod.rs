@@ -83,6 +83,8 @@ pub(crate) enum Scheme {
     /// HashML-DSA over a digest whose hash the parameter names, or over the hash of what the caller
     /// gives.
     HashMlDsa(Option<PreHash>),
+    /// ML-DSA over a message representative.
+    MlDsaMu,
     /// SLH-DSA.
     SlhDsa,
     /// HashSLH-DSA, as HashML-DSA.
@@ -95,6 +97,8 @@ pub(crate) enum Scheme {
     RsaAesWrap,
     /// ECDH for an AES key around the key.
     EcdhAesWrap,
+    /// SHAKE as a digest, of its usual length or of that which the parameter says.
+    Xof(Xof),
     /// SHA-512/t, whose parameter says t.
     Sha512T,
     /// A MAC, and how much of it there is.
@@ -231,7 +235,9 @@ impl Scheme {
             Self::X942DhKeyPairGen => key_type == CKK_X9_42_DH,
             Self::DhDerive => key_type == CKK_DH,
             Self::MlKemKeyPairGen | Self::MlKem => key_type == CKK_ML_KEM,
-            Self::MlDsaKeyPairGen | Self::MlDsa | Self::HashMlDsa(_) => key_type == CKK_ML_DSA,
+            Self::MlDsaKeyPairGen | Self::MlDsa | Self::MlDsaMu | Self::HashMlDsa(_) => {
+                key_type == CKK_ML_DSA
+            }
             Self::SlhDsaKeyPairGen | Self::SlhDsa | Self::HashSlhDsa(_) => key_type == CKK_SLH_DSA,
             Self::Hss => key_type == CKK_HSS,
             Self::Mac(family, alg, _) => match alg {
@@ -242,7 +248,7 @@ impl Scheme {
             },
             Self::Sha512THmac(_) => matches!(key_type, CKK_GENERIC_SECRET | CKK_SHA512_T_HMAC),
             Self::SecretKeyGen(made) => key_type == made,
-            Self::Digest(_) | Self::Sha512T => false,
+            Self::Digest(_) | Self::Xof(_) | Self::Sha512T => false,
             Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),
             Self::Block(family, _)
             | Self::EcbEncryptData(family)

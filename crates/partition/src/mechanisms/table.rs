@@ -169,6 +169,7 @@ const ROWS: &[Row] = &[
     (CKM_ML_KEM, MlKem, ML_KEM, CAPSULES),
     (CKM_ML_DSA_KEY_PAIR_GEN, MlDsaKeyPairGen, ML_DSA, CKF_GENERATE_KEY_PAIR),
     (CKM_ML_DSA, MlDsa, ML_DSA, SIGN),
+    (CKM_LUNA_EXTMU_ML_DSA, MlDsaMu, ML_DSA, SIGN),
     (CKM_HASH_ML_DSA, HashMlDsa(None), ML_DSA, SIGN),
     (CKM_HASH_ML_DSA_SHAKE128, HashMlDsa(Some(PreHash::Shake128)), ML_DSA, SIGN),
     (CKM_HASH_ML_DSA_SHAKE256, HashMlDsa(Some(PreHash::Shake256)), ML_DSA, SIGN),
@@ -248,6 +249,8 @@ const ROWS: &[Row] = &[
 
     (CKM_SHAKE_128_KEY_DERIVATION, XofKey(Xof::Shake128), SECRET, CKF_DERIVE),
     (CKM_SHAKE_256_KEY_DERIVATION, XofKey(Xof::Shake256), SECRET, CKF_DERIVE),
+    (CKM_LUNA_SHAKE_128, Scheme::Xof(Xof::Shake128), NONE, CKF_DIGEST),
+    (CKM_LUNA_SHAKE_256, Scheme::Xof(Xof::Shake256), NONE, CKF_DIGEST),
     (CKM_SHA512_T, Scheme::Sha512T, NONE, CKF_DIGEST),
     (CKM_SHA512_T_HMAC, Sha512THmac(false), SECRET, SIGN),
     (CKM_SHA512_T_HMAC_GENERAL, Sha512THmac(true), SECRET, SIGN),

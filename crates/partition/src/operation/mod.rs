@@ -12,7 +12,7 @@ mod sign;
 use std::sync::Arc;
 
 use hsmsim_crypto::{
-    digest::{Hasher, hash},
+    digest::{Hasher, XofHasher, expand, hash},
     mac::Mac,
 };
 use hsmsim_types::{AttributeValue, Error, Mechanism, Result, ck::*, error::fail};
@@ -148,7 +148,7 @@ impl Ready {
         let mechanisms = &session.partition.personality().mechanisms;
         let entry = mechanisms.usable(operation.mechanism.kind, flag)?;
         let key = match (entry.scheme, &operation.key) {
-            (Scheme::Digest(_), _) => None,
+            (Scheme::Digest(_) | Scheme::Xof(_) | Scheme::Sha512T, _) => None,
             (_, None) => return fail(CKR_KEY_HANDLE_INVALID, "the mechanism needs a key"),
             (_, Some(id)) => {
                 let key =
@@ -202,6 +202,7 @@ impl Ready {
             Act::Recover => Ok(OutputLen::AtMost(sign::recovered_len(&self.work, self.key()?)?)),
             Act::Digest => match self.work {
                 Work::Digest(alg) => Ok(OutputLen::Fixed(alg.output_len())),
+                Work::Xof { len, .. } => Ok(OutputLen::Fixed(len)),
                 _ => unfit(),
             },
             Act::Encrypt | Act::Decrypt if self.message => Ok(OutputLen::Stream),
@@ -221,6 +222,7 @@ impl Ready {
         match self.act {
             Act::Digest => match self.work {
                 Work::Digest(alg) => Ok(Reply::Bytes(hash(alg, &data))),
+                Work::Xof { xof, len } => Ok(Reply::Bytes(expand(xof, &data, len).to_vec())),
                 _ => unfit(),
             },
             Act::Sign => {
@@ -271,6 +273,7 @@ impl Ready {
     pub(crate) fn begin(self) -> Result<Active> {
         let state = match (&self.work, self.act) {
             (Work::Digest(alg), Act::Digest) => State::Hash(Hasher::new(*alg)),
+            (Work::Xof { xof, .. }, Act::Digest) => State::Xof(XofHasher::new(*xof)),
             (_, Act::Encrypt | Act::Decrypt) if self.message => State::Message(Stream::new(&self)?),
             (work, Act::Sign | Act::Verify) => match (work, work.hash()) {
                 (_, Some(alg)) => State::Hash(Hasher::new(alg)),
@@ -323,6 +326,7 @@ pub(crate) struct Active {
 
 enum State {
     Hash(Hasher),
+    Xof(XofHasher),
     Mac(Mac),
     Whole(Zeroizing<Vec<u8>>),
     Cipher(cipher::Stream),
@@ -339,6 +343,10 @@ impl Active {
     pub(crate) fn update(&mut self, data: &[u8]) -> Result<Reply> {
         let ready = match &mut self.state {
             State::Hash(hasher) => {
+                hasher.update(data);
+                Vec::new()
+            }
+            State::Xof(hasher) => {
                 hasher.update(data);
                 Vec::new()
             }
@@ -393,6 +401,14 @@ impl Active {
         let Self { ready, state } = self;
         match (ready.act, state) {
             (Act::Digest, State::Hash(hasher)) => Ok(Reply::Bytes(hasher.finish())),
+            (Act::Digest, State::Xof(hasher)) => match ready.work {
+                Work::Xof { len, .. } => {
+                    let mut digest = vec![0; len];
+                    hasher.finish(&mut digest);
+                    Ok(Reply::Bytes(digest))
+                }
+                _ => unfit(),
+            },
             (Act::Sign, State::Hash(hasher)) => {
                 let params = &ready.mechanism.params;
                 sign::sign_hashed(&ready.work, params, ready.key()?, &hasher.finish())

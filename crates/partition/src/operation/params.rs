@@ -3,7 +3,7 @@
 
 use hsmsim_crypto::{
     block::{BlockAlg, CipherMode},
-    digest::{HashAlg, TruncationBits},
+    digest::{HashAlg, TruncationBits, Xof},
     mac::MacAlg,
     prehash::{CONTEXT_LEN_MAX, Hedge, PreHash},
 };
@@ -14,11 +14,18 @@ use crate::{
     session::derive::kdf_hash,
 };
 
+/// Most bytes that SHAKE gives as a digest.
+const XOF_MAX: u64 = 1 << 16;
+
 /// What an operation does, with its parameters checked. Bytes of parameters stay where they are, in
 /// the mechanism: an operation on a cached key copies nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     Digest(HashAlg),
+    Xof {
+        xof: Xof,
+        len: usize,
+    },
     RsaPkcs(Option<HashAlg>),
     RsaRaw,
     RsaOaep {
@@ -46,6 +53,7 @@ pub(crate) enum Work {
         hashes: bool,
         hedge: Hedge,
     },
+    MlDsaMu,
     SlhDsa(Hedge),
     HashSlhDsa {
         hash: PreHash,
@@ -95,6 +103,12 @@ impl Work {
             Scheme::RsaPkcs(hash) => plain(params, Self::RsaPkcs(hash))?,
             Scheme::RsaRaw => plain(params, Self::RsaRaw)?,
             Scheme::Ecdsa(hash) => plain(params, Self::Ecdsa(hash))?,
+            Scheme::Xof(xof) => match *params {
+                Params::Length(len @ 1..=XOF_MAX) => Self::Xof { xof, len: len as usize },
+                Params::None => Self::Xof { xof, len: xof.usual_output_len() },
+                _ => return invalid("SHAKE takes the length of its output in bytes, or nothing"),
+            },
+            Scheme::MlDsaMu => plain(params, Self::MlDsaMu)?,
             Scheme::Sha512T => Self::Digest(HashAlg::Sha512T(truncation(params, 1)?)),
             Scheme::Sha512THmac(in_bytes) => {
                 let bits = truncation(params, if in_bytes { 8 } else { 1 })?;

@@ -78,6 +78,7 @@ pub(super) fn sign(
         (Work::MlDsa(hedge), KeyMaterial::MlDsaPrivate(key)) => {
             key.sign(data, context, *hedge).map_err(during)
         }
+        (Work::MlDsaMu, KeyMaterial::MlDsaPrivate(key)) => key.sign_mu(data).map_err(during),
         (Work::SlhDsa(hedge), KeyMaterial::SlhDsaPrivate(key)) => {
             key.sign(data, context, *hedge).map_err(during)
         }
@@ -222,6 +223,9 @@ pub(super) fn verify(
         .map_err(during),
         (Work::MlDsa(_), KeyMaterial::MlDsaPublic(key)) => {
             key.verify(data, context, signature).map_err(during)
+        }
+        (Work::MlDsaMu, KeyMaterial::MlDsaPublic(key)) => {
+            key.verify_mu(data, signature).map_err(during)
         }
         (Work::SlhDsa(_), KeyMaterial::SlhDsaPublic(key)) => {
             key.verify(data, context, signature).map_err(during)

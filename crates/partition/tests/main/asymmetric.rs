@@ -397,3 +397,51 @@ fn a_key_travels_under_a_public_key_of_any_size() {
         assert_eq!(code, CKR_WRAPPED_KEY_INVALID, "{mechanism:?}");
     }
 }
+
+#[test]
+fn a_message_representative_is_signed_as_the_message_would_be() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let (public, private) =
+        client.pair(CKM_ML_DSA_KEY_PAIR_GEN, set(CKP_ML_DSA_65), vec![]).unwrap();
+    // FIPS 204, 5.2: the hash of the public key, then of it with the encoded message.
+    let shake = |len, data: &[u8]| {
+        hsmsim_crypto::digest::expand(hsmsim_crypto::digest::Xof::Shake256, data, len).to_vec()
+    };
+    let tr = shake(64, &client.bytes(public, CKA_VALUE));
+    let mu = shake(64, &[&tr[..], &[0, 0], b"message"].concat());
+    let external = Mechanism::plain(CKM_LUNA_EXTMU_ML_DSA);
+    let signature = client.sign(&external, private, &mu).unwrap();
+    let whole = Mechanism::plain(CKM_ML_DSA);
+    assert_eq!(client.verify(&whole, public, b"message", &signature), CKR_OK);
+    let signature = client.sign(&whole, private, b"message").unwrap();
+    assert_eq!(client.verify(&external, public, &mu, &signature), CKR_OK);
+    assert_eq!(rv(client.sign(&external, private, &mu[1..])), CKR_DATA_LEN_RANGE);
+}
+
+#[test]
+fn shake_digests_to_the_length_asked_for_and_sha_512_t_to_its_t() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let mut digest = |kind, params: Params| {
+        let mechanism = mechanism(kind, params);
+        let kind = OperationKind::Digest;
+        let whole = client.one_part(kind, &mechanism, None, b"abc")?;
+        let parts = client.in_parts(kind, &mechanism, None, (b"abc", &[]), 2)?;
+        assert_eq!(whole, parts);
+        Ok(whole.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    // NIST's examples for FIPS 202 and FIPS 180-4.
+    let shake128 = "5881092dd818bf5cf8a3ddb793fbcba74097d5c526a6d35f97b83351940f2cc8";
+    assert_eq!(digest(CKM_LUNA_SHAKE_128, Params::None).unwrap(), shake128);
+    assert_eq!(digest(CKM_LUNA_SHAKE_128, Params::Length(4)).unwrap(), shake128[..8]);
+    let sha512_256 = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23";
+    assert_eq!(digest(CKM_SHA512_T, Params::Length(256)).unwrap(), sha512_256);
+    for (kind, params) in [
+        (CKM_LUNA_SHAKE_256, Params::Length(0)),
+        (CKM_SHA512_T, Params::Length(384)),
+        (CKM_SHA512_T, Params::None),
+    ] {
+        assert_eq!(rv(digest(kind, params)), CKR_MECHANISM_PARAM_INVALID);
+    }
+}
