@@ -1,6 +1,6 @@
 //! The words between the C boundary and the client library.
 
-use hsmsim_types::{ReturnValue, SlotId};
+use hsmsim_types::{ObjectHandle, ReturnValue, SlotId};
 
 /// What `C_Initialize` was told, and what the environment says.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +133,15 @@ impl Default for Message {
     fn default() -> Self {
         Self { nonce: Vec::new(), tag: Vec::new(), output: Output::Bytes(Vec::new()) }
     }
+}
+
+/// What C_DeriveKey came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// The objects, in the order of the mechanism's parameters, that of C_DeriveKey first.
+    pub keys: Vec<ObjectHandle>,
+    /// What the mechanism gives besides: the version in a premaster secret, initialisation vectors.
+    pub output: Vec<u8>,
 }
 
 /// The state of an HA group (Luna's CA_GetHAState).

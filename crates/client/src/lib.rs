@@ -42,8 +42,8 @@ pub mod transport;
 pub mod view;
 
 pub use api::{
-    HaState, InitOptions, LibraryInfo, MechanismInfo, Message, Output, Room, SessionInfo, SlotInfo,
-    TokenInfo,
+    Derived, HaState, InitOptions, LibraryInfo, MechanismInfo, Message, Output, Room, SessionInfo,
+    SlotInfo, TokenInfo,
 };
 pub use client::Client;
 pub use listing::{GroupListing, MemberListing};

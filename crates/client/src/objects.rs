@@ -11,7 +11,7 @@ use hsmsim_types::{
 
 use crate::{
     Client,
-    api::{Output, Room},
+    api::{Derived, Output, Room},
     group::Group,
     operations::{bytes, unexpected},
     session::{Checkout, Search},
@@ -250,25 +250,30 @@ impl Client {
         self.make_one(&mut session, request).await
     }
 
-    /// C_DeriveKey.
+    /// C_DeriveKey: all objects that the mechanism makes, or none.
     ///
     /// # Errors
-    /// As [`Client::create_object_work`]; CKR_KEY_HANDLE_INVALID.
+    /// As [`Client::create_object_work`]; CKR_KEY_HANDLE_INVALID, also for a key that the parameters
+    /// name.
     pub(crate) async fn derive_key_work(
         &self,
         session: SessionHandle,
-        mechanism: Mechanism,
+        mut mechanism: Mechanism,
         base_key: ObjectHandle,
         template: Template,
-    ) -> Result<ObjectHandle> {
+    ) -> Result<Derived> {
         let mut session = self.checkout(session)?;
         let base_key = self.key(session.group(), base_key)?;
+        mechanism.name_keys(|handle| self.key(session.group(), handle))?;
         let request = || Request::Derive {
             mechanism: mechanism.clone(),
             base_key,
             template: template.clone(),
         };
-        self.make_one(&mut session, request).await
+        match self.make_or_measure(&mut session, request).await? {
+            Made::Objects(keys, output) => Ok(Derived { keys, output }),
+            Made::Nothing(_) => fail(CKR_GENERAL_ERROR, "a length instead of keys"),
+        }
     }
 
     /// C_WrapKey, C_WrapKeyAuthenticated.

@@ -25,7 +25,7 @@ pub enum AttributeKind {
 }
 
 /// An attribute's value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum AttributeValue {
     /// A flag.
     Bool(bool),
@@ -40,7 +40,7 @@ pub enum AttributeValue {
 }
 
 /// An attribute: its number and its value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Attribute {
     /// The CKA number.
     pub kind: CK_ATTRIBUTE_TYPE,
@@ -107,7 +107,7 @@ impl fmt::Debug for Attribute {
 }
 
 /// A list of attributes as a caller gave it: order kept, repetitions too.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Template(pub Vec<Attribute>);
 
 impl Template {

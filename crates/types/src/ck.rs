@@ -81,6 +81,46 @@ vendor! { CK_MECHANISM_TYPE;
     CKM_LUNA_SHAKE_256 = 0x8000_0F01;
 }
 
+vendor! { CK_ULONG;
+    CK_NIST_PRF_KDF_DES3_CMAC = 1;
+    CK_NIST_PRF_KDF_AES_CMAC = 2;
+    CK_PRF_KDF_ARIA_CMAC = 3;
+    CK_PRF_KDF_SEED_CMAC = 4;
+    CK_NIST_PRF_KDF_HMAC_SHA1 = 5;
+    CK_NIST_PRF_KDF_HMAC_SHA224 = 6;
+    CK_NIST_PRF_KDF_HMAC_SHA256 = 7;
+    CK_NIST_PRF_KDF_HMAC_SHA384 = 8;
+    CK_NIST_PRF_KDF_HMAC_SHA512 = 9;
+    CK_PRF_KDF_HMAC_RIPEMD160 = 10;
+    LUNA_PRF_KDF_ENCODING_SCHEME_1 = 0;
+    LUNA_PRF_KDF_ENCODING_SCHEME_2 = 1;
+    LUNA_PRF_KDF_ENCODING_SCHEME_3 = 2;
+    LUNA_PRF_KDF_ENCODING_SCHEME_4 = 3;
+    LUNA_PRF_KDF_ENCODING_SCHEME_SCP03 = 4;
+    LUNA_PRF_KDF_ENCODING_SCHEME_HID_KD = 5;
+}
+
+/// Luna's parameters of CKM_NIST_PRF_KDF and CKM_PRF_KDF (the vendor's cryptoki_v2.h).
+#[allow(non_camel_case_types, non_snake_case)]
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct CK_KDF_PRF_PARAMS {
+    /// CK_NIST_PRF_KDF_ or CK_PRF_KDF_ number.
+    pub prfType: CK_ULONG,
+    /// The label.
+    pub pLabel: *mut CK_BYTE,
+    /// Its length in bytes.
+    pub ulLabelLen: CK_ULONG,
+    /// The context.
+    pub pContext: *mut CK_BYTE,
+    /// Its length in bytes.
+    pub ulContextLen: CK_ULONG,
+    /// What the counter begins with.
+    pub ulCounter: CK_ULONG,
+    /// LUNA_PRF_KDF_ENCODING_ number.
+    pub ulEncodingScheme: CK_ULONG,
+}
+
 vendor! { CK_ATTRIBUTE_TYPE;
     CKA_CCM_PRIVATE = 0x8000_0001;
     CKA_FINGERPRINT_SHA1 = 0x8000_0002;

@@ -17,6 +17,8 @@ pub mod secret;
 pub use attribute::{Attribute, AttributeKind, AttributeValue, Template};
 pub use error::{Error, Result, ReturnValue};
 pub use handle::{ObjectHandle, ObjectId, SessionHandle, SlotId};
-pub use mechanism::{Mechanism, MessageParams, Params};
+pub use mechanism::{
+    HkdfSalt, KdfParams, KeyRef, Mechanism, MessageParams, Params, PrfField, PrfNumber, TlsRandom,
+};
 pub use role::Role;
 pub use secret::{Pin, SecretBytes};

@@ -6,7 +6,11 @@
 
 use std::fmt;
 
+mod kdf;
+
 use crate::{ck::CK_MECHANISM_TYPE, names};
+
+pub use kdf::{HkdfSalt, KdfParams, KeyRef, PrfField, PrfNumber, TlsRandom};
 
 /// A mechanism with its parameters (PKCS#11 3.1, chapter 3.6, CK_MECHANISM).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -159,6 +163,19 @@ pub enum Params {
         iv: Vec<u8>,
         /// The data to encrypt.
         data: Vec<u8>,
+    },
+    /// What a derivation takes that has a structure of its own.
+    Kdf(Box<KdfParams>),
+    /// CK_VERSION: what CKM_TLS_PRE_MASTER_KEY_GEN begins its secret with.
+    Version(u8, u8),
+    /// CK_TLS_MAC_PARAMS.
+    TlsMac {
+        /// CKM number of the hash, or CKM_TLS_PRF.
+        prf: u64,
+        /// Length of the MAC in bytes.
+        len: u64,
+        /// 1 for the server's "finished", 2 for the client's.
+        side: u64,
     },
 }
 

@@ -1,6 +1,9 @@
 //! Bytes that must not be printed and are wiped when dropped.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use zeroize::Zeroizing;
 
@@ -25,6 +28,12 @@ impl std::ops::Deref for SecretBytes {
 impl From<Zeroizing<Vec<u8>>> for SecretBytes {
     fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(bytes)
+    }
+}
+
+impl Hash for SecretBytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_slice().hash(state);
     }
 }
 

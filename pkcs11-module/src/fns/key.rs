@@ -74,7 +74,8 @@ pub(crate) fn unwrap(
     Ok(())
 }
 
-/// C_DeriveKey.
+/// C_DeriveKey. What goes into the mechanism's own structure has its places checked before anything is
+/// done, so that no key comes into being whose handle cannot be told.
 pub(crate) fn derive(
     client: &Client,
     session: SessionHandle,
@@ -83,11 +84,19 @@ pub(crate) fn derive(
     template: &TemplateIn,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
-    let place = place.required()?;
-    let (mechanism, template) = (mechanism.read()?, template.read()?);
-    let ObjectHandle(key) =
-        client.run(client.derive_key(session, mechanism, base_key, template))?;
-    place.put(key);
+    let (given, places) = (mechanism.read()?, mechanism.derived_places()?);
+    // 6.26.6: where all keys have places in the structure, that of the call is ignored.
+    let place = if places.all_in_structure() { None } else { Some(place.required()?) };
+    let template = template.read()?;
+    let derived = client.run(client.derive_key(session, given, base_key, template));
+    let derived = derived.inspect_err(|_| places.put_none())?;
+    let mut keys = derived.keys.iter().map(|&ObjectHandle(key)| key);
+    if let Some(place) = place
+        && let Some(key) = keys.next()
+    {
+        place.put(key);
+    }
+    places.put(keys, &derived.output);
     Ok(())
 }
 

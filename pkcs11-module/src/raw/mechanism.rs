@@ -1,4 +1,5 @@
-//! CK_MECHANISM and the parameter structures behind it (PKCS#11 3.1, chapter 6).
+//! CK_MECHANISM and the parameter structures behind it (PKCS#11 3.1, chapter 6); those of derivations are
+//! in a file of their own.
 //!
 //! One table, [`shape`], says which structure belongs to which mechanism. A structure is read only
 //! if its length is exactly right; pointers in it are followed by the same rules as any others.
@@ -6,6 +7,8 @@
 use hsmsim_types::{Error, Mechanism, Params, Result, ck::*, error::fail, names};
 
 use super::slices::{bytes, owned};
+
+mod derivation;
 
 /// The longest parameter in bytes of a mechanism whose parameter has no structure known here.
 const MAX_PLAIN: CK_ULONG = 4096;
@@ -43,6 +46,8 @@ enum Shape {
     Ccm,
     ChaCha20,
     ChaCha20Poly1305,
+    /// A structure of a derivation.
+    Derivation(derivation::Shape),
 }
 
 fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
@@ -126,6 +131,9 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         | CKM_BLAKE2B_256_HMAC_GENERAL
         | CKM_BLAKE2B_384_HMAC_GENERAL
         | CKM_BLAKE2B_512_HMAC_GENERAL
+        | CKM_SSL3_MD5_MAC
+        | CKM_SSL3_SHA1_MAC
+        | CKM_EXTRACT_KEY_FROM_KEY
         | CKM_DES_MAC_GENERAL
         | CKM_ARIA_MAC_GENERAL
         | CKM_CAMELLIA_MAC_GENERAL
@@ -133,7 +141,7 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         | CKM_DES3_CMAC_GENERAL
         | CKM_AES_MAC_GENERAL
         | CKM_AES_CMAC_GENERAL => Shape::Number,
-        _ => Shape::Plain,
+        kind => derivation::shape(kind).map_or(Shape::Plain, Shape::Derivation),
     }
 }
 
@@ -187,6 +195,22 @@ impl MechanismIn {
                 Error::new(error.rv(), format!("{name}: {}", error.rule()))
             })?;
             Ok(Some(Mechanism { kind: raw.mechanism, params }))
+        }
+    }
+}
+
+impl MechanismIn {
+    /// Where the parameter has places for what is derived.
+    ///
+    /// # Errors
+    /// CKR_MECHANISM_PARAM_INVALID for a place that is missing.
+    pub(crate) fn derived_places(&self) -> Result<derivation::Places> {
+        // SAFETY: NULL, or a mechanism with a parameter as promised to `new`.
+        unsafe {
+            if self.0.is_null() {
+                return Ok(derivation::Places::None);
+            }
+            derivation::places(&self.0.read_unaligned())
         }
     }
 }
@@ -267,6 +291,7 @@ unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
             Shape::Ccm => ccm(&structure(raw)?),
             Shape::ChaCha20 => chacha20(&structure(raw)?),
             Shape::ChaCha20Poly1305 => chacha20_poly1305(&structure(raw)?),
+            Shape::Derivation(shape) => derivation::read(shape, raw),
         }
     }
 }

@@ -8,7 +8,7 @@ use hsmsim_types::{
 };
 
 use super::{Call, CalledOn::Session, CalledOn::Slot, Head};
-use crate::{Client, Message, Output, Room, TokenInfo};
+use crate::{Client, Derived, Message, Output, Room, TokenInfo};
 
 /// The functions of a kind of operation: init, in one part, update, final; of messages init, a whole
 /// message, and the last.
@@ -243,13 +243,13 @@ calls! {
     about mechanism(mechanism.kind), object(unwrapping_key), templates(&template, None);
     => unwrap_key_work
 
-    /// C_DeriveKey.
+    /// C_DeriveKey: all objects that the mechanism makes, or none.
     fn derive_key(
         session: SessionHandle,
         mechanism: Mechanism,
         base_key: ObjectHandle,
         template: Template,
-    ) -> ObjectHandle;
+    ) -> Derived;
     is "C_DeriveKey", Session(session);
     about mechanism(mechanism.kind), object(base_key), templates(&template, None);
     => derive_key_work

@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use futures_util::future::join;
+use hsmsim_client::Room;
 use hsmsim_cluster::new_domain;
+use hsmsim_partition::api::OperationKind;
 use hsmsim_types::{
-    Attribute, Mechanism, ObjectHandle, Pin, Result, SessionHandle, Template, ck::*,
+    Attribute, KdfParams, KeyRef, Mechanism, ObjectHandle, Params, Pin, PrfField, PrfNumber,
+    Result, SessionHandle, Template, ck::*,
 };
 
 use crate::world::{SO_PIN, USER_PIN, World, code};
@@ -197,4 +200,93 @@ fn without_their_replication_session_objects_end_with_their_member() {
     assert_eq!(world.served_by(|world| world.try_pair(session, "another", false).unwrap()).1, [0]);
     world.fault("link.cut client:hsm-eus-1");
     assert_eq!(code(world.sign(session, key)), "CKR_KEY_HANDLE_INVALID");
+}
+
+/// Three keys at once, with the salt of the first inputs in a key that the parameters name.
+async fn several_keys(world: &World, session: SessionHandle) -> Result<Vec<ObjectHandle>> {
+    let secret = |label: &str| {
+        let template = Template(vec![
+            Attribute::bool(CKA_TOKEN, true),
+            Attribute::bytes(CKA_LABEL, label.as_bytes()),
+            Attribute::bool(CKA_DERIVE, true),
+            Attribute::ulong(CKA_VALUE_LEN, 32),
+        ]);
+        let mechanism = Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN);
+        world.client.generate_key(session, mechanism, template)
+    };
+    let (base, other) = (secret("base").await?, secret("other").await?);
+    let template = |label: &str| {
+        Template(vec![
+            Attribute::bool(CKA_TOKEN, true),
+            Attribute::bytes(CKA_LABEL, label.as_bytes()),
+            Attribute::ulong(CKA_VALUE_LEN, 32),
+        ])
+    };
+    let counter = PrfNumber { little_endian: false, width_bits: 32 };
+    let params = KdfParams::Sp800_108 {
+        prf: CKM_SHA256_HMAC,
+        fields: vec![
+            PrfField::IterationVariable(Some(counter)),
+            PrfField::Key(KeyRef::Handle(other)),
+        ],
+        iv: vec![],
+        additional: vec![template("k"), template("k")],
+    };
+    let kind = CKM_SP800_108_COUNTER_KDF;
+    let mechanism = Mechanism { kind, params: Params::Kdf(Box::new(params)) };
+    let derived = world.client.derive_key(session, mechanism, base, template("k")).await?;
+    Ok(derived.keys)
+}
+
+#[test]
+fn keys_that_are_derived_together_reach_every_member_together() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let keys = world.client.run(several_keys(&world, session)).unwrap();
+    assert_eq!(keys.len(), 3);
+    assert_eq!((world.holdings(0), world.holdings(0).len()), (world.holdings(1), 5));
+    let found = world.find(session, "k");
+    assert!(keys.iter().all(|key| found.contains(key)), "the handles are those of the group");
+    // What the other member has is the same: it signs alike.
+    let mac = |key| {
+        world.init(session, OperationKind::Sign, CKM_SHA256_HMAC, key).unwrap();
+        let room = Room::Bytes(64);
+        world.client.run(world.client.one_part(session, OperationKind::Sign, b"text", room))
+    };
+    let before: Vec<_> = keys.iter().map(|&key| mac(key).unwrap()).collect();
+    world.fault("link.cut client:hsm-eus-1");
+    let after: Vec<_> = keys.iter().map(|&key| mac(key).unwrap()).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn the_primary_lost_while_keys_are_derived_leaves_each_of_them_once() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.pair(session, "before");
+    let near = round_trip(&world, 0);
+    // Both secrets are made and copied; the keys are made there, and their copies under way.
+    let generated = world.timed(|world| world.client.run(aes_key(world, session)).unwrap()).1;
+    let after = 2 * generated + near + near / 4;
+    let keys = several_keys(&world, session);
+    let keys = struck(&world, after, "device.power_loss hsm-eus-1 for=60s", keys).unwrap();
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(world.holdings(0), world.holdings(1));
+    let mut found = world.find(session, "k");
+    found.retain(|key| keys.contains(key));
+    assert_eq!(found.len(), 3);
+}
+
+#[test]
+fn a_handle_in_parameters_that_names_nothing_is_refused_before_anything_is_sent() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let (_, base) = world.pair(session, "base");
+    let nothing = KdfParams::Key(KeyRef::Handle(ObjectHandle(4711)));
+    let kind = CKM_CONCATENATE_BASE_AND_KEY;
+    let mechanism = Mechanism { kind, params: Params::Kdf(Box::new(nothing)) };
+    let derive = world.client.derive_key(session, mechanism, base, Template::default());
+    let (refused, served) = world.served_by(|world| world.client.run(derive));
+    assert_eq!((code(refused), served), ("CKR_KEY_HANDLE_INVALID", vec![]));
 }

@@ -1,6 +1,7 @@
 //! The mechanisms of a partition: one table, from which `C_GetMechanismList`, `C_GetMechanismInfo`
 //! and every operation's checks come.
 
+pub(crate) mod derivation;
 mod table;
 
 use std::sync::LazyLock;
@@ -18,6 +19,8 @@ use hsmsim_types::{
     error::fail,
     names::{self, or_hex},
 };
+
+use derivation::Derivation;
 
 use crate::{object::secret_type::SecretType, personality::Personality};
 
@@ -137,6 +140,16 @@ pub(crate) enum Scheme {
     EcbEncryptData(Family),
     /// Derivation by encryption in a chain.
     CbcEncryptData(Family),
+    /// Another derivation.
+    Derivation(Derivation),
+    /// A secret key from a password.
+    Pbkdf2,
+    /// A premaster secret of TLS, with the version at its beginning.
+    TlsPremasterGen,
+    /// What a "finished" message of TLS proves.
+    TlsMac,
+    /// The MAC of SSL 3.0.
+    Ssl3Mac(HashAlg),
 }
 
 /// The block cipher of a mechanism, by the keys that it takes.
@@ -248,7 +261,13 @@ impl Scheme {
             },
             Self::Sha512THmac(_) => matches!(key_type, CKK_GENERIC_SECRET | CKK_SHA512_T_HMAC),
             Self::SecretKeyGen(made) => key_type == made,
-            Self::Digest(_) | Self::Xof(_) | Self::Sha512T => false,
+            Self::Digest(_)
+            | Self::Xof(_)
+            | Self::Sha512T
+            | Self::Pbkdf2
+            | Self::TlsPremasterGen => false,
+            Self::Derivation(derivation) => derivation.takes(key_type),
+            Self::TlsMac | Self::Ssl3Mac(_) => key_type == CKK_GENERIC_SECRET,
             Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),
             Self::Block(family, _)
             | Self::EcbEncryptData(family)
@@ -414,6 +433,15 @@ pub fn mechanism_info(personality: &Personality, kind: CK_MECHANISM_TYPE) -> Res
 pub(crate) fn hash_of(kind: CK_MECHANISM_TYPE) -> Option<HashAlg> {
     match ALL.get(kind).ok()?.scheme {
         Scheme::Digest(hash) => Some(hash),
+        _ => None,
+    }
+}
+
+/// The MAC that a CKM number names in a parameter structure, with the types of its keys.
+pub(crate) fn mac_of(kind: CK_MECHANISM_TYPE) -> Option<(MacAlg, impl Fn(u64) -> bool)> {
+    let scheme = ALL.get(kind).ok()?.scheme;
+    match scheme {
+        Scheme::Mac(_, alg, MacLen::Whole) => Some((alg, move |key_type| scheme.takes(key_type))),
         _ => None,
     }
 }

@@ -21,10 +21,11 @@ use super::{
     MechanismInfo,
     Mode::*,
     Scheme::{self, *},
+    derivation,
 };
 
 /// Whatever signs does so in messages too (5.14, 5.16).
-const SIGN: CK_FLAGS =
+pub(super) const SIGN: CK_FLAGS =
     CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE;
 const RECOVER: CK_FLAGS = CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
 const MESSAGES: CK_FLAGS = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
@@ -54,7 +55,7 @@ const XTS: (u64, u64) = (32, 64);
 /// Bytes of a key of triple DES.
 const DES3: (u64, u64) = (16, 24);
 /// Bytes of a generic secret.
-const SECRET: (u64, u64) = (1, 8192);
+pub(super) const SECRET: (u64, u64) = (1, 8192);
 const NONE: (u64, u64) = (0, 0);
 
 /// A hash and the numbers of what is made with it; 0 where the standard has none.
@@ -120,7 +121,8 @@ const HASHED: [Hashed; 17] = [
         key: [CKK_BLAKE2B_512_HMAC, CKM_BLAKE2B_512_KEY_GEN], signs: [0; 3], also: [0; 3], derive: CKM_BLAKE2B_512_KEY_DERIVE },
 ];
 
-type Row = (u64, Scheme, (u64, u64), CK_FLAGS);
+/// Number, scheme, sizes, flags.
+pub(super) type Row = (u64, Scheme, (u64, u64), CK_FLAGS);
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -274,6 +276,7 @@ const MODES: [(Family, BlockAlg, u64, [u64; 9]); 2] = [
 /// All rows, not sorted.
 pub(super) fn entries() -> Vec<Entry> {
     let mut rows = ROWS.to_vec();
+    rows.extend_from_slice(derivation::ROWS);
     for (family, alg, key_type, [key_gen, ecb, cbc, cbc_pad, ctr, mac, general, by_ecb, by_cbc]) in
         MODES
     {

@@ -100,16 +100,33 @@ pub(crate) fn check_key(
     usage: CK_ATTRIBUTE_TYPE,
     codes: &KeyCodes,
 ) -> Result<()> {
+    check_type(key, entry, codes)?;
+    if !key.attributes.flag(usage) {
+        let name = hsmsim_types::names::attribute(usage).unwrap_or_default();
+        return fail(CKR_KEY_FUNCTION_NOT_PERMITTED, format!("{name} of the key is not true"));
+    }
+    check_fit(key, entry, codes)
+}
+
+/// Whether an object is a key of a type that the mechanism takes.
+///
+/// # Errors
+/// `codes`.
+pub(crate) fn check_type(key: &Object, entry: &Entry, codes: &KeyCodes) -> Result<()> {
     if !matches!(key.class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY) {
         return fail(codes.handle, "the object is no key");
     }
     if !entry.scheme.takes(key.key_type) {
         return fail(codes.kind, "the mechanism takes another type of key");
     }
-    if !key.attributes.flag(usage) {
-        let name = hsmsim_types::names::attribute(usage).unwrap_or_default();
-        return fail(CKR_KEY_FUNCTION_NOT_PERMITTED, format!("{name} of the key is not true"));
-    }
+    Ok(())
+}
+
+/// Whether a key allows the mechanism and has a size that it takes.
+///
+/// # Errors
+/// `codes`, CKR_MECHANISM_INVALID (CKA_ALLOWED_MECHANISMS).
+pub(crate) fn check_fit(key: &Object, entry: &Entry, codes: &KeyCodes) -> Result<()> {
     if let Some(AttributeValue::Mechanisms(allowed)) = key.attributes.get(CKA_ALLOWED_MECHANISMS)
         && !allowed.contains(&entry.kind)
     {
@@ -288,6 +305,8 @@ impl Ready {
                     | Work::SlhDsa(_)
                     | Work::HashMlDsa { hashes: true, .. }
                     | Work::HashSlhDsa { hashes: true, .. }
+                    | Work::TlsMac { .. }
+                    | Work::Ssl3Mac { .. }
                     | Work::Hss,
                     _,
                 ) => State::Whole(Zeroizing::default()),

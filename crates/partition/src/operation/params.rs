@@ -4,6 +4,7 @@
 use hsmsim_crypto::{
     block::{BlockAlg, CipherMode},
     digest::{HashAlg, TruncationBits, Xof},
+    kdf::{TlsPrf, TlsSide},
     mac::MacAlg,
     prehash::{CONTEXT_LEN_MAX, Hedge, PreHash},
 };
@@ -11,11 +12,14 @@ use hsmsim_types::{Error, Params, Result, ck::*, error::fail};
 
 use crate::{
     mechanisms::{MacLen, Mode, Scheme, hash_of},
-    session::derive::kdf_hash,
+    session::derive::x963_hash,
 };
 
 /// Most bytes that SHAKE gives as a digest.
 const XOF_MAX: u64 = 1 << 16;
+
+/// Most bytes of the MAC of a TLS handshake.
+const TLS_MAC_LEN_MAX: u64 = 256;
 
 /// What an operation does, with its parameters checked. Bytes of parameters stay where they are, in
 /// the mechanism: an operation on a cached key copies nothing.
@@ -90,6 +94,15 @@ pub(crate) enum Work {
     Kw,
     Kwp,
     KwPkcs7,
+    TlsMac {
+        prf: TlsPrf,
+        side: TlsSide,
+        len: usize,
+    },
+    Ssl3Mac {
+        hash: HashAlg,
+        len: usize,
+    },
 }
 
 impl Work {
@@ -160,7 +173,7 @@ impl Work {
             },
             Scheme::EcdhAesWrap => match params {
                 Params::EcdhAesWrap { aes_bits, kdf, .. } => {
-                    Self::EcdhAesWrap { aes_bits: aes_bits_of(*aes_bits)?, kdf: kdf_hash(*kdf)? }
+                    Self::EcdhAesWrap { aes_bits: aes_bits_of(*aes_bits)?, kdf: x963_hash(*kdf)? }
                 }
                 _ => return invalid("ECDH with AES needs CK_ECDH_AES_KEY_WRAP_PARAMS"),
             },
@@ -188,6 +201,13 @@ impl Work {
             Scheme::AesKw => wrap_iv(params, 8, Self::Kw)?,
             Scheme::AesKwp => wrap_iv(params, 4, Self::Kwp)?,
             Scheme::AesKwPkcs7 => wrap_iv(params, 8, Self::KwPkcs7)?,
+            Scheme::TlsMac => tls_mac(params)?,
+            Scheme::Ssl3Mac(hash) => match *params {
+                Params::Length(len @ 1..) if len <= hash.output_len() as u64 => {
+                    Self::Ssl3Mac { hash, len: len as usize }
+                }
+                _ => return invalid("CK_MAC_GENERAL_PARAMS is from 1 to the length of the MAC"),
+            },
             _ => return fail(CKR_MECHANISM_INVALID, "the mechanism does something else"),
         })
     }
@@ -390,6 +410,36 @@ fn mgf_hash(mgf: u64) -> Result<HashAlg> {
         CKG_MGF1_SHA3_512 => HashAlg::Sha3_512,
         _ => return invalid("the mask generation function is not known here"),
     })
+}
+
+/// The pseudorandom function that a CKM number names: CKM_TLS_PRF that of TLS 1.0 and 1.1, a hash that
+/// of TLS 1.2 with it.
+///
+/// # Errors
+/// CKR_MECHANISM_PARAM_INVALID.
+pub(crate) fn tls_prf_of(kind: u64) -> Result<TlsPrf> {
+    match kind {
+        CKM_TLS_PRF => Ok(TlsPrf::Tls10),
+        kind => hash_param(kind).map(TlsPrf::Tls12),
+    }
+}
+
+fn tls_mac(params: &Params) -> Result<Work> {
+    let Params::TlsMac { prf, len, side } = *params else {
+        return invalid("the mechanism needs CK_TLS_MAC_PARAMS");
+    };
+    let prf = tls_prf_of(prf)?;
+    let side = match side {
+        1 => TlsSide::Server,
+        2 => TlsSide::Client,
+        _ => return invalid("ulServerOrClient is 1 for the server, 2 for the client"),
+    };
+    // RFC 5246, 7.4.9: 12 bytes or more; TLS before 1.2 has 12.
+    let most = if prf == TlsPrf::Tls10 { 12 } else { TLS_MAC_LEN_MAX };
+    if !(12..=most).contains(&len) {
+        return invalid("the MAC of a handshake has 12 bytes, or in TLS 1.2 more");
+    }
+    Ok(Work::TlsMac { prf, side, len: len as usize })
 }
 
 fn oaep(params: &Params) -> Result<Work> {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Session,
-    derive::{agree, key_len, leading, wanted_len},
+    derive::{agree, key_len, wanted_len},
     wrap::impose,
 };
 use crate::{
@@ -162,7 +162,7 @@ fn encapsulated(
         }
         (Scheme::MlKem, KeyMaterial::MlKemPublic(public)) => {
             let (ciphertext, secret) = public.encapsulate().map_err(failed)?;
-            Ok((leading(secret, wanted.key_type, wanted.len)?, ciphertext))
+            Ok((leading(secret, wanted)?, ciphertext))
         }
         (_, KeyMaterial::RsaPublic(public)) => {
             // Raw RSA carries as many bytes as the modulus has; the first of them is zero, so that the
@@ -201,7 +201,7 @@ fn decapsulated(
     }
     if let (Scheme::MlKem, KeyMaterial::MlKemPrivate(key)) = (entry.scheme, key) {
         let secret = key.decapsulate(ciphertext).map_err(during(During::Decrypt))?;
-        return leading(secret, wanted.key_type, wanted.len);
+        return leading(secret, wanted);
     }
     let work = Work::new(entry.scheme, params)?;
     let secret = Zeroizing::new(decrypt(&work, params, key, ciphertext)?);
@@ -214,6 +214,13 @@ fn decapsulated(
         return fail(CKR_TEMPLATE_INCONSISTENT, "CKA_VALUE_LEN is not the length of the secret");
     }
     Ok(Zeroizing::new(secret[available - len..].to_vec()))
+}
+
+/// The first bytes of a secret.
+fn leading(mut secret: Zeroizing<Vec<u8>>, wanted: &Wanted) -> Result<Zeroizing<Vec<u8>>> {
+    let len = key_len(secret.len(), wanted.key_type, wanted.len)?;
+    secret.truncate(len);
+    Ok(secret)
 }
 
 fn too_long(error: Error) -> Error {

@@ -43,6 +43,12 @@ const EXPONENT: &[u8] = &[1, 0, 1];
 
 impl Session {
     pub(super) fn generate_key(&self, mechanism: &Mechanism, template: &Template) -> Result<Reply> {
+        let mechanisms = &self.partition.personality().mechanisms;
+        match mechanisms.usable(mechanism.kind, CKF_GENERATE)?.scheme {
+            Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
+            Scheme::TlsPremasterGen => return self.generate_premaster(mechanism, template),
+            _ => {}
+        }
         let entry = self.generator(mechanism, CKF_GENERATE)?;
         let Scheme::SecretKeyGen(key_type) = entry.scheme else {
             return fail(CKR_MECHANISM_INVALID, "the mechanism makes no secret key");
@@ -117,7 +123,7 @@ impl Session {
         }
     }
 
-    fn origin(&self, mechanism: &Mechanism, known: Attributes) -> Origin {
+    pub(super) fn origin(&self, mechanism: &Mechanism, known: Attributes) -> Origin {
         let mut origin = Origin::of(Way::Generate, known, self.is_officer());
         origin.generated_by = Some(mechanism.kind);
         origin

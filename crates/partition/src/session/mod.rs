@@ -9,6 +9,7 @@ pub(crate) mod derive;
 mod encapsulate;
 mod find;
 mod generate;
+mod generate_from;
 mod objects;
 mod rights;
 mod wrap;

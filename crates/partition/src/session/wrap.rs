@@ -193,7 +193,7 @@ pub(super) fn impose(key: &Object, by: CK_ATTRIBUTE_TYPE, given: &mut Attributes
 }
 
 /// What is wrapped of a key.
-fn plain_key(key: &Object) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn plain_key(key: &Object) -> Result<Zeroizing<Vec<u8>>> {
     let failed = during(During::Wrap);
     match key.material()? {
         KeyMaterial::Secret(secret) => Ok(Zeroizing::new(secret.value().to_vec())),

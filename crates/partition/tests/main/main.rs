@@ -4,6 +4,7 @@ mod active;
 mod asymmetric;
 mod attributes;
 mod cloning;
+mod derivation;
 mod keys;
 mod objects;
 mod operations;

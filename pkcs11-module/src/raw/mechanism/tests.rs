@@ -7,6 +7,8 @@ use std::{
 
 use super::*;
 
+mod derivation;
+
 fn read(kind: CK_MECHANISM_TYPE, parameter: *mut c_void, len: CK_ULONG) -> Result<Params> {
     let mut raw = CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: len };
     // SAFETY: the parameters of these tests are valid, or wild in ways that are refused unread.
