@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 use crate::{call, exports::*, instance, list::INTERFACES, raw::slices::MAX_BYTES};
 
+mod derivation;
+
 /// There is one library in a process: the tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -270,6 +270,7 @@ fn the_primary_lost_while_keys_are_derived_leaves_each_of_them_once() {
     let after = 2 * generated + near + near / 4;
     let keys = several_keys(&world, session);
     let keys = struck(&world, after, "device.power_loss hsm-eus-1 for=60s", keys).unwrap();
+    assert_eq!(world.holdings(0).len(), 7, "made there, and not acknowledged");
     world.pass(Duration::from_secs(600));
     world.recover();
     assert_eq!(world.holdings(0), world.holdings(1));
