@@ -47,6 +47,16 @@ pub fn test_name_of(inner: &'static str) -> &'static str {
     outer.split_once("::").map_or(outer, |(_, name)| name)
 }
 
+/// Fails a test whose programs are not there: those that `scripts/test` installs and no system lacks
+/// a package of. Names as for [`needs`](crate::needs).
+///
+/// # Panics
+/// If one is missing.
+pub fn required(programs: &[&str]) {
+    let missing: Vec<_> = programs.iter().filter(|program| !is_there(program)).collect();
+    assert!(missing.is_empty(), "not installed: {missing:?}; scripts/test does that, as root");
+}
+
 /// Whether a program can be run, or the engine loaded.
 pub fn is_there(program: &str) -> bool {
     match program {

@@ -9,6 +9,7 @@ mod algorithms;
 #[allow(unsafe_code)]
 mod bad_input;
 mod call_faults;
+mod clients;
 mod crash;
 mod damage;
 mod demo;

@@ -1,0 +1,44 @@
+//! Programs that people use with an HSM, each as its manual says. `scripts/test` installs them; where
+//! one is missing its test fails.
+
+mod java;
+mod nginx;
+mod openssh;
+
+use std::time::Duration;
+
+use hsmsim_tests::{Sandbox, process::Ended};
+
+/// Bound of a script that starts many programs, on a machine that does other things.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// A cluster whose primary can be lost for little: the receive timeout of 20 s is 0.4 s here.
+fn pair() -> Sandbox {
+    Sandbox::scaled("ha-pair", 50)
+}
+
+/// Functions of bash for the scripts: pkcs11-tool on the provisioned token, and a loss of power that
+/// has to be noticed.
+const FUNCTIONS: &str = r#"
+user() { pkcs11-tool --module "$MODULE" --token-label "$LABEL" --login --pin "$PIN" "$@"; }
+lose_the_primary() { hsmsim fault add device.power_loss hsm-eus-1; }
+noticed() { grep -q 'member lost' "$HSMSIM_LOG_FILE" || { echo 'the fault never bit'; exit 1; }; }
+# tries a command until it succeeds, for at most 20 seconds
+soon() {
+    local end=$((SECONDS + 20))
+    until "$@" > /dev/null 2>&1; do
+        if ((SECONDS > end)); then echo "never: $*"; return 1; fi
+        sleep 0.02
+    done
+}
+"#;
+
+/// Runs a script to its end; each command of it has to succeed.
+fn script(sandbox: &Sandbox, script: &str) -> Ended {
+    sandbox.sh_within(&format!("{FUNCTIONS}{script}"), BOUND).succeeded()
+}
+
+/// A file of `tests/clients`.
+fn source(name: &str) -> String {
+    hsmsim_tests::build::root().join("tests/clients").join(name).display().to_string()
+}
