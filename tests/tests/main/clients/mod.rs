@@ -3,7 +3,9 @@
 
 mod java;
 mod nginx;
+mod nss;
 mod openssh;
+mod p11_kit;
 
 use std::time::Duration;
 
