@@ -2,10 +2,13 @@
 //! one is missing its test fails.
 
 mod java;
+mod languages;
 mod nginx;
 mod nss;
 mod openssh;
+mod osslsigncode;
 mod p11_kit;
+mod registry;
 
 use std::time::Duration;
 
@@ -14,9 +17,9 @@ use hsmsim_tests::{Sandbox, process::Ended};
 /// Bound of a script that starts many programs, on a machine that does other things.
 const BOUND: Duration = Duration::from_secs(120);
 
-/// A cluster whose primary can be lost for little: the receive timeout of 20 s is 0.4 s here.
+/// A cluster whose primary can be lost for little: the receive timeout of 20 s is 0.2 s here.
 fn pair() -> Sandbox {
-    Sandbox::scaled("ha-pair", 50)
+    Sandbox::scaled("ha-pair", 100)
 }
 
 /// Functions of bash for the scripts: pkcs11-tool on the provisioned token, and a loss of power that
