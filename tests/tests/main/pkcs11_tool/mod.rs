@@ -1,8 +1,10 @@
 //! OpenSC's pkcs11-tool, as in its manual.
 
 mod keys;
+mod kinds;
 mod objects;
 mod roles;
+mod self_tests;
 
 use hsmsim_tests::Sandbox;
 
