@@ -8,6 +8,7 @@ use hsmsim_tests::{Sandbox, build, needs, programs::OPENSSL_ENGINE, recipe::reci
 #[test]
 fn every_recipe_of_the_readme_works_as_it_stands() {
     needs!("pkcs11-tool", "openssl", "p11tool", "certtool", OPENSSL_ENGINE);
+    needs!("keytool", "jarsigner", "ssh-keygen", "certutil", "modutil", "p11-kit");
     let readme = fs::read_to_string(build::root().join("README.md")).expect("the README");
     let (recipes, unnamed) = recipes(&readme);
     assert!(recipes.len() >= 10, "{} recipes", recipes.len());

@@ -78,3 +78,26 @@ fn a_client_logs_in_through_the_module_itself() {
     script(&pair(), &format!("{SERVER} login -I \"$MODULE\" server echo 'in by the module'"))
         .says(&["in by the module"]);
 }
+
+#[test]
+fn an_authority_on_the_token_certifies_who_may_log_in() {
+    required(&["pkcs11-tool", "ssh", "ssh-keygen", "sshd"]);
+    script(
+        &pair(),
+        &format!(
+            r#"{SERVER}
+            sed -n 2p authorized > authority.pub
+            printf 'TrustedUserCAKeys %s\n' "$PWD/authority.pub" >> sshd_config
+            : > authorized
+            ssh-keygen -q -t ed25519 -N '' -f person
+            if login -i person server echo 'in without a certificate'; then exit 1; fi
+            lose_the_primary
+            ssh-keygen -D "$MODULE" -s authority.pub -I person -n "$(id -un)" -V +1h person.pub
+            noticed
+            ssh-keygen -L -f person-cert.pub
+            login -i person server echo 'in with a certificate'
+            "#
+        ),
+    )
+    .says(&["Permission denied", "ecdsa-sha2-nistp256", "in with a certificate"]);
+}
