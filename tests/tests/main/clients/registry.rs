@@ -37,7 +37,7 @@ pub(super) fn node_modules() -> PathBuf {
     static NODE: OnceLock<PathBuf> = OnceLock::new();
     let list = "package.json";
     let ready = NODE.get_or_init(|| {
-        required(&["node", "npm", "cc", "make", "python3"]);
+        required(&["node", "npm", "c++", "make", "python3"]);
         installed("node", list, |folder| {
             fs::copy(source(list), folder.join(list)).expect("a file");
             run("npm", &["install", "--no-audit", "--no-fund"], folder);
