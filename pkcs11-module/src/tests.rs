@@ -122,7 +122,7 @@ fn nothing_for_every_argument_is_refused_by_every_function() {
         assert!(refusals.contains(rv), "{index}: {rv:#x}");
     }
     let count = |wanted| answers.iter().filter(|&&rv| rv == wanted).count();
-    assert_eq!(count(CKR_FUNCTION_NOT_SUPPORTED), 6);
+    assert_eq!(count(CKR_FUNCTION_NOT_SUPPORTED), 5);
     assert_eq!(count(CKR_FUNCTION_NOT_PARALLEL), 2);
 }
 
@@ -171,6 +171,24 @@ fn session_cancel_ends_searches_and_ignores_what_is_not_active() {
         assert_eq!(C_SessionCancel(session, CKF_FIND_OBJECTS), CKR_OK);
         assert_eq!(C_FindObjectsInit(session, null_mut(), 0), CKR_OK);
         assert_eq!(C_SessionCancel(session + 1, CKF_FIND_OBJECTS), CKR_SESSION_HANDLE_INVALID);
+    }
+}
+
+#[test]
+fn no_operation_here_counts_as_validated() {
+    let library = Library::new();
+    let session = library.session();
+    let mut flags = CK_FLAGS::MAX;
+    // SAFETY: valid pointers, or NULL.
+    unsafe {
+        let ask = C_GetSessionValidationFlags;
+        assert_eq!(ask(session, CKS_LAST_VALIDATION_OK, &mut flags), CKR_OK);
+        assert_eq!(flags, 0);
+        assert_eq!(ask(session, CKS_LAST_VALIDATION_OK + 1, &mut flags), CKR_ARGUMENTS_BAD);
+        assert_eq!(ask(session, CKS_LAST_VALIDATION_OK, null_mut()), CKR_ARGUMENTS_BAD);
+        let other = session + 1;
+        let answer = ask(other, CKS_LAST_VALIDATION_OK, &mut flags);
+        assert_eq!(answer, CKR_SESSION_HANDLE_INVALID);
     }
 }
 

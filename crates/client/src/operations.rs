@@ -143,7 +143,7 @@ impl Client {
         };
         match self.call_primary(session, request).await? {
             (_, Reply::Checked(checked)) => {
-                if !checked.session_key && !checked.always_authenticate {
+                if checked.holds_on() {
                     group.remember_check(memory, generation, checked.clone());
                 }
                 Ok(checked)

@@ -25,6 +25,7 @@ use crate::{
 /// domains stay different.
 fn passes(error: &Error) -> bool {
     [
+        CKR_CONTAINER_OBJECT_STORAGE_FULL,
         CKR_DEVICE_ERROR,
         CKR_DEVICE_MEMORY,
         CKR_FUNCTION_FAILED,

@@ -194,8 +194,9 @@ impl Client {
             rw_sessions: group.rw_sessions.load(Ordering::Acquire),
             pin_max: token.pin_max,
             pin_min: token.pin_min,
-            public_memory: (None, None),
-            private_memory: (None, None),
+            // Public and private objects share one storage.
+            public_memory: token.storage.unzip(),
+            private_memory: token.storage.unzip(),
             hardware: pair(strings.hardware_version),
             firmware: pair(strings.firmware_version),
         })

@@ -381,7 +381,7 @@ impl Cluster {
     ) -> Result<Vec<Effect>> {
         let target = self.device(channel.target.device);
         let partition = channel.target.partition;
-        let mut room = self.room(channel.target)?;
+        let mut room = target.partitions()[usize::from(partition)].room()?;
         let mut effects = Vec::with_capacity(arrived.len());
         let mut news = Vec::with_capacity(arrived.len());
         for Arrival { row, lost, .. } in arrived {
@@ -391,9 +391,10 @@ impl Cluster {
             }
             match self.as_received(channel, &row.news) {
                 Ok(received) => {
-                    if matches!(received, News::Put(_)) {
-                        let Some(less) = room.checked_sub(1) else { break };
-                        room = less;
+                    if let News::Put(object) = &received
+                        && !room.take(object)
+                    {
+                        break;
                     }
                     effects.push(None);
                     news.push(received);
@@ -413,13 +414,6 @@ impl Cluster {
             effect.unwrap_or_else(|| self.effect(channel, &arrival.row.news, merged()))
         };
         Ok(effects.into_iter().zip(arrived).map(effect).collect())
-    }
-
-    /// How many more objects a partition takes.
-    fn room(&self, place: Place) -> Result<u64> {
-        let Some(most) = self.personality().objects_max else { return Ok(u64::MAX) };
-        let partition = &self.device(place.device).partitions()[usize::from(place.partition)];
-        Ok(most.saturating_sub(partition.store().count()?))
     }
 
     /// News as the peer keeps them: what is public is sealed anew under its own key.

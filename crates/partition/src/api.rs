@@ -407,6 +407,16 @@ pub struct Checked {
     pub always_authenticate: bool,
     /// Whether the key is a session object (or there is no key): the check then ends with it.
     pub session_key: bool,
+    /// Whether the key has a last day that is a rule: the answer then holds for now alone.
+    pub ends_by_date: bool,
+}
+
+impl Checked {
+    /// Whether the answer is the same until the member's objects change: neither a login of its own, nor
+    /// the end of a session, nor a date has a part in it.
+    pub fn holds_on(&self) -> bool {
+        !(self.always_authenticate || self.session_key || self.ends_by_date)
+    }
 }
 
 /// What creating, copying, generating, unwrapping, deriving or encapsulating came to.
@@ -492,4 +502,6 @@ pub struct TokenInfo {
     pub domain: [u8; 16],
     /// Number of token objects.
     pub objects: u64,
+    /// Bytes for token objects, in all and free; `None` where there is no limit.
+    pub storage: Option<(u64, u64)>,
 }

@@ -9,9 +9,11 @@
 //! - [`Personality`]: what differs between profiles.
 //! - [`mechanisms`]: the one table of mechanisms.
 //! - `attributes`: the one table of attributes, and what obeys it.
+//! - `built_in`: the objects that the token itself has: clock, mechanisms, profiles.
 //! - `roles`: PINs, logins, what wrong PINs cost.
 //! - `object`: encoding, sealing, the cache of opened objects, keys as the primitives want them.
 //! - [`version`]: which of two states of one object stands.
+//! - `storage`: how many objects and bytes a partition has room for.
 //! - `travel`: token objects on their way to another partition and from there.
 //! - `operation`: encrypting, decrypting, digesting, signing, verifying.
 
@@ -20,6 +22,7 @@
 pub mod api;
 mod application;
 mod attributes;
+mod built_in;
 mod failure;
 pub mod mechanisms;
 mod object;
@@ -30,6 +33,7 @@ mod personality;
 pub mod port;
 mod roles;
 mod session;
+mod storage;
 mod travel;
 pub mod version;
 
@@ -37,3 +41,4 @@ pub use mechanisms::{MechanismInfo, Mechanisms, mechanism_info, mechanism_list};
 pub use partition::{Connection, Identities, Partition};
 pub use personality::Personality;
 pub use session::Session;
+pub use storage::Room;

@@ -1,9 +1,12 @@
 //! What differs between profiles, as far as a partition's rules go.
 
-use hsmsim_sim_config::{LoginEffect, LoginLimit, LoginLimits, PinRule, Profile};
+use hsmsim_sim_config::{CryptokiVersion, LoginEffect, LoginLimit, LoginLimits, PinRule, Profile};
 use hsmsim_types::Role;
 
 use crate::mechanisms::Mechanisms;
+
+/// The version of the standard that is followed where a profile does not say less.
+const NEWEST: CryptokiVersion = CryptokiVersion { major: 3, minor: 2 };
 
 /// A profile's rules for partitions.
 #[derive(Clone, Debug)]
@@ -23,6 +26,18 @@ pub struct Personality {
     pub data_max: Option<u64>,
     /// Most token objects; `None` means as many as the store holds.
     pub objects_max: Option<u64>,
+    /// Room for token objects in bytes; `None` means as much as the store has.
+    pub storage_bytes: Option<u64>,
+    /// Whether a key works from CKA_START_DATE to CKA_END_DATE only.
+    pub key_dates: bool,
+    /// Whether a usage attribute that nobody gives is what the key can do; else it is false, but for keys
+    /// that a caller brings.
+    pub generous_usage: bool,
+    /// The newest function list that applications are offered: what a later version of the standard
+    /// brought is not there.
+    pub cryptoki: CryptokiVersion,
+    /// Whether the token says that it is in FIPS mode.
+    pub fips: bool,
 }
 
 impl Personality {
@@ -49,6 +64,11 @@ impl From<&Profile> for Personality {
                 .map_or_else(Mechanisms::all, Mechanisms::restricted),
             data_max: profile.max_data_per_call,
             objects_max: profile.limits.objects_max,
+            storage_bytes: profile.limits.storage_bytes,
+            key_dates: profile.key_dates,
+            generous_usage: profile.generous_usage,
+            cryptoki: profile.cryptoki_versions.iter().copied().max().unwrap_or(NEWEST),
+            fips: profile.fips,
         }
     }
 }
@@ -71,6 +91,11 @@ impl Default for Personality {
             mechanisms: Mechanisms::all(),
             data_max: None,
             objects_max: None,
+            storage_bytes: None,
+            key_dates: false,
+            generous_usage: true,
+            cryptoki: NEWEST,
+            fips: false,
         }
     }
 }

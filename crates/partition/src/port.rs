@@ -135,6 +135,12 @@ pub trait PartitionStore: Send + Sync {
         Ok(self.inventory()?.len() as u64)
     }
 
+    /// How many bytes the bodies of all token objects have.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR when the store cannot be read.
+    fn bytes(&self) -> Result<u64>;
+
     /// Applies changes durably: when this returns they survive a kill of the process.
     ///
     /// # Errors

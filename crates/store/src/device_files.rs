@@ -14,7 +14,7 @@ use crate::{
 /// `seq` counts creations: it orders searches and survives a replacement. The index by identity
 /// holds the version too, so that an inventory reads no object; that an identity occurs once is
 /// `apply`'s care, under the write lock.
-pub(crate) const SCHEMA: Schema = Schema { sql: &[OBJECTS, outbox::SQL] };
+pub(crate) const SCHEMA: Schema = Schema { sql: &[OBJECTS, outbox::SQL, BYTES] };
 
 const OBJECTS: &str = "
 CREATE TABLE objects (
@@ -39,6 +39,15 @@ CREATE TABLE partitions (
 ) STRICT;
 ";
 
+/// The bytes of all bodies of a partition are kept beside their count.
+const BYTES: &str = "
+ALTER TABLE partitions ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE partitions SET bytes = (
+    SELECT coalesce(sum(length(body)), 0) FROM objects
+    WHERE objects.partition = partitions.partition
+);
+";
+
 const COLUMNS: &str = "seq, id, version, private, class, label_tag, id_tag, body";
 
 /// A partition's token record.
@@ -59,6 +68,15 @@ pub(crate) fn count(db: &Connection, partition: u16) -> rusqlite::Result<u64> {
     Ok(count.unwrap_or_default().cast_unsigned())
 }
 
+/// How many bytes the bodies of a partition's objects have; kept as the count is.
+pub(crate) fn bytes(db: &Connection, partition: u16) -> rusqlite::Result<u64> {
+    let bytes: Option<i64> = db
+        .prepare_cached("SELECT bytes FROM partitions WHERE partition = ?1")?
+        .query_row([partition], |row| row.get(0))
+        .optional()?;
+    Ok(bytes.unwrap_or_default().cast_unsigned())
+}
+
 /// Writes what an update of the token record came to; `false` if that was nothing.
 pub(crate) fn put_token(
     db: &Connection,
@@ -72,7 +90,10 @@ pub(crate) fn put_token(
     };
     if erase {
         db.execute("DELETE FROM objects WHERE partition = ?1", [partition])?;
-        db.execute("UPDATE partitions SET objects = 0 WHERE partition = ?1", [partition])?;
+        db.execute(
+            "UPDATE partitions SET objects = 0, bytes = 0 WHERE partition = ?1",
+            [partition],
+        )?;
         outbox::forget(db, partition)?;
     }
     db.prepare_cached(
@@ -178,18 +199,19 @@ pub(crate) fn apply(
     changes: &[Change],
     feed: Option<&Feed>,
 ) -> Result<bool, Failure> {
-    let (mut changed, mut more) = (false, 0_i64);
+    let (mut changed, mut grown) = (false, Growth::default());
     for change in changes {
         let news = match change {
             Change::Put(object) => match stored(db, partition, &object.id)? {
-                Some((_, version)) if version >= object.version => continue,
-                Some((seq, _)) => {
-                    write(db, partition, Some(seq), object)?;
+                Some(held) if held.version >= object.version => continue,
+                Some(held) => {
+                    write(db, partition, Some(held.seq), object)?;
+                    grown.replaced(&held, object);
                     News::Put(object.clone())
                 }
                 None => {
                     write(db, partition, None, object)?;
-                    more += 1;
+                    grown.added(object);
                     if feed.is_some() {
                         outbox::unbury(db, partition, &object.id)?;
                     }
@@ -197,16 +219,18 @@ pub(crate) fn apply(
                 }
             },
             Change::Update { object, before } => match stored(db, partition, &object.id)? {
-                Some((seq, version)) if version == *before => {
-                    write(db, partition, Some(seq), object)?;
+                Some(held) if held.version == *before => {
+                    write(db, partition, Some(held.seq), object)?;
+                    grown.replaced(&held, object);
                     News::Put(object.clone())
                 }
                 _ => return Err(update_came_late(&object.id).into()),
             },
             Change::Remove(id) => {
-                let Some((seq, version)) = stored(db, partition, id)? else { continue };
-                delete(db, seq)?;
-                more -= 1;
+                let Some(held) = stored(db, partition, id)? else { continue };
+                delete(db, held.seq)?;
+                grown.removed(&held);
+                let version = held.version;
                 if let Some(feed) = feed {
                     outbox::bury(db, partition, id, version, (feed.now)())?;
                 }
@@ -218,7 +242,7 @@ pub(crate) fn apply(
         }
         changed = true;
     }
-    add_to_count(db, partition, more)?;
+    grown.keep(db, partition)?;
     Ok(changed)
 }
 
@@ -229,23 +253,26 @@ pub(crate) fn merge(
     news: &[News],
     now_ns: u64,
 ) -> rusqlite::Result<Vec<Merged>> {
-    let (mut merged, mut more) = (Vec::with_capacity(news.len()), 0);
+    let (mut merged, mut grown) = (Vec::with_capacity(news.len()), Growth::default());
     for news in news {
         let id = news.object();
         let held = stored(db, partition, &id)?;
-        let version = held.map(|(_, version)| version);
+        let version = held.map(|held| held.version);
         let outcome = outcome(news, version, outbox::buried(db, partition, &id)?);
         if outcome.arrival_stands() {
             match (news, held) {
-                (News::Put(object), Some((seq, _))) => write(db, partition, Some(seq), object)?,
+                (News::Put(object), Some(held)) => {
+                    write(db, partition, Some(held.seq), object)?;
+                    grown.replaced(&held, object);
+                }
                 (News::Put(object), None) => {
                     write(db, partition, None, object)?;
-                    more += 1;
+                    grown.added(object);
                 }
                 (News::Removed { version: removed, .. }, held) => {
-                    if let Some((seq, _)) = held {
-                        delete(db, seq)?;
-                        more -= 1;
+                    if let Some(held) = held {
+                        delete(db, held.seq)?;
+                        grown.removed(&held);
                     }
                     let last = version.map_or(*removed, |held| held.max(*removed));
                     outbox::bury(db, partition, &id, last, now_ns)?;
@@ -254,19 +281,44 @@ pub(crate) fn merge(
         }
         merged.push(outcome);
     }
-    add_to_count(db, partition, more)?;
+    grown.keep(db, partition)?;
     Ok(merged)
 }
 
-fn add_to_count(db: &Connection, partition: u16, more: i64) -> rusqlite::Result<()> {
-    if more != 0 {
-        db.prepare_cached(
-            "INSERT INTO partitions (partition, objects) VALUES (?1, ?2)
-             ON CONFLICT (partition) DO UPDATE SET objects = objects + excluded.objects",
-        )?
-        .execute(params![partition, more])?;
+/// By how much a partition grows: objects, and bytes of their bodies.
+#[derive(Default)]
+struct Growth {
+    objects: i64,
+    bytes: i64,
+}
+
+impl Growth {
+    fn added(&mut self, object: &StoredObject) {
+        self.objects += 1;
+        self.bytes += object.body.len() as i64;
     }
-    Ok(())
+
+    fn replaced(&mut self, held: &Held, object: &StoredObject) {
+        self.bytes += object.body.len() as i64 - held.len;
+    }
+
+    fn removed(&mut self, held: &Held) {
+        self.objects -= 1;
+        self.bytes -= held.len;
+    }
+
+    /// Puts it to what is kept of the partition.
+    fn keep(&self, db: &Connection, partition: u16) -> rusqlite::Result<()> {
+        if (self.objects, self.bytes) != (0, 0) {
+            db.prepare_cached(
+                "INSERT INTO partitions (partition, objects, bytes) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (partition) DO UPDATE
+                 SET objects = objects + excluded.objects, bytes = bytes + excluded.bytes",
+            )?
+            .execute(params![partition, self.objects, self.bytes])?;
+        }
+        Ok(())
+    }
 }
 
 fn delete(db: &Connection, seq: i64) -> rusqlite::Result<()> {
@@ -282,13 +334,23 @@ pub(crate) fn update_came_late(id: &ObjectId) -> Error {
     )
 }
 
-/// An object's place and version.
-fn stored(db: &Connection, partition: u16, id: &ObjectId) -> rusqlite::Result<Option<(i64, u64)>> {
-    db.prepare_cached("SELECT seq, version FROM objects WHERE partition = ?1 AND id = ?2")?
-        .query_row(params![partition, id.0], |row| {
-            Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
-        })
-        .optional()
+/// What is stored under an identity: its place, its version, and how long its body is.
+#[derive(Clone, Copy)]
+struct Held {
+    seq: i64,
+    version: u64,
+    len: i64,
+}
+
+fn stored(db: &Connection, partition: u16, id: &ObjectId) -> rusqlite::Result<Option<Held>> {
+    db.prepare_cached(
+        "SELECT seq, version, length(body) FROM objects WHERE partition = ?1 AND id = ?2",
+    )?
+    .query_row(params![partition, id.0], |row| {
+        let version = row.get::<_, i64>(1)?.cast_unsigned();
+        Ok(Held { seq: row.get(0)?, version, len: row.get(2)? })
+    })
+    .optional()
 }
 
 /// Writes an object to its place, or to the next free one.
@@ -355,6 +417,20 @@ mod tests {
             .collect::<rusqlite::Result<Vec<_>>>()
             .unwrap();
         rows.join("; ")
+    }
+
+    #[test]
+    fn a_file_of_before_learns_how_many_bytes_it_holds() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(OBJECTS).unwrap();
+        db.execute_batch(
+            "INSERT INTO partitions VALUES (0, 2, NULL), (1, 0, NULL);
+             INSERT INTO objects (partition, id, version, private, class, body)
+             VALUES (0, x'01', 1, 0, 0, zeroblob(30)), (0, x'02', 1, 0, 0, zeroblob(12));",
+        )
+        .unwrap();
+        db.execute_batch(BYTES).unwrap();
+        assert_eq!((bytes(&db, 0).unwrap(), bytes(&db, 1).unwrap()), (42, 0));
     }
 
     #[test]

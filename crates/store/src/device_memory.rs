@@ -22,6 +22,8 @@ pub(crate) struct MemoryPartition {
     next: u64,
     by_seq: BTreeMap<u64, StoredObject>,
     by_id: BTreeMap<ObjectId, u64>,
+    /// Of all bodies.
+    bytes: u64,
     by_class: HashMap<u64, BTreeSet<u64>>,
     by_label: HashMap<[u8; 16], BTreeSet<u64>>,
     by_id_tag: HashMap<[u8; 16], BTreeSet<u64>>,
@@ -114,6 +116,10 @@ impl MemoryPartition {
 
     pub(crate) fn count(&self) -> u64 {
         self.by_id.len() as u64
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// All changes, or none and the reason. Peers that the partition feeds are told.
@@ -265,12 +271,15 @@ impl MemoryPartition {
         if let Some(tag) = tags.id {
             self.by_id_tag.entry(tag).or_default().insert(seq);
         }
+        self.bytes += object.body.len() as u64;
         self.by_seq.insert(seq, object.clone());
     }
 
     fn remove(&mut self, id: &ObjectId) -> Option<u64> {
         let seq = self.by_id.remove(id)?;
-        let tags = self.by_seq.remove(&seq)?.tags;
+        let removed = self.by_seq.remove(&seq)?;
+        self.bytes -= removed.body.len() as u64;
+        let tags = removed.tags;
         forget(&mut self.by_class, tags.class, seq);
         if let Some(tag) = tags.label {
             forget(&mut self.by_label, tag, seq);

@@ -305,6 +305,15 @@ impl PartitionStore for StoredPartition {
         }
     }
 
+    fn bytes(&self) -> Result<u64> {
+        match &self.device.medium {
+            Medium::File(file) => {
+                Ok(file.read(|db| sql::bytes(db, self.index))?.unwrap_or_default())
+            }
+            Medium::Memory(memory) => Ok(memory.partitions[self.place()].read().bytes()),
+        }
+    }
+
     fn apply(&self, changes: &[Change]) -> Result<()> {
         let feed = self.device.feed_of(self.index);
         self.write(changes, feed.as_deref())?;

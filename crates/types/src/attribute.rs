@@ -197,6 +197,17 @@ pub fn kind(attribute: CK_ATTRIBUTE_TYPE) -> AttributeKind {
         | CKA_HSS_LMS_TYPE
         | CKA_HSS_LMOTS_TYPE
         | CKA_OBJECT_VALIDATION_FLAGS
+        | CKA_TRUST_SERVER_AUTH
+        | CKA_TRUST_CLIENT_AUTH
+        | CKA_TRUST_CODE_SIGNING
+        | CKA_TRUST_EMAIL_PROTECTION
+        | CKA_TRUST_IPSEC_IKE
+        | CKA_TRUST_TIME_STAMPING
+        | CKA_TRUST_OCSP_SIGNING
+        | CKA_VALIDATION_TYPE
+        | CKA_VALIDATION_LEVEL
+        | CKA_VALIDATION_FLAG
+        | CKA_VALIDATION_AUTHORITY_TYPE
         | CKA_USAGE_COUNT
         | CKA_USAGE_LIMIT => AttributeKind::Ulong,
         CKA_START_DATE | CKA_END_DATE => AttributeKind::Date,

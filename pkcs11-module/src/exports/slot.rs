@@ -6,8 +6,8 @@ use hsmsim_types::{
     SessionHandle, SlotId,
     ck::{
         CK_BBOOL, CK_FLAGS, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_NOTIFY, CK_SESSION_HANDLE,
-        CK_SESSION_INFO, CK_SLOT_ID, CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_USER_TYPE,
-        CK_UTF8CHAR,
+        CK_SESSION_INFO, CK_SESSION_VALIDATION_FLAGS_TYPE, CK_SLOT_ID, CK_SLOT_INFO, CK_TOKEN_INFO,
+        CK_ULONG, CK_USER_TYPE, CK_UTF8CHAR,
     },
 };
 
@@ -114,6 +114,15 @@ c_functions! {
     ) on Session(session);
     let info = Place(info);
     => sessions::info[SessionHandle(session), &info]
+
+    /// What validations say of the session's last operation.
+    fn C_GetSessionValidationFlags(
+        session: CK_SESSION_HANDLE,
+        kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+        flags: *mut CK_FLAGS,
+    ) on Session(session);
+    let flags = Place(flags);
+    => sessions::validation_flags[SessionHandle(session), kind, &flags]
 
     /// Ends active operations.
     fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) on Session(session);

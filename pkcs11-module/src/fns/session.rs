@@ -5,10 +5,11 @@ use hsmsim_partition::api::OperationKind;
 use hsmsim_types::{
     Result, SessionHandle, SlotId,
     ck::{
-        CK_FLAGS, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_USER_TYPE, CKF_DECRYPT, CKF_DIGEST,
-        CKF_ENCRYPT, CKF_FIND_OBJECTS, CKF_MESSAGE_DECRYPT, CKF_MESSAGE_ENCRYPT, CKF_MESSAGE_SIGN,
-        CKF_MESSAGE_VERIFY, CKF_SIGN, CKF_SIGN_RECOVER, CKF_VERIFY, CKF_VERIFY_RECOVER,
-        CKR_OPERATION_NOT_INITIALIZED, CKR_USER_TYPE_INVALID,
+        CK_FLAGS, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SESSION_VALIDATION_FLAGS_TYPE,
+        CK_USER_TYPE, CKF_DECRYPT, CKF_DIGEST, CKF_ENCRYPT, CKF_FIND_OBJECTS, CKF_MESSAGE_DECRYPT,
+        CKF_MESSAGE_ENCRYPT, CKF_MESSAGE_SIGN, CKF_MESSAGE_VERIFY, CKF_SIGN, CKF_SIGN_RECOVER,
+        CKF_VERIFY, CKF_VERIFY_RECOVER, CKR_ARGUMENTS_BAD, CKR_OPERATION_NOT_INITIALIZED,
+        CKR_USER_TYPE_INVALID, CKS_LAST_VALIDATION_OK,
     },
     error::fail,
     role::UserType,
@@ -90,6 +91,23 @@ pub(crate) fn login_user(
 /// C_Logout.
 pub(crate) fn logout(client: &Client, session: SessionHandle) -> Result<()> {
     client.run(client.logout(session))
+}
+
+/// C_GetSessionValidationFlags: no validation holds for anything here, so no flag is ever set (PKCS#11
+/// 3.2, 4.15).
+pub(crate) fn validation_flags(
+    client: &Client,
+    session: SessionHandle,
+    kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+    flags: &Place<CK_FLAGS>,
+) -> Result<()> {
+    client.session_info(session)?;
+    let flags = flags.required()?;
+    if kind != CKS_LAST_VALIDATION_OK {
+        return fail(CKR_ARGUMENTS_BAD, format!("there are no validation flags of type {kind}"));
+    }
+    flags.put(0);
+    Ok(())
 }
 
 /// C_SessionCancel: ends what is active of the kinds named by `flags`; what is not active is no

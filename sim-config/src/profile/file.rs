@@ -29,6 +29,8 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             "pbkdf2_rounds",
             "fips",
             "vendor_codes",
+            "key_dates",
+            "generous_usage",
             "mechanisms",
             "max_data_per_call",
             "init_token_on_group",
@@ -48,6 +50,8 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             pbkdf2_rounds: root.required("pbkdf2_rounds", |v| v.integer(1..=10_000_000))?,
             fips: root.optional("fips", Value::boolean)?.unwrap_or(false),
             vendor_codes: root.optional("vendor_codes", Value::boolean)?.unwrap_or(false),
+            key_dates: root.optional("key_dates", Value::boolean)?.unwrap_or(false),
+            generous_usage: root.optional("generous_usage", Value::boolean)?.unwrap_or(true),
             mechanisms: root.optional("mechanisms", mechanisms)?,
             max_data_per_call: root.optional("max_data_per_call", |v| v.integer(1..=u64::MAX))?,
             init_token_on_group: root

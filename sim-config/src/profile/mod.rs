@@ -240,6 +240,12 @@ pub struct Profile {
     /// Refusals have Luna's codes (CKR_USER_NOT_AUTHORIZED, CKR_USER_LOCKED_OUT,
     /// CKR_SO_LOGIN_FAILURE_THRESHOLD, CKR_MAX_OBJECT_COUNT_EXCEEDED) instead of the standard's.
     pub vendor_codes: bool,
+    /// Keys work from CKA_START_DATE to CKA_END_DATE only. The standard has the dates for reference; a Luna
+    /// partition has a policy (39) that makes them a rule.
+    pub key_dates: bool,
+    /// A usage attribute (CKA_ENCRYPT, CKA_SIGN and so on) that no template gives is what the key can do;
+    /// else it is false in keys that the token makes, unwraps or derives, as on a Luna.
+    pub generous_usage: bool,
     /// The mechanisms offered; `None` means all that the simulator has.
     pub mechanisms: Option<Vec<MechanismRule>>,
     /// Most bytes of data that one call may carry.

@@ -19,6 +19,7 @@ mod objects;
 mod people;
 mod recovery;
 mod replication;
+mod rules;
 mod slot_events;
 mod troubles;
 mod wire;

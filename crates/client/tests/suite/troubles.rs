@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hsmsim_sim_config::Profile;
-use hsmsim_types::{Role, ck::*};
+use hsmsim_types::{Attribute, Role, ck::*};
 
 use crate::world::{USER_PIN, World, code};
 
@@ -279,6 +279,37 @@ fn a_full_partition_says_so_in_the_profile_s_words_and_leaves_others_room() {
         world.heal_all();
         world.pair(session, "more");
     }
+}
+
+#[test]
+fn a_group_of_partitions_that_are_full_says_so_and_goes_on() {
+    let world = World::with_profile("ha-pair", "a790");
+    let session = world.officer();
+    let (_, key) = world.pair(session, "k");
+    let memory = |world: &World| {
+        let info = world.client.run(world.client.token_info(world.slot)).unwrap();
+        let (Some(total), Some(free)) = info.private_memory else { panic!("no memory") };
+        assert_eq!(info.public_memory, info.private_memory, "one storage for both");
+        assert_eq!(total, 3_344_830);
+        free
+    };
+    assert!(memory(&world) > 3_300_000);
+    let fill = || {
+        let template = [
+            Attribute::ulong(CKA_CLASS, CKO_DATA),
+            Attribute::bool(CKA_TOKEN, true),
+            Attribute::bytes(CKA_VALUE, vec![7; 1_000_000]),
+        ];
+        world.client.run(world.client.create_object(session, template.into_iter().collect()))
+    };
+    let last = std::iter::from_fn(|| fill().ok()).last().expect("some fit");
+    assert_eq!(code(fill()), "CKR_CONTAINER_OBJECT_STORAGE_FULL");
+    assert!(memory(&world) < 1_000_000);
+    assert_eq!(world.holdings(0), world.holdings(1));
+    world.sign(session, key).unwrap();
+    world.pair(session, "small things still fit");
+    world.client.run(world.client.destroy_object(session, last)).unwrap();
+    fill().unwrap();
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(crate) const USER_PIN: &str = "12345678";
 pub(crate) const SO_PIN: &str = "87654321";
 
 /// DER of the named curve P-256.
-const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+pub(crate) const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 
 impl World {
     /// A shipped topology, or the text of one, in memory and virtual time.
@@ -165,8 +165,9 @@ impl World {
     ) -> Result<(ObjectHandle, ObjectHandle)> {
         let common =
             || [Attribute::bool(CKA_TOKEN, token), Attribute::bytes(CKA_LABEL, label.as_bytes())];
-        let public = common().into_iter().chain([Attribute::bytes(CKA_EC_PARAMS, P256)]).collect();
-        let private = common().into_iter().collect();
+        let public = [Attribute::bytes(CKA_EC_PARAMS, P256), Attribute::bool(CKA_VERIFY, true)];
+        let public = common().into_iter().chain(public).collect();
+        let private = common().into_iter().chain([Attribute::bool(CKA_SIGN, true)]).collect();
         let mechanism = Mechanism::plain(CKM_EC_KEY_PAIR_GEN);
         self.client.run(self.client.generate_key_pair(session, mechanism, public, private))
     }

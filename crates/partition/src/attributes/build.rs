@@ -22,19 +22,28 @@ pub(crate) struct Origin {
     pub(crate) generated_by: Option<CK_MECHANISM_TYPE>,
     /// For derived keys: CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE of the base key.
     pub(crate) base: Option<(bool, bool)>,
-    /// Whether the SO asks: only then can CKA_TRUSTED be set.
+    /// Who asks.
+    pub(crate) maker: Maker,
+}
+
+/// Who makes an object, and what its partition gives it unasked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Maker {
+    /// Whether it is the SO: only then can CKA_TRUSTED be set.
     pub(crate) officer: bool,
+    /// Whether a key may what it can if its template does not say.
+    pub(crate) generous_usage: bool,
 }
 
 impl Origin {
     /// C_CreateObject.
-    pub(crate) fn created(officer: bool) -> Self {
-        Self::of(Way::Create, Attributes::with_room(), officer)
+    pub(crate) fn created(maker: Maker) -> Self {
+        Self::of(Way::Create, Attributes::with_room(), maker)
     }
 
     /// Another way, with what it knows.
-    pub(crate) fn of(way: Way, known: Attributes, officer: bool) -> Self {
-        Self { way, known, generated_by: None, base: None, officer }
+    pub(crate) fn of(way: Way, known: Attributes, maker: Maker) -> Self {
+        Self { way, known, generated_by: None, base: None, maker }
     }
 }
 
@@ -61,7 +70,7 @@ fn shape_of(given: &Attributes, known: &Attributes) -> Result<(u64, u64, Shape)>
         CKO_CERTIFICATE => {
             number(CKA_CERTIFICATE_TYPE)?.ok_or_else(|| missing(CKA_CERTIFICATE_TYPE))?
         }
-        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY => {
+        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS => {
             number(CKA_KEY_TYPE)?.ok_or_else(|| missing(CKA_KEY_TYPE))?
         }
         _ => 0,
@@ -92,7 +101,7 @@ fn check_given(origin: &Origin, given: &Attributes, shape: Shape) -> Result<()> 
         if rule.source == Source::Token {
             return fail(CKR_ATTRIBUTE_READ_ONLY, format!("{} is the token's", rule.name()));
         }
-        if rule.by_officer && !origin.officer && attribute.value.as_bool() == Some(true) {
+        if rule.by_officer && !origin.maker.officer && attribute.value.as_bool() == Some(true) {
             return fail(
                 CKR_ATTRIBUTE_READ_ONLY,
                 format!("only the SO makes {} true", rule.name()),
@@ -140,7 +149,12 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
             Initial::Flag(flag) => Attribute::bool(rule.kind, flag),
             Initial::Number(number) => Attribute::ulong(rule.kind, number),
             Initial::Empty => Attribute::bytes(rule.kind, ""),
-            Initial::IfCapable => Attribute::bool(rule.kind, is_capable(class, kind, rule.kind)),
+            Initial::IfCapable => {
+                // Of keys that a caller brings the vendor's table of defaults says nothing.
+                let generous = origin.maker.generous_usage || origin.way == Way::Create;
+                let may = generous && is_capable(class, kind, rule.kind);
+                Attribute::bool(rule.kind, may)
+            }
         };
         all.set_default(value);
     }
@@ -170,15 +184,23 @@ fn merge(given: &Attributes, shape: Shape, all: &mut Attributes) -> Result<()> {
             Rule::find(attribute.kind, shape).is_some_and(|rule| rule.source == Source::Operation);
         if !by_operation {
             all.set(attribute.clone());
-        } else if attribute.kind == CKA_CHECK_VALUE
-            && attribute.value.as_bytes().is_some_and(<[u8]>::is_empty)
-        {
-            all.remove(CKA_CHECK_VALUE);
         } else if all.get(attribute.kind) != Some(&attribute.value) {
-            return fail(
-                CKR_TEMPLATE_INCONSISTENT,
-                format!("{} is not what the operation makes", attribute.name()),
-            );
+            let empty = attribute.value.as_bytes().is_some_and(<[u8]>::is_empty);
+            match (attribute.kind, empty) {
+                // 4.11 and 4.10: no bytes ask for an object without the one, and for the key's own other.
+                (CKA_CHECK_VALUE, true) => drop(all.remove(CKA_CHECK_VALUE)),
+                (CKA_PUBLIC_KEY_INFO, true) => {}
+                (kind, _) => {
+                    let rv = match kind {
+                        CKA_CHECK_VALUE | CKA_PUBLIC_KEY_INFO => CKR_ATTRIBUTE_VALUE_INVALID,
+                        _ => CKR_TEMPLATE_INCONSISTENT,
+                    };
+                    return fail(
+                        rv,
+                        format!("{} is not what the operation makes", attribute.name()),
+                    );
+                }
+            }
         }
     }
     Ok(())

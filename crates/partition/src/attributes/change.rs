@@ -2,7 +2,7 @@
 
 use hsmsim_types::{Attribute, ObjectId, Result, ck::*, error::fail};
 
-use super::{Later, Rule, Shape, Way, build::set_identity};
+use super::{Initial, Later, Rule, Shape, Way, build::set_identity, computed::check_trust};
 use crate::object::{Attributes, Object};
 
 /// The object's attributes after C_SetAttributeValue.
@@ -43,9 +43,28 @@ fn changed(object: &Object, given: &Attributes, way: Way, officer: bool) -> Resu
     let mut all = object.attributes.clone();
     for attribute in given.iter() {
         check_change(object, attribute, way, officer)?;
-        all.set(attribute.clone());
+        if is_taken_away(object, attribute) {
+            all.remove(attribute.kind);
+        } else {
+            all.set(attribute.clone());
+        }
+    }
+    if object.class == CKO_TRUST {
+        check_trust(&all)?;
     }
     Ok(all)
+}
+
+/// Whether setting an attribute means that the object has it no more (4.11: CKA_CHECK_VALUE).
+fn is_taken_away(object: &Object, attribute: &Attribute) -> bool {
+    Shape::of_object(object)
+        .and_then(|shape| Rule::find(attribute.kind, shape))
+        .is_some_and(|rule| rule.later == Later::ToEmpty)
+        && is_empty(attribute)
+}
+
+fn is_empty(attribute: &Attribute) -> bool {
+    attribute.value.as_bytes().is_some_and(<[u8]>::is_empty)
 }
 
 fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool) -> Result<()> {
@@ -64,13 +83,28 @@ fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool)
     if old == Some(&attribute.value) && rule.later != Later::No {
         return Ok(());
     }
+    if rule.later == Later::AsItIs {
+        // 4.10: what is given must belong to the key.
+        return fail(
+            CKR_ATTRIBUTE_VALUE_INVALID,
+            format!("{} is not that of the key", rule.name()),
+        );
+    }
     let wanted = attribute.value.as_bool();
+    if !officer && is_under_trust(object, rule, wanted) {
+        return fail(
+            CKR_ATTRIBUTE_READ_ONLY,
+            format!("{}: the SO trusts the object as it is", rule.name()),
+        );
+    }
     let allowed = match rule.later {
         Later::No => false,
         Later::InCopies => way == Way::Copy,
         Later::Free => true,
         Later::ToTrue => wanted == Some(true),
         Later::ToFalse => wanted == Some(false),
+        Later::ToEmpty => is_empty(attribute),
+        Later::AsItIs => true,
     };
     if !allowed {
         return fail(CKR_ATTRIBUTE_READ_ONLY, format!("{} cannot be changed so", rule.name()));
@@ -79,4 +113,17 @@ fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool)
         return fail(CKR_ATTRIBUTE_READ_ONLY, format!("only the SO makes {} true", rule.name()));
     }
     Ok(())
+}
+
+/// Whether a change would make more of an object that the SO has marked as trusted. A trusted
+/// certificate does not change at all (4.6); a trusted key must not learn what the SO did not trust it
+/// with, or keys that only trusted ones may wrap would come out through its CKA_DECRYPT.
+fn is_under_trust(object: &Object, rule: &Rule, wanted: Option<bool>) -> bool {
+    if !object.attributes.flag(CKA_TRUSTED) || rule.kind == CKA_TRUSTED {
+        return false;
+    }
+    match object.class {
+        CKO_CERTIFICATE => rule.later != Later::InCopies,
+        _ => rule.initial == Initial::IfCapable && wanted == Some(true),
+    }
 }

@@ -14,7 +14,7 @@ use hsmsim_types::{
     names::{self, or_hex},
 };
 
-use super::Shape;
+use super::{Shape, field};
 use crate::{
     failure::{During, during},
     object::{
@@ -32,7 +32,10 @@ use crate::{
 pub(crate) fn complete(shape: Shape, all: &mut Attributes) -> Result<()> {
     match shape {
         Shape::Data => Ok(()),
-        Shape::Certificate => complete_certificate(all),
+        Shape::Certificate | Shape::WtlsCertificate => complete_certificate(all),
+        Shape::AttributeCertificate => complete_attribute_certificate(all),
+        Shape::Trust => check_trust(all),
+        shape if shape.is_of_a_field() => field::complete(shape, all),
         _ => complete_key(all),
     }
 }
@@ -52,8 +55,55 @@ fn complete_certificate(all: &mut Attributes) -> Result<()> {
         }
         return Ok(());
     }
+    agree_certificate_check_value(all)
+}
+
+fn agree_certificate_check_value(all: &mut Attributes) -> Result<()> {
     let check = hash(HashAlg::Sha1, all.bytes(CKA_VALUE).unwrap_or_default());
     agree_check_value(all, &check[..3])
+}
+
+fn complete_attribute_certificate(all: &mut Attributes) -> Result<()> {
+    if all.bytes(CKA_VALUE).is_none_or(<[u8]>::is_empty) {
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "an attribute certificate is not empty");
+    }
+    agree_certificate_check_value(all)
+}
+
+/// The purposes of a trust object.
+pub(crate) const PURPOSES: [CK_ATTRIBUTE_TYPE; 7] = [
+    CKA_TRUST_SERVER_AUTH,
+    CKA_TRUST_CLIENT_AUTH,
+    CKA_TRUST_CODE_SIGNING,
+    CKA_TRUST_EMAIL_PROTECTION,
+    CKA_TRUST_IPSEC_IKE,
+    CKA_TRUST_TIME_STAMPING,
+    CKA_TRUST_OCSP_SIGNING,
+];
+
+/// Whether a trust object says what it must: trust needs the certificate's hash, so that it is not
+/// trust in another one of the same name and number (3.2, 4.7).
+///
+/// # Errors
+/// CKR_ATTRIBUTE_VALUE_INVALID for what is no CK_TRUST, CKR_TEMPLATE_INCOMPLETE without the hash.
+pub(crate) fn check_trust(all: &Attributes) -> Result<()> {
+    let mut trusts = false;
+    for purpose in PURPOSES {
+        let Some(trust) = all.ulong(purpose) else { continue };
+        if trust > u64::from(CKT_TRUST_MUST_VERIFY_TRUST) {
+            let name = or_hex(names::attribute, purpose);
+            return fail(CKR_ATTRIBUTE_VALUE_INVALID, format!("{name} has no value of CK_TRUST"));
+        }
+        trusts |= ![CKT_TRUST_UNKNOWN, CKT_NOT_TRUSTED].map(u64::from).contains(&trust);
+    }
+    let has_hash = all.bytes(CKA_HASH_OF_CERTIFICATE).is_some_and(|hash| !hash.is_empty());
+    if trusts && !(has_hash && all.get(CKA_NAME_HASH_ALGORITHM).is_some()) {
+        return fail(
+            CKR_TEMPLATE_INCOMPLETE,
+            "trust needs CKA_HASH_OF_CERTIFICATE and CKA_NAME_HASH_ALGORITHM",
+        );
+    }
+    Ok(())
 }
 
 fn complete_key(all: &mut Attributes) -> Result<()> {
@@ -199,11 +249,17 @@ fn agree_point(all: &mut Attributes, bytes: &[u8]) -> Result<()> {
     agree(all, point(bytes))
 }
 
+/// An empty CKA_PUBLIC_KEY_INFO asks for the one of the key; another one than that is refused (4.10).
 fn agree_public_key_info(all: &mut Attributes, info: Vec<u8>) -> Result<()> {
-    if all.bytes(CKA_PUBLIC_KEY_INFO).is_some_and(<[u8]>::is_empty) {
-        all.remove(CKA_PUBLIC_KEY_INFO);
+    match all.bytes(CKA_PUBLIC_KEY_INFO) {
+        Some(given) if !given.is_empty() && given != info => {
+            fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_PUBLIC_KEY_INFO is not that of the key")
+        }
+        _ => {
+            all.set(Attribute::bytes(CKA_PUBLIC_KEY_INFO, info));
+            Ok(())
+        }
     }
-    agree(all, Attribute::bytes(CKA_PUBLIC_KEY_INFO, info))
 }
 
 /// An empty CKA_CHECK_VALUE asks for an object without one (4.6.2).
@@ -224,7 +280,7 @@ fn agree_check_value(all: &mut Attributes, value: &[u8]) -> Result<()> {
 }
 
 /// Sets what was computed, unless the caller said otherwise.
-fn agree(all: &mut Attributes, computed: Attribute) -> Result<()> {
+pub(super) fn agree(all: &mut Attributes, computed: Attribute) -> Result<()> {
     match all.get(computed.kind) {
         Some(given) if *given != computed.value => {
             let name = or_hex(names::attribute, computed.kind);

@@ -1,4 +1,4 @@
-//! Attributes and their rules (PKCS#11 3.1, chapter 4).
+//! Attributes and their rules (PKCS#11 3.2, chapter 4).
 //!
 //! [`table`] says for every attribute which objects have it, who may give it when, what it is when
 //! left out, and whether it is shown. The code here and beside it reads that table and knows no
@@ -7,6 +7,7 @@
 pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod computed;
+mod field;
 mod table;
 pub(crate) mod template;
 
@@ -42,6 +43,9 @@ impl Way {
     }
 }
 
+/// A set of [`Shape`]s.
+pub(crate) type Shapes = u32;
+
 /// What an object is, as far as its attributes go: a set of these says which objects have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -49,6 +53,12 @@ pub(crate) enum Shape {
     Data,
     /// CKO_CERTIFICATE, CKC_X_509.
     Certificate,
+    /// CKO_CERTIFICATE, CKC_X_509_ATTR_CERT.
+    AttributeCertificate,
+    /// CKO_CERTIFICATE, CKC_WTLS.
+    WtlsCertificate,
+    /// CKO_TRUST.
+    Trust,
     /// CKO_PUBLIC_KEY, CKK_RSA.
     RsaPublic,
     /// CKO_PUBLIC_KEY, CKK_EC and its Edwards and Montgomery kin.
@@ -63,14 +73,20 @@ pub(crate) enum Shape {
     DsaPublic,
     /// CKO_PRIVATE_KEY, CKK_DSA.
     DsaPrivate,
+    /// CKO_DOMAIN_PARAMETERS, CKK_DSA.
+    DsaParameters,
     /// CKO_PUBLIC_KEY, CKK_DH.
     DhPublic,
     /// CKO_PRIVATE_KEY, CKK_DH.
     DhPrivate,
+    /// CKO_DOMAIN_PARAMETERS, CKK_DH.
+    DhParameters,
     /// CKO_PUBLIC_KEY, CKK_X9_42_DH.
-    X942DhPublic,
+    X942Public,
     /// CKO_PRIVATE_KEY, CKK_X9_42_DH.
-    X942DhPrivate,
+    X942Private,
+    /// CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH.
+    X942Parameters,
     /// CKO_PUBLIC_KEY, CKK_ML_KEM, CKK_ML_DSA and CKK_SLH_DSA.
     SetPublic,
     /// CKO_PRIVATE_KEY, CKK_ML_KEM and CKK_ML_DSA.
@@ -82,8 +98,8 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    const fn bit(self) -> u32 {
-        1 << self as u32
+    const fn bit(self) -> Shapes {
+        1 << self as u8
     }
 
     /// What a class and a key type (or certificate type) make.
@@ -94,28 +110,34 @@ impl Shape {
         Ok(match (class, kind) {
             (CKO_DATA, _) => Self::Data,
             (CKO_CERTIFICATE, CKC_X_509) => Self::Certificate,
-            (CKO_CERTIFICATE, _) => {
+            (CKO_CERTIFICATE, CKC_X_509_ATTR_CERT) => Self::AttributeCertificate,
+            (CKO_CERTIFICATE, CKC_WTLS) => Self::WtlsCertificate,
+            (CKO_CERTIFICATE, kind) => {
                 return fail(
                     CKR_ATTRIBUTE_VALUE_INVALID,
-                    "CKA_CERTIFICATE_TYPE: only CKC_X_509 is kept",
+                    format!("CKA_CERTIFICATE_TYPE {kind:#x} is not kept"),
                 );
             }
+            (CKO_TRUST, _) => Self::Trust,
             (CKO_PUBLIC_KEY, CKK_RSA) => Self::RsaPublic,
             (CKO_PUBLIC_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPublic,
             (CKO_PRIVATE_KEY, CKK_RSA) => Self::RsaPrivate,
             (CKO_PRIVATE_KEY, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => Self::EcPrivate,
             (CKO_PUBLIC_KEY, CKK_DSA) => Self::DsaPublic,
             (CKO_PRIVATE_KEY, CKK_DSA) => Self::DsaPrivate,
+            (CKO_DOMAIN_PARAMETERS, CKK_DSA) => Self::DsaParameters,
             (CKO_PUBLIC_KEY, CKK_DH) => Self::DhPublic,
             (CKO_PRIVATE_KEY, CKK_DH) => Self::DhPrivate,
-            (CKO_PUBLIC_KEY, CKK_X9_42_DH) => Self::X942DhPublic,
-            (CKO_PRIVATE_KEY, CKK_X9_42_DH) => Self::X942DhPrivate,
+            (CKO_DOMAIN_PARAMETERS, CKK_DH) => Self::DhParameters,
+            (CKO_PUBLIC_KEY, CKK_X9_42_DH) => Self::X942Public,
+            (CKO_PRIVATE_KEY, CKK_X9_42_DH) => Self::X942Private,
+            (CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH) => Self::X942Parameters,
             (CKO_PUBLIC_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => Self::SetPublic,
             (CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA) => Self::SeedPrivate,
             (CKO_PRIVATE_KEY, CKK_SLH_DSA) => Self::SetPrivate,
             (CKO_PUBLIC_KEY, CKK_HSS) => Self::HssPublic,
             (CKO_SECRET_KEY, kind) if SecretType::of(kind).is_some() => Self::Secret,
-            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY, kind) => {
+            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS, kind) => {
                 return fail(
                     CKR_ATTRIBUTE_VALUE_INVALID,
                     format!(
@@ -132,6 +154,22 @@ impl Shape {
                 );
             }
         })
+    }
+
+    /// Whether it is a key or the domain of a field: DSA and Diffie-Hellman.
+    pub(crate) fn is_of_a_field(self) -> bool {
+        matches!(
+            self,
+            Self::DsaPublic
+                | Self::DsaPrivate
+                | Self::DsaParameters
+                | Self::DhPublic
+                | Self::DhPrivate
+                | Self::DhParameters
+                | Self::X942Public
+                | Self::X942Private
+                | Self::X942Parameters
+        )
     }
 
     /// The shape of an object that is already there.
@@ -157,6 +195,10 @@ pub(crate) enum Later {
     ToTrue,
     /// Only from true to false.
     ToFalse,
+    /// Only to no bytes, which takes the attribute away.
+    ToEmpty,
+    /// To what it is already: the caller may have it checked.
+    AsItIs,
 }
 
 /// What an attribute is when nobody gives it.
@@ -191,7 +233,7 @@ pub(crate) struct Rule {
     /// CKA number.
     pub(crate) kind: CK_ATTRIBUTE_TYPE,
     /// Set of shapes that have it.
-    shapes: u32,
+    shapes: Shapes,
     /// Where it comes from.
     pub(crate) source: Source,
     /// Set of ways in which the caller must give it.

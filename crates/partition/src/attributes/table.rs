@@ -1,43 +1,53 @@
-//! The table of attributes: PKCS#11 3.1, tables 11 to 32 and those of chapter 6, row by row.
+//! The table of attributes: PKCS#11 3.2, the tables of chapter 4 and those of chapter 6, row by row.
 
 use hsmsim_types::ck::*;
 
 use super::{
     Initial::{self, *},
     Later::{self, *},
-    Rule, Shape,
+    Rule, Shape, Shapes,
     Source::{self, *},
     Way,
 };
 
-const DATA: u32 = Shape::Data.bit();
-const CERT: u32 = Shape::Certificate.bit();
-const RSA_PUB: u32 = Shape::RsaPublic.bit();
-const EC_PUB: u32 = Shape::EcPublic.bit();
-const RSA_PRIV: u32 = Shape::RsaPrivate.bit();
-const EC_PRIV: u32 = Shape::EcPrivate.bit();
-const SECRET: u32 = Shape::Secret.bit();
-const DSA_PUB: u32 = Shape::DsaPublic.bit();
-const DSA_PRIV: u32 = Shape::DsaPrivate.bit();
-const DH_PUB: u32 = Shape::DhPublic.bit();
-const DH_PRIV: u32 = Shape::DhPrivate.bit();
-const X942_PUB: u32 = Shape::X942DhPublic.bit();
-const X942_PRIV: u32 = Shape::X942DhPrivate.bit();
-const SET_PUB: u32 = Shape::SetPublic.bit();
-const SEED_PRIV: u32 = Shape::SeedPrivate.bit();
-const SET_PRIV: u32 = Shape::SetPrivate.bit();
-const HSS_PUB: u32 = Shape::HssPublic.bit();
-const FIELD_PUB: u32 = DSA_PUB | DH_PUB | X942_PUB;
-const FIELD_PRIV: u32 = DSA_PRIV | DH_PRIV | X942_PRIV;
-const PUBLIC: u32 = RSA_PUB | EC_PUB | FIELD_PUB | SET_PUB | HSS_PUB;
-const PRIVATE: u32 = RSA_PRIV | EC_PRIV | FIELD_PRIV | SEED_PRIV | SET_PRIV;
-const KEYS: u32 = PUBLIC | PRIVATE | SECRET;
-const ALL: u32 = DATA | CERT | KEYS;
+const DATA: Shapes = Shape::Data.bit();
+const X509: Shapes = Shape::Certificate.bit();
+const ATTR_CERT: Shapes = Shape::AttributeCertificate.bit();
+const WTLS: Shapes = Shape::WtlsCertificate.bit();
+const CERT: Shapes = X509 | ATTR_CERT | WTLS;
+const TRUST: Shapes = Shape::Trust.bit();
+const RSA_PUB: Shapes = Shape::RsaPublic.bit();
+const EC_PUB: Shapes = Shape::EcPublic.bit();
+const RSA_PRIV: Shapes = Shape::RsaPrivate.bit();
+const EC_PRIV: Shapes = Shape::EcPrivate.bit();
+const SECRET: Shapes = Shape::Secret.bit();
+const DSA_PUB: Shapes = Shape::DsaPublic.bit();
+const DSA_PRIV: Shapes = Shape::DsaPrivate.bit();
+const DSA_PARAMS: Shapes = Shape::DsaParameters.bit();
+const DH_PUB: Shapes = Shape::DhPublic.bit();
+const DH_PRIV: Shapes = Shape::DhPrivate.bit();
+const DH_PARAMS: Shapes = Shape::DhParameters.bit();
+const X942_PUB: Shapes = Shape::X942Public.bit();
+const X942_PRIV: Shapes = Shape::X942Private.bit();
+const X942_PARAMS: Shapes = Shape::X942Parameters.bit();
+const PARAMS: Shapes = DSA_PARAMS | DH_PARAMS | X942_PARAMS;
+/// Keys over the integers modulo a prime, whose domain is in each of them.
+const FIELD_PUB: Shapes = DSA_PUB | DH_PUB | X942_PUB;
+const FIELD_PRIV: Shapes = DSA_PRIV | DH_PRIV | X942_PRIV;
+const SET_PUB: Shapes = Shape::SetPublic.bit();
+const SEED_PRIV: Shapes = Shape::SeedPrivate.bit();
+const SET_PRIV: Shapes = Shape::SetPrivate.bit();
+const HSS_PUB: Shapes = Shape::HssPublic.bit();
+const PUBLIC: Shapes = RSA_PUB | EC_PUB | FIELD_PUB | SET_PUB | HSS_PUB;
+const PRIVATE: Shapes = RSA_PRIV | EC_PRIV | FIELD_PRIV | SEED_PRIV | SET_PRIV;
+const KEYS: Shapes = PUBLIC | PRIVATE | SECRET;
+const ALL: Shapes = DATA | CERT | TRUST | PARAMS | KEYS;
 
 const CREATE: u8 = Way::Create.bit();
 const GENERATE: u8 = Way::Generate.bit();
+const UNWRAP: u8 = Way::Unwrap.bit();
 
-const fn row(kind: u64, shapes: u32, source: Source, initial: Initial, later: Later) -> Rule {
+const fn row(kind: u64, shapes: Shapes, source: Source, initial: Initial, later: Later) -> Rule {
     Rule { kind, shapes, source, required: 0, initial, later, secret: false, by_officer: false }
 }
 
@@ -65,7 +75,7 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_CLASS, ALL, Operation, Absent, No).required(CREATE),
     row(CKA_TOKEN, ALL, Caller, Flag(false), InCopies),
     row(CKA_PRIVATE, DATA | PRIVATE | SECRET, Caller, Flag(true), InCopies),
-    row(CKA_PRIVATE, CERT | PUBLIC, Caller, Flag(false), InCopies),
+    row(CKA_PRIVATE, CERT | TRUST | PARAMS | PUBLIC, Caller, Flag(false), InCopies),
     row(CKA_MODIFIABLE, ALL, Caller, Flag(true), InCopies),
     row(CKA_COPYABLE, ALL, Caller, Flag(true), ToFalse),
     row(CKA_DESTROYABLE, ALL, Caller, Flag(true), InCopies),
@@ -74,36 +84,60 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_OUID, ALL, Token, Absent, No),
 
     // Data.
-    row(CKA_APPLICATION, DATA, Caller, Empty, Free),
-    row(CKA_OBJECT_ID, DATA, Caller, Empty, Free),
-    row(CKA_VALUE, DATA, Caller, Empty, Free),
+    row(CKA_APPLICATION, DATA, Caller, Empty, No),
+    row(CKA_OBJECT_ID, DATA, Caller, Empty, No),
+    row(CKA_VALUE, DATA, Caller, Empty, No),
 
     // Certificates. Whether CKA_VALUE may be missing depends on CKA_URL: see `computed`.
     row(CKA_CERTIFICATE_TYPE, CERT, Caller, Absent, No).required(CREATE),
     row(CKA_TRUSTED, CERT | PUBLIC | SECRET, Caller, Flag(false), Free).by_officer(),
     row(CKA_CERTIFICATE_CATEGORY, CERT, Caller, Number(CK_CERTIFICATE_CATEGORY_UNSPECIFIED), No),
-    row(CKA_SUBJECT, CERT, Caller, Absent, No).required(CREATE),
-    row(CKA_ISSUER, CERT, Caller, Empty, Free),
-    row(CKA_SERIAL_NUMBER, CERT, Caller, Empty, Free),
-    row(CKA_VALUE, CERT, Caller, Empty, No),
-    row(CKA_URL, CERT, Caller, Empty, No),
-    row(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CERT, Caller, Empty, No),
-    row(CKA_HASH_OF_ISSUER_PUBLIC_KEY, CERT, Caller, Empty, No),
-    row(CKA_JAVA_MIDP_SECURITY_DOMAIN, CERT, Caller, Number(CK_SECURITY_DOMAIN_UNSPECIFIED), No),
-    row(CKA_NAME_HASH_ALGORITHM, CERT, Caller, Absent, No),
-    row(CKA_CHECK_VALUE, CERT | SECRET, Operation, Absent, No),
+    row(CKA_CHECK_VALUE, CERT, Operation, Absent, No),
+    row(CKA_START_DATE, CERT, Caller, Empty, No),
+    row(CKA_END_DATE, CERT, Caller, Empty, No),
+    row(CKA_PUBLIC_KEY_INFO, CERT, Caller, Empty, No),
+    row(CKA_ID, X509, Caller, Empty, Free),
+    row(CKA_SUBJECT, X509 | WTLS, Caller, Absent, No).required(CREATE),
+    row(CKA_ISSUER, X509 | WTLS, Caller, Empty, Free),
+    row(CKA_SERIAL_NUMBER, X509 | ATTR_CERT, Caller, Empty, Free),
+    row(CKA_VALUE, X509 | WTLS, Caller, Empty, No),
+    row(CKA_URL, X509 | WTLS, Caller, Empty, No),
+    row(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, X509 | WTLS, Caller, Empty, No),
+    row(CKA_HASH_OF_ISSUER_PUBLIC_KEY, X509 | WTLS, Caller, Empty, No),
+    row(CKA_JAVA_MIDP_SECURITY_DOMAIN, X509, Caller, Number(CK_SECURITY_DOMAIN_UNSPECIFIED), No),
+    row(CKA_NAME_HASH_ALGORITHM, X509 | WTLS, Caller, Absent, No),
+    row(CKA_OWNER, ATTR_CERT, Caller, Absent, No).required(CREATE),
+    row(CKA_AC_ISSUER, ATTR_CERT, Caller, Empty, Free),
+    row(CKA_ATTR_TYPES, ATTR_CERT, Caller, Empty, Free),
+    row(CKA_VALUE, ATTR_CERT, Caller, Absent, No).required(CREATE),
+
+    // Trust in a certificate. When the hash may be missing: see `computed`. A purpose that is not
+    // there counts as CKT_TRUST_UNKNOWN; what is trusted changes, so the purposes can be set.
+    row(CKA_ISSUER, TRUST, Caller, Absent, No).required(CREATE),
+    row(CKA_SERIAL_NUMBER, TRUST, Caller, Absent, No).required(CREATE),
+    row(CKA_HASH_OF_CERTIFICATE, TRUST, Caller, Empty, No),
+    row(CKA_NAME_HASH_ALGORITHM, TRUST, Caller, Absent, No),
+    row(CKA_TRUST_SERVER_AUTH, TRUST, Caller, Absent, Free),
+    row(CKA_TRUST_CLIENT_AUTH, TRUST, Caller, Absent, Free),
+    row(CKA_TRUST_CODE_SIGNING, TRUST, Caller, Absent, Free),
+    row(CKA_TRUST_EMAIL_PROTECTION, TRUST, Caller, Absent, Free),
+    row(CKA_TRUST_IPSEC_IKE, TRUST, Caller, Absent, Free),
+    row(CKA_TRUST_TIME_STAMPING, TRUST, Caller, Absent, Free),
+    row(CKA_TRUST_OCSP_SIGNING, TRUST, Caller, Absent, Free),
 
     // Every key.
-    row(CKA_KEY_TYPE, KEYS, Operation, Absent, No).required(CREATE),
-    row(CKA_ID, CERT | KEYS, Caller, Empty, Free),
-    row(CKA_START_DATE, CERT | KEYS, Caller, Empty, Free),
-    row(CKA_END_DATE, CERT | KEYS, Caller, Empty, Free),
+    row(CKA_KEY_TYPE, KEYS, Operation, Absent, No).required(CREATE | UNWRAP),
+    row(CKA_KEY_TYPE, PARAMS, Operation, Absent, No).required(CREATE),
+    row(CKA_ID, KEYS, Caller, Empty, Free),
+    row(CKA_START_DATE, KEYS, Caller, Empty, Free),
+    row(CKA_END_DATE, KEYS, Caller, Empty, Free),
     row(CKA_DERIVE, KEYS, Caller, IfCapable, Free),
-    row(CKA_LOCAL, KEYS, Token, Flag(false), No),
+    row(CKA_LOCAL, PARAMS | KEYS, Token, Flag(false), No),
     row(CKA_KEY_GEN_MECHANISM, KEYS, Token, Number(CK_UNAVAILABLE_INFORMATION), No),
     row(CKA_ALLOWED_MECHANISMS, KEYS, Caller, Absent, No),
-    row(CKA_PUBLIC_KEY_INFO, CERT, Caller, Empty, No),
-    row(CKA_PUBLIC_KEY_INFO, PUBLIC | PRIVATE, Operation, Absent, No),
+    // A private key must be found to belong to it (4.10), which is not done for keys of a field.
+    row(CKA_PUBLIC_KEY_INFO, RSA_PUB | EC_PUB, Operation, Absent, No),
+    row(CKA_PUBLIC_KEY_INFO, RSA_PRIV | EC_PRIV, Operation, Absent, AsItIs),
     row(CKA_SUBJECT, PUBLIC | PRIVATE, Caller, Empty, Free),
 
     // Usage.
@@ -152,16 +186,6 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_EC_POINT, EC_PRIV, Operation, Absent, No),
     row(CKA_VALUE, EC_PRIV, Operation, Absent, No).required(CREATE).secret(),
 
-    // DSA (6.2) and Diffie-Hellman (6.4 to 6.6).
-    row(CKA_PRIME, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
-    row(CKA_PRIME, FIELD_PRIV, Operation, Absent, No).required(CREATE),
-    row(CKA_SUBPRIME, DSA_PUB | X942_PUB, Operation, Absent, No).required(CREATE | GENERATE),
-    row(CKA_SUBPRIME, DSA_PRIV | X942_PRIV, Operation, Absent, No).required(CREATE),
-    row(CKA_BASE, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
-    row(CKA_BASE, FIELD_PRIV, Operation, Absent, No).required(CREATE),
-    row(CKA_VALUE, FIELD_PUB, Operation, Absent, No).required(CREATE),
-    row(CKA_VALUE, FIELD_PRIV, Operation, Absent, No).required(CREATE).secret(),
-    row(CKA_VALUE_BITS, DH_PRIV, Operation, Absent, No),
 
     // ML-KEM, ML-DSA, SLH-DSA (3.2, 6.67 to 6.69), HSS (6.65). A private key is its seed or its value: see
     // `computed`.
@@ -176,8 +200,23 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_HSS_LMOTS_TYPE, HSS_PUB, Operation, Absent, No),
 
     // Secret keys (6.7, 6.10).
+    row(CKA_CHECK_VALUE, SECRET, Operation, Absent, ToEmpty),
     row(CKA_VALUE, SECRET, Operation, Absent, No).required(CREATE).secret(),
     row(CKA_VALUE_LEN, SECRET, Operation, Absent, No),
+
+    // DSA (6.2), Diffie-Hellman and X9.42 Diffie-Hellman (6.4): keys and their domains.
+    row(CKA_PRIME, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_PRIME, FIELD_PRIV | PARAMS, Operation, Absent, No).required(CREATE),
+    row(CKA_SUBPRIME, DSA_PUB | X942_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_SUBPRIME, DSA_PRIV | X942_PRIV, Operation, Absent, No).required(CREATE),
+    row(CKA_SUBPRIME, DSA_PARAMS | X942_PARAMS, Operation, Absent, No).required(CREATE),
+    row(CKA_BASE, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
+    row(CKA_BASE, FIELD_PRIV | PARAMS, Operation, Absent, No).required(CREATE),
+    row(CKA_PRIME_BITS, PARAMS, Operation, Absent, No).required(GENERATE),
+    row(CKA_SUBPRIME_BITS, X942_PARAMS, Operation, Absent, No).required(GENERATE),
+    row(CKA_VALUE, FIELD_PUB, Operation, Absent, No).required(CREATE),
+    row(CKA_VALUE, FIELD_PRIV, Operation, Absent, No).required(CREATE).secret(),
+    row(CKA_VALUE_BITS, DH_PRIV, Operation, Absent, No),
 ];
 
 #[cfg(test)]

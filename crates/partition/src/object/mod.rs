@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod codec;
+pub(crate) mod date;
 pub(crate) mod key;
 pub(crate) mod parameter_set;
 pub(crate) mod parts;

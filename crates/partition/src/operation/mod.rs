@@ -194,7 +194,13 @@ impl Ready {
             output: self.output()?,
             always_authenticate: self.waits_for_login(),
             session_key: self.key.as_ref().is_some_and(|key| !key.token),
+            ends_by_date: false,
         })
+    }
+
+    /// The key, if the operation has one.
+    pub(crate) fn key_object(&self) -> Option<&Object> {
+        self.key.as_deref()
     }
 
     fn waits_for_login(&self) -> bool {

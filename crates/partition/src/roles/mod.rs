@@ -274,6 +274,7 @@ impl Partition {
             pin_max: self.personality().pin.max.into(),
             domain: record.map(|record| record.domain).unwrap_or_default(),
             objects: self.store().count()?,
+            storage: self.storage()?,
         })
     }
 

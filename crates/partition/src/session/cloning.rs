@@ -69,6 +69,7 @@ impl Session {
             }
         }
         if !changes.is_empty() {
+            self.partition.check_room(&changes)?;
             self.partition.store().apply(&changes)?;
         }
         for object in transients {

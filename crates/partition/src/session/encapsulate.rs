@@ -90,14 +90,14 @@ impl Session {
         let key_type = given.ulong(CKA_KEY_TYPE).unwrap_or(CKK_GENERIC_SECRET);
         self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
         let known = parts::kind(CKO_SECRET_KEY, key_type);
-        check_template(&Origin::of(Way::Derive, known, self.is_officer()), &given)?;
+        check_template(&Origin::of(Way::Derive, known, self.maker()), &given)?;
         let len = wanted_len(&given)?;
         Ok(Wanted { given, key_type, len })
     }
 
     fn keep_secret(&self, wanted: &Wanted, secret: &[u8], ciphertext: Vec<u8>) -> Result<Reply> {
         let known = parts::secret(wanted.key_type, secret);
-        let origin = Origin::of(Way::Derive, known, self.is_officer());
+        let origin = Origin::of(Way::Derive, known, self.maker());
         let id = self.partition.new_id()?;
         let object = Object::new(id, version::FIRST, build(&origin, &wanted.given, &id)?);
         match self.add(vec![object])? {

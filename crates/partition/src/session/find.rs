@@ -11,6 +11,7 @@ use super::Session;
 use crate::{
     api::Reply,
     attributes::template::normal,
+    built_in,
     object::{Object, sealing},
     port::{Filter, StoredObject, TagFilter},
 };
@@ -19,6 +20,10 @@ impl Session {
     pub(super) fn find(&self, template: &Template) -> Result<Reply> {
         let template: Template =
             template.0.iter().map(|attribute| normal(attribute).into_owned()).collect();
+        if template.ulong(CKA_CLASS).is_some_and(built_in::is_class) {
+            let personality = self.partition.personality();
+            return Ok(Reply::Found(built_in::find(personality, &template, self.now)));
+        }
         let mut found = Vec::new();
         if template.bool(CKA_TOKEN) != Some(false) {
             found = self.find_token_objects(&template)?;

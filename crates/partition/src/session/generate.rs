@@ -124,7 +124,7 @@ impl Session {
     }
 
     pub(super) fn origin(&self, mechanism: &Mechanism, known: Attributes) -> Origin {
-        let mut origin = Origin::of(Way::Generate, known, self.is_officer());
+        let mut origin = Origin::of(Way::Generate, known, self.maker());
         origin.generated_by = Some(mechanism.kind);
         origin
     }

@@ -5,6 +5,7 @@
 //! ([`crate::operation`]). Multi-part operations belong to the session alone.
 
 mod cloning;
+mod dates;
 pub(crate) mod derive;
 mod encapsulate;
 mod find;
@@ -21,7 +22,7 @@ use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
 use wrap::authenticated;
 
 use crate::{
-    api::{AppId, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
+    api::{AppId, Checked, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
     application::Application,
     failure::{During, during},
     operation::{Active, Ready},
@@ -43,6 +44,8 @@ pub struct Session {
     active: [Option<Box<Active>>; OperationKind::ALL.len()],
     /// A context-specific login that no operation has used yet.
     confirmed: bool,
+    /// The time of the request that is being answered, since 1970.
+    now: Duration,
 }
 
 impl Session {
@@ -60,6 +63,7 @@ impl Session {
             power,
             active: Default::default(),
             confirmed: false,
+            now: Duration::ZERO,
         }
     }
 
@@ -78,11 +82,13 @@ impl Session {
     /// # Errors
     /// The return value that the standard (or Luna) names, with the rule that was broken.
     pub fn handle(&mut self, request: Request, now: Duration) -> Result<Reply> {
+        self.now = now;
         self.check_power()?;
         self.partition.refresh(&self.application)?;
         if self.application.login_was_taken() && request.uses_objects() {
             return Err(self.login_is_gone());
         }
+        self.check_dates(&request)?;
         match request {
             Request::OnePart { operation, data, signature } => {
                 self.one_part(&operation, data, &signature)
@@ -212,7 +218,9 @@ impl Session {
     }
 
     fn check(&self, operation: &Operation) -> Result<Reply> {
-        Ready::new(self, operation)?.checked().map(Reply::Checked)
+        let ready = Ready::new(self, operation)?;
+        let ends = ready.key_object().is_some_and(|key| self.ends_by_date(key));
+        Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
     }
 
     fn one_part(&mut self, operation: &Operation, data: Vec<u8>, sig: &[u8]) -> Result<Reply> {

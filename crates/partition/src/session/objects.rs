@@ -13,6 +13,7 @@ use crate::{
         change,
         template::checked,
     },
+    built_in,
     object::{Attributes, Object, codec, sealing},
     port::Change,
     version,
@@ -25,15 +26,18 @@ const OBJECT_MAX: usize = 1 << 21;
 const CHANGE_TRIES: u32 = 1000;
 
 impl Session {
-    /// An object for a function on objects.
+    /// An object for a function on objects: one that is kept, or one of the token's own.
     pub(super) fn object(&self, id: &ObjectId) -> Result<Arc<Object>> {
+        if let Some(object) = built_in::object(self.partition.personality(), id, self.now) {
+            return Ok(object);
+        }
         self.partition.object(&self.application, id, CKR_OBJECT_HANDLE_INVALID)
     }
 
     pub(super) fn create(&self, template: &Template) -> Result<Reply> {
         let given = checked(template)?;
         let id = self.partition.new_id()?;
-        let all = build(&Origin::created(self.is_officer()), &given, &id)?;
+        let all = build(&Origin::created(self.maker()), &given, &id)?;
         self.add(vec![Object::new(id, version::FIRST, all)])
     }
 
@@ -48,8 +52,7 @@ impl Session {
     /// Takes new objects over: all or none.
     ///
     /// # Errors
-    /// What [`Session::check_write`] says; CKR_DEVICE_MEMORY and CKR_MAX_OBJECT_COUNT_EXCEEDED when the
-    /// partition is full.
+    /// What [`Session::check_write`] and [`Partition::check_room`](crate::Partition) say.
     pub(super) fn add(&self, objects: Vec<Object>) -> Result<Reply> {
         for object in &objects {
             self.check_write(object.token, object.private)?;
@@ -62,7 +65,7 @@ impl Session {
             changes.push(Change::Put(stored));
         }
         if !changes.is_empty() {
-            self.check_count(changes.len() as u64)?;
+            self.partition.check_room(&changes)?;
             self.partition.store().apply(&changes)?;
         }
         let created =
@@ -71,20 +74,6 @@ impl Session {
             self.application.put_transient(Arc::new(object), self.tag);
         }
         Ok(Reply::Created(Creation { objects: created, output: Vec::new() }))
-    }
-
-    fn check_count(&self, more: u64) -> Result<()> {
-        let personality = self.partition.personality();
-        let Some(max) = personality.objects_max else { return Ok(()) };
-        if self.partition.store().count()? + more <= max {
-            return Ok(());
-        }
-        let rv = if personality.vendor_codes {
-            CKR_MAX_OBJECT_COUNT_EXCEEDED
-        } else {
-            CKR_DEVICE_MEMORY
-        };
-        fail(rv, format!("the partition holds at most {max} token objects"))
     }
 
     pub(super) fn destroy(&self, id: &ObjectId) -> Result<Reply> {
@@ -158,7 +147,9 @@ impl Session {
         let key = self.partition.sealing_key(&self.application, new.private)?;
         let stored = sealing::stored(&new, &key)?;
         check_size(stored.body.len())?;
-        self.partition.store().apply(&[Change::Update { object: stored, before: old.version }])?;
+        let changes = [Change::Update { object: stored, before: old.version }];
+        self.partition.check_room(&changes)?;
+        self.partition.store().apply(&changes)?;
         self.partition.cache.remove(&old.id);
         Ok(Reply::Done)
     }

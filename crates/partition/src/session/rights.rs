@@ -4,7 +4,7 @@ use hsmsim_types::{Error, Result, Role, ck::*, error::fail};
 
 use super::Session;
 use crate::{
-    attributes::{Initial, Rule, Shape},
+    attributes::{Initial, Rule, Shape, build::Maker},
     object::Attributes,
 };
 
@@ -12,6 +12,12 @@ impl Session {
     /// Whether the SO is logged in.
     pub(super) fn is_officer(&self) -> bool {
         self.application.role() == Some(Role::SecurityOfficer)
+    }
+
+    /// In whose name objects are made.
+    pub(super) fn maker(&self) -> Maker {
+        let generous_usage = self.partition.personality().generous_usage;
+        Maker { officer: self.is_officer(), generous_usage }
     }
 
     /// CKR_SESSION_READ_ONLY for what needs CKF_RW_SESSION.

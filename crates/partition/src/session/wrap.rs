@@ -19,8 +19,8 @@ use super::Session;
 use crate::{
     api::Reply,
     attributes::{
-        Way,
-        build::{Origin, build},
+        Shape, Way,
+        build::{Origin, build, check_template},
         template::checked,
     },
     failure::{During, during},
@@ -100,31 +100,30 @@ impl Session {
             .ulong(CKA_CLASS)
             .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_CLASS is missing"))?;
 
-        let known = match class {
-            CKO_SECRET_KEY => {
-                let key_type = given.ulong(CKA_KEY_TYPE).ok_or_else(|| {
-                    Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_KEY_TYPE is missing")
-                })?;
-                self.check_write_of(&given, class, key_type)?;
-                let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
-                secret_of(key_type, &work, &given, &plain)?
-            }
-            CKO_PRIVATE_KEY => {
-                self.check_write_of(&given, class, CKK_RSA)?;
-                let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
-                let key = PrivateKey::from_pkcs8(&plain).map_err(|cause| {
-                    Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
-                })?;
-                key.private(None)?
-            }
-            _ => {
-                return fail(
-                    CKR_TEMPLATE_INCONSISTENT,
-                    "only secret and private keys can be unwrapped",
-                );
-            }
+        let key_type = given
+            .ulong(CKA_KEY_TYPE)
+            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_KEY_TYPE is missing"))?;
+        if !matches!(class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {
+            return fail(
+                CKR_TEMPLATE_INCONSISTENT,
+                "only secret and private keys can be unwrapped",
+            );
+        }
+        // All that the template alone decides comes before the ciphertext is looked at: what is refused
+        // afterwards must tell nothing but that there is no key in it.
+        self.check_write_of(&given, class, key_type)?;
+        let origin = Origin::of(Way::Unwrap, parts::kind(class, key_type), self.maker());
+        check_template(&origin, &given)?;
+        let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
+        let known = if class == CKO_SECRET_KEY {
+            secret_of(key_type, &work, &given, &plain)?
+        } else {
+            let key = PrivateKey::from_pkcs8(&plain).map_err(|cause| {
+                Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
+            })?;
+            key.private(None)?
         };
-        let origin = Origin::of(Way::Unwrap, known, self.is_officer());
+        let origin = Origin::of(Way::Unwrap, known, self.maker());
         let id = self.partition.new_id()?;
         self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
     }
@@ -154,6 +153,9 @@ pub(super) fn authenticated(
 fn check_wrappable(key: &Object, wrapping: &Object) -> Result<()> {
     if !matches!(key.class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {
         return fail(CKR_KEY_HANDLE_INVALID, "only secret and private keys can be wrapped");
+    }
+    if Shape::of_object(key).is_none_or(Shape::is_of_a_field) {
+        return fail(CKR_KEY_NOT_WRAPPABLE, "keys of this type are not wrapped");
     }
     if !key.attributes.flag(CKA_EXTRACTABLE) {
         return fail(CKR_KEY_UNEXTRACTABLE, "CKA_EXTRACTABLE of the key is false");
@@ -340,7 +342,11 @@ fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Re
     }
     let secret =
         SecretType::of(key_type).filter(|secret| secret.takes(value.len())).ok_or_else(|| {
-            Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "what was wrapped is no key of this type")
+            // Behind a padding the length is the sender's secret: it must not show whether the padding
+            // was good (Bleichenbacher, Vaudenay).
+            let padded = matches!(work, Work::RsaPkcs(_) | Work::Cipher(_, CipherMode::CbcPad));
+            let rv = if padded { CKR_WRAPPED_KEY_INVALID } else { CKR_WRAPPED_KEY_LEN_RANGE };
+            Error::new(rv, "what was wrapped is no key of this type")
         })?;
     secret
         .check(value)

@@ -6,7 +6,7 @@ use hsmsim_crypto::{
     dsa::probable_primes,
     hss::{HssPrivateKey, Level},
 };
-use hsmsim_partition::api::{OperationKind, Reply, Request};
+use hsmsim_partition::api::{AttributeResult, OperationKind, Reply, Request};
 
 use crate::support::*;
 
@@ -44,6 +44,15 @@ fn dsa_parameters() -> Vec<Attribute> {
         Attribute::bytes(CKA_PRIME, primes.p),
         Attribute::bytes(CKA_SUBPRIME, primes.q),
         Attribute::bytes(CKA_BASE, g),
+    ]
+}
+
+/// What an unwrapping has to say of a private key: class, and the type of another.
+fn private_key_like(client: &mut Client, key: ObjectId) -> Vec<Attribute> {
+    let AttributeResult::Value(key_type) = client.get(key, CKA_KEY_TYPE) else { panic!() };
+    vec![
+        Attribute::ulong(CKA_CLASS, CKO_PRIVATE_KEY),
+        Attribute { kind: CKA_KEY_TYPE, value: key_type },
     ]
 }
 
@@ -151,7 +160,7 @@ fn every_private_key_is_wrapped_as_privatekeyinfo_and_comes_back_the_same() {
     for Signer { key_gen, public, mechanisms } in signers() {
         let (public, private) = client.pair(key_gen, public, vec![yes(CKA_EXTRACTABLE)]).unwrap();
         let wrapped = client.wrap(&kwp, aes, private).unwrap();
-        let template = vec![Attribute::ulong(CKA_CLASS, CKO_PRIVATE_KEY)];
+        let template = private_key_like(&mut client, private);
         let again = client.unwrap(&kwp, aes, &wrapped, template).unwrap();
         let mechanism = &mechanisms[0];
         let signature = client.sign(mechanism, again, b"message").unwrap();
@@ -386,14 +395,14 @@ fn a_key_travels_under_a_public_key_of_any_size() {
             .unwrap();
         let mechanism = mechanism(kind, params);
         let wrapped = client.wrap(&mechanism, wrapping, target).unwrap();
-        let template = || vec![Attribute::ulong(CKA_CLASS, CKO_PRIVATE_KEY)];
-        let again = client.unwrap(&mechanism, unwrapping, &wrapped, template()).unwrap();
+        let template = private_key_like(&mut client, target);
+        let again = client.unwrap(&mechanism, unwrapping, &wrapped, template.clone()).unwrap();
         let ecdsa = Mechanism::plain(CKM_ECDSA_SHA256);
         let signature = client.sign(&ecdsa, again, b"message").unwrap();
         assert_eq!(client.verify(&ecdsa, public, b"message", &signature), CKR_OK);
         let mut broken = wrapped;
         *broken.last_mut().unwrap() ^= 1;
-        let code = rv(client.unwrap(&mechanism, unwrapping, &broken, template()));
+        let code = rv(client.unwrap(&mechanism, unwrapping, &broken, template));
         assert_eq!(code, CKR_WRAPPED_KEY_INVALID, "{mechanism:?}");
     }
 }

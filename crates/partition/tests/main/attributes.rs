@@ -1,6 +1,9 @@
 //! The rules of attributes: what may be given, what follows, what is shown, what changes.
 
-use hsmsim_partition::api::{AttributeResult, Request};
+use hsmsim_partition::{
+    Personality,
+    api::{AttributeResult, Request},
+};
 
 use crate::support::*;
 
@@ -81,7 +84,7 @@ fn templates_that_cannot_be_are_refused_by_code() {
         ),
         (with(aes(), vec![Attribute::ulong(CKA_KEY_TYPE, CKK_DES3)]), CKR_ATTRIBUTE_VALUE_INVALID),
         (
-            with(certificate(), vec![Attribute::ulong(CKA_CERTIFICATE_TYPE, CKC_WTLS)]),
+            with(certificate(), vec![Attribute::ulong(CKA_CERTIFICATE_TYPE, CKC_VENDOR_DEFINED)]),
             CKR_ATTRIBUTE_VALUE_INVALID,
         ),
         (with(aes(), vec![Attribute::bytes(CKA_VALUE, vec![7; 17])]), CKR_ATTRIBUTE_VALUE_INVALID),
@@ -396,4 +399,23 @@ fn only_the_so_makes_something_trusted() {
     user.login(Role::SecurityOfficer, SO_PIN).unwrap();
     assert_eq!(user.set(cert, yes(CKA_TRUSTED)), CKR_OK);
     assert!(user.flag(cert, CKA_TRUSTED));
+}
+
+#[test]
+fn where_usage_must_be_asked_for_a_key_may_nothing_else() {
+    let (_, partition) = provisioned(Personality { generous_usage: false, ..open() });
+    let mut client = Client::logged_in(&partition, 1);
+    let len = Attribute::ulong(CKA_VALUE_LEN, 16);
+    let cmac = Mechanism::plain(CKM_AES_CMAC);
+    let silent = client.generate(CKM_AES_KEY_GEN, vec![len.clone()]).unwrap();
+    assert_eq!(rv(client.sign(&cmac, silent, b"data")), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    let signer = client.generate(CKM_AES_KEY_GEN, vec![len, yes(CKA_SIGN)]).unwrap();
+    assert!(client.sign(&cmac, signer, b"data").is_ok());
+    for usage in [CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, CKA_VERIFY] {
+        assert!(!client.flag(signer, usage), "{usage:#x}");
+    }
+    let (public, private) = ec_pair(&mut client, CKM_EC_KEY_PAIR_GEN, P256);
+    assert!(!client.flag(public, CKA_VERIFY) && !client.flag(private, CKA_SIGN));
+    let brought = client.create(secret_key(CKK_AES, &[7; 16])).unwrap();
+    assert!(client.flag(brought, CKA_SIGN), "of these nothing is published");
 }

@@ -2,13 +2,18 @@
 
 mod active;
 mod asymmetric;
+mod attribute_rules;
 mod attributes;
+mod built_in;
+mod classes;
 mod cloning;
+mod dates;
 mod derivation;
 mod keys;
 mod objects;
 mod operations;
 mod roles;
 mod sharing;
+mod storage;
 mod support;
 mod wrapping;

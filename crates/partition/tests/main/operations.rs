@@ -43,6 +43,7 @@ fn check_signature(
         output: OutputLen::Fixed(signature.len()),
         always_authenticate: false,
         session_key: true,
+        ends_by_date: false,
     };
     let sign = operation(OperationKind::Sign, mechanism, Some(private));
     match client.ask(Request::Check { operation: sign }).unwrap() {

@@ -10,7 +10,7 @@ use std::{
 
 use hsmsim_partition::port::{Change, Filter, PartitionStore, TagFilter, Tags, TokenUpdate};
 use hsmsim_types::{
-    Error, ObjectId,
+    Error, ObjectId, SecretBytes,
     ck::{CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT},
 };
 
@@ -46,6 +46,36 @@ fn object_is_found_as_it_was_put() {
         assert_eq!(store.load(&key.id).unwrap(), None);
         assert_eq!(ids(&*store, &ALL), []);
         assert_eq!(store.count().unwrap(), 0);
+    });
+}
+
+#[test]
+fn bytes_are_those_of_the_bodies_whatever_happened() {
+    on_both(|state| {
+        let store = partition(state);
+        let sized = |number, version, len| {
+            let mut object = object(id(number, 0, 0), version);
+            object.body = SecretBytes::new(vec![1; len]);
+            object
+        };
+        assert_eq!(store.bytes().unwrap(), 0);
+        for (change, bytes) in [
+            (Change::Put(sized(1, 1, 100)), 100),
+            (Change::Put(sized(2, 1, 50)), 150),
+            (Change::Put(sized(2, 2, 20)), 120),
+            (Change::Put(sized(2, 1, 999)), 120),
+            (update(sized(1, 2, 300)), 320),
+            (Change::Remove(id(9, 0, 0)), 320),
+            (Change::Remove(id(1, 0, 0)), 20),
+        ] {
+            store.apply(&[change]).unwrap();
+            assert_eq!(store.bytes().unwrap(), bytes);
+        }
+        let late = [Change::Put(sized(3, 1, 7)), update(sized(4, 2, 7))];
+        assert!(store.apply(&late).is_err());
+        assert_eq!(store.bytes().unwrap(), 20, "all or nothing");
+        store.update_token(&mut |_| Ok(TokenUpdate::Erase(None))).unwrap();
+        assert_eq!(store.bytes().unwrap(), 0);
     });
 }
 

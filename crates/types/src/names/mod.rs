@@ -53,6 +53,11 @@ pub fn mechanisms() -> impl Iterator<Item = &'static str> + Clone {
     tables::MECHANISMS.iter().map(|&(_, name)| name)
 }
 
+/// Every attribute's number, in the order of the table.
+pub fn attributes() -> impl Iterator<Item = u64> + Clone {
+    tables::ATTRIBUTES.iter().map(|&(number, _)| number)
+}
+
 /// The name of `number` as `lookup` knows it, else the number in hexadecimal.
 pub fn or_hex(lookup: fn(u64) -> Option<&'static str>, number: u64) -> String {
     lookup(number).map_or_else(|| format!("0x{number:08X}"), str::to_owned)

@@ -50,7 +50,7 @@ pub(super) fn data(call: &Call<'_>) -> Result<Made> {
         [Attribute::ulong(CKA_CLASS, CKO_DATA), Attribute::bytes(CKA_VALUE, &value[..])]
             .into_iter()
             .collect();
-    let origin = Origin::of(Way::Derive, known, call.session.is_officer());
+    let origin = Origin::of(Way::Derive, known, call.session.maker());
     let id = call.session.partition.new_id()?;
     Ok(Object::new(id, version::FIRST, build(&origin, &given, &id)?).into())
 }

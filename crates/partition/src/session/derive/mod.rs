@@ -184,7 +184,7 @@ impl Call<'_> {
         let key_type = given.ulong(CKA_KEY_TYPE).unwrap_or(CKK_GENERIC_SECRET);
         self.session.check_write_of(given, CKO_SECRET_KEY, key_type)?;
         let known = parts::kind(CKO_SECRET_KEY, key_type);
-        check_template(&Origin::of(Way::Derive, known, self.session.is_officer()), given)?;
+        check_template(&Origin::of(Way::Derive, known, self.session.maker()), given)?;
         Ok(Wanted { key_type, len: wanted_len(given)? })
     }
 
@@ -213,7 +213,7 @@ impl Call<'_> {
             secret.settle(&mut value);
         }
         let known = parts::secret(key_type, &value);
-        let mut origin = Origin::of(Way::Derive, known, self.session.is_officer());
+        let mut origin = Origin::of(Way::Derive, known, self.session.maker());
         origin.base = Some((heritage.always_sensitive, heritage.never_extractable));
         let id = self.session.partition.new_id()?;
         Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))

@@ -59,7 +59,7 @@ impl Session {
             }
         }
         self.check_write_of(&given, CKO_PUBLIC_KEY, base.key_type)?;
-        let mut origin = Origin::of(Way::Derive, known, self.is_officer());
+        let mut origin = Origin::of(Way::Derive, known, self.maker());
         if base.attributes.flag(CKA_LOCAL) {
             origin.generated_by = base.attributes.ulong(CKA_KEY_GEN_MECHANISM);
         }

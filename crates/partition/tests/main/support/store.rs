@@ -140,6 +140,11 @@ impl PartitionStore for MemoryStore {
         Ok(all)
     }
 
+    fn bytes(&self) -> Result<u64> {
+        let state = self.state.lock().unwrap();
+        Ok(state.objects.iter().map(|object| object.body.len() as u64).sum())
+    }
+
     fn apply(&self, changes: &[Change]) -> Result<()> {
         self.changing(|state| {
             let at = |state: &State, id| state.objects.iter().position(|known| known.id == id);

@@ -1,0 +1,70 @@
+//! CKA_START_DATE and CKA_END_DATE, where the profile has keys obey them.
+//!
+//! To the standard the dates are for reference only (PKCS#11 3.2, 4.8); a Luna partition has a policy
+//! that makes them rules (policy 39), and a return value for it.
+
+use hsmsim_types::{ObjectId, Result, ck::*, error::fail};
+
+use super::Session;
+use crate::{
+    api::Request,
+    object::{Object, date},
+};
+
+impl Session {
+    /// Refuses the use of a key before its first day and after its last (UTC, both included). The keys
+    /// are those that do the work; one that is wrapped is only carried.
+    ///
+    /// # Errors
+    /// CKR_KEY_NOT_ACTIVE (Luna), CKR_KEY_FUNCTION_NOT_PERMITTED.
+    pub(super) fn check_dates(&self, request: &Request) -> Result<()> {
+        if !self.partition.personality().key_dates {
+            return Ok(());
+        }
+        let Some(key) = worker(request) else { return Ok(()) };
+        // Whoever looks for the key next says in its own words that there is none.
+        let Ok(key) = self.object(key) else { return Ok(()) };
+        let today = date::of(self.now);
+        let outside = |kind, is_outside: fn(&[u8], &[u8]) -> bool| {
+            let day = key.attributes.bytes(kind).filter(|day| !day.is_empty());
+            day.is_some_and(|day| is_outside(&today, day))
+        };
+        if outside(CKA_START_DATE, |today, first| today < first) {
+            return fail(self.not_active(), "CKA_START_DATE of the key is still to come");
+        }
+        if outside(CKA_END_DATE, |today, last| today > last) {
+            return fail(self.not_active(), "CKA_END_DATE of the key is past");
+        }
+        Ok(())
+    }
+
+    fn not_active(&self) -> CK_RV {
+        if self.partition.personality().vendor_codes {
+            CKR_KEY_NOT_ACTIVE
+        } else {
+            CKR_KEY_FUNCTION_NOT_PERMITTED
+        }
+    }
+
+    /// Whether a key's last day is a rule: what is true of the key now is then not true for ever.
+    pub(crate) fn ends_by_date(&self, key: &Object) -> bool {
+        self.partition.personality().key_dates
+            && key.attributes.bytes(CKA_END_DATE).is_some_and(|day| !day.is_empty())
+    }
+}
+
+/// The key that a request puts to work.
+fn worker(request: &Request) -> Option<&ObjectId> {
+    match request {
+        Request::Check { operation }
+        | Request::OnePart { operation, .. }
+        | Request::Begin { operation, .. } => operation.key.as_ref(),
+        Request::DigestKey { key } => Some(key),
+        Request::Wrap { wrapping_key, .. } => Some(wrapping_key),
+        Request::Unwrap { unwrapping_key, .. } => Some(unwrapping_key),
+        Request::Encapsulate { public_key, .. } => Some(public_key),
+        Request::Decapsulate { private_key, .. } => Some(private_key),
+        Request::Derive { base_key, .. } => Some(base_key),
+        _ => None,
+    }
+}
