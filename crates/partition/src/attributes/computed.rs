@@ -35,7 +35,13 @@ pub(crate) fn complete(shape: Shape, all: &mut Attributes) -> Result<()> {
         Shape::Certificate | Shape::WtlsCertificate => complete_certificate(all),
         Shape::AttributeCertificate => complete_attribute_certificate(all),
         Shape::Trust => check_trust(all),
-        shape if shape.is_of_a_field() => field::complete(shape, all),
+        Shape::DsaParameters | Shape::DhParameters | Shape::X942Parameters => {
+            field::complete(shape, all)
+        }
+        shape if shape.is_of_a_field() => {
+            field::complete(shape, all)?;
+            complete_key(all)
+        }
         _ => complete_key(all),
     }
 }

@@ -135,9 +135,9 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_LOCAL, PARAMS | KEYS, Token, Flag(false), No),
     row(CKA_KEY_GEN_MECHANISM, KEYS, Token, Number(CK_UNAVAILABLE_INFORMATION), No),
     row(CKA_ALLOWED_MECHANISMS, KEYS, Caller, Absent, No),
-    // A private key must be found to belong to it (4.10), which is not done for keys of a field.
-    row(CKA_PUBLIC_KEY_INFO, RSA_PUB | EC_PUB, Operation, Absent, No),
-    row(CKA_PUBLIC_KEY_INFO, RSA_PRIV | EC_PRIV, Operation, Absent, AsItIs),
+    // A private key must be found to belong to it (4.10).
+    row(CKA_PUBLIC_KEY_INFO, PUBLIC & !HSS_PUB, Operation, Absent, No),
+    row(CKA_PUBLIC_KEY_INFO, PRIVATE, Operation, Absent, AsItIs),
     row(CKA_SUBJECT, PUBLIC | PRIVATE, Caller, Empty, Free),
 
     // Usage.
@@ -185,7 +185,6 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_EC_POINT, EC_PUB, Operation, Absent, No).required(CREATE),
     row(CKA_EC_POINT, EC_PRIV, Operation, Absent, No),
     row(CKA_VALUE, EC_PRIV, Operation, Absent, No).required(CREATE).secret(),
-
 
     // ML-KEM, ML-DSA, SLH-DSA (3.2, 6.67 to 6.69), HSS (6.65). A private key is its seed or its value: see
     // `computed`.

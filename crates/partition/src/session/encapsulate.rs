@@ -76,8 +76,9 @@ impl Session {
         if ciphertext.len() != ciphertext_len(entry, material)? {
             return fail(CKR_ENCRYPTED_DATA_LEN_RANGE, "no ciphertext has this length");
         }
-        let secret = decapsulated(entry, &mechanism.params, material, ciphertext, &wanted)?;
-        self.keep_secret(&wanted, &secret, Vec::new())
+        decapsulated(entry, &mechanism.params, material, ciphertext, &wanted)
+            .and_then(|secret| self.keep_secret(&wanted, &secret, Vec::new()))
+            .map_err(|error| like_bad_padding(entry, error))
     }
 
     /// What the template asks for, with what the key prescribes.
@@ -221,6 +222,18 @@ fn leading(mut secret: Zeroizing<Vec<u8>>, wanted: &Wanted) -> Result<Zeroizing<
     let len = key_len(secret.len(), wanted.key_type, wanted.len)?;
     secret.truncate(len);
     Ok(secret)
+}
+
+/// What a template says against a secret behind a padding that anybody can make must not show that the
+/// padding was good (Bleichenbacher).
+fn like_bad_padding(entry: &Entry, error: Error) -> Error {
+    match (entry.scheme, error.rv()) {
+        (
+            Scheme::RsaPkcs(_),
+            CKR_TEMPLATE_INCONSISTENT | CKR_TEMPLATE_INCOMPLETE | CKR_ATTRIBUTE_VALUE_INVALID,
+        ) => Error::new(CKR_ENCRYPTED_DATA_INVALID, error.rule().to_owned()),
+        _ => error,
+    }
 }
 
 fn too_long(error: Error) -> Error {

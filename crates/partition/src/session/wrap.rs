@@ -19,7 +19,7 @@ use super::Session;
 use crate::{
     api::Reply,
     attributes::{
-        Shape, Way,
+        Way,
         build::{Origin, build, check_template},
         template::checked,
     },
@@ -99,7 +99,6 @@ impl Session {
         let class = given
             .ulong(CKA_CLASS)
             .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_CLASS is missing"))?;
-
         let key_type = given
             .ulong(CKA_KEY_TYPE)
             .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_KEY_TYPE is missing"))?;
@@ -110,22 +109,37 @@ impl Session {
             );
         }
         // All that the template alone decides comes before the ciphertext is looked at: what is refused
-        // afterwards must tell nothing but that there is no key in it.
+        // afterwards must tell nothing but that there is no such key in it.
         self.check_write_of(&given, class, key_type)?;
         let origin = Origin::of(Way::Unwrap, parts::kind(class, key_type), self.maker());
         check_template(&origin, &given)?;
         let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
-        let known = if class == CKO_SECRET_KEY {
-            secret_of(key_type, &work, &given, &plain)?
+        let object = self.unwrapped_object(&work, &given, &plain).map_err(|error| {
+            // Behind a padding that anybody can make, and without the structure that a private key has,
+            // any other answer would show that the padding was good (Bleichenbacher, Vaudenay).
+            let padded = matches!(work, Work::RsaPkcs(_) | Work::Cipher(_, CipherMode::CbcPad));
+            if padded && class == CKO_SECRET_KEY {
+                Error::new(CKR_WRAPPED_KEY_INVALID, error.rule().to_owned())
+            } else {
+                error
+            }
+        })?;
+        self.add(vec![object])
+    }
+
+    /// The key that was wrapped, with the attributes that are asked for.
+    fn unwrapped_object(&self, work: &Work, given: &Attributes, plain: &[u8]) -> Result<Object> {
+        let known = if given.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY) {
+            secret_of(given.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX), work, given, plain)?
         } else {
-            let key = PrivateKey::from_pkcs8(&plain).map_err(|cause| {
+            let key = PrivateKey::from_pkcs8(plain).map_err(|cause| {
                 Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
             })?;
             key.private(None)?
         };
         let origin = Origin::of(Way::Unwrap, known, self.maker());
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
+        Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))
     }
 }
 
@@ -153,9 +167,6 @@ pub(super) fn authenticated(
 fn check_wrappable(key: &Object, wrapping: &Object) -> Result<()> {
     if !matches!(key.class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {
         return fail(CKR_KEY_HANDLE_INVALID, "only secret and private keys can be wrapped");
-    }
-    if Shape::of_object(key).is_none_or(Shape::is_of_a_field) {
-        return fail(CKR_KEY_NOT_WRAPPABLE, "keys of this type are not wrapped");
     }
     if !key.attributes.flag(CKA_EXTRACTABLE) {
         return fail(CKR_KEY_UNEXTRACTABLE, "CKA_EXTRACTABLE of the key is false");
@@ -342,11 +353,7 @@ fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Re
     }
     let secret =
         SecretType::of(key_type).filter(|secret| secret.takes(value.len())).ok_or_else(|| {
-            // Behind a padding the length is the sender's secret: it must not show whether the padding
-            // was good (Bleichenbacher, Vaudenay).
-            let padded = matches!(work, Work::RsaPkcs(_) | Work::Cipher(_, CipherMode::CbcPad));
-            let rv = if padded { CKR_WRAPPED_KEY_INVALID } else { CKR_WRAPPED_KEY_LEN_RANGE };
-            Error::new(rv, "what was wrapped is no key of this type")
+            Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "what was wrapped is no key of this type")
         })?;
     secret
         .check(value)

@@ -11,8 +11,9 @@
 //!
 //! After a wanted change of a rule, `UPDATE_EXPECT=1` writes the file anew; read the difference.
 
-use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf};
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, sync::LazyLock};
 
+use hsmsim_crypto::dh::DhParameters;
 use hsmsim_partition::api::Request;
 use hsmsim_types::{AttributeKind, attribute, names};
 
@@ -92,11 +93,17 @@ fn template(shape: &str) -> Vec<Attribute> {
         .concat(),
         "DH private" => [
             class(CKO_PRIVATE_KEY, CKA_KEY_TYPE, CKK_DH),
-            vec![bytes(CKA_PRIME, &[0xFF; 128]), bytes(CKA_BASE, &[2]), bytes(CKA_VALUE, &[9; 32])],
+            vec![bytes(CKA_PRIME, &group().p), bytes(CKA_BASE, &[2]), bytes(CKA_VALUE, &[9; 32])],
         ]
         .concat(),
         other => panic!("no shape {other}"),
     }
+}
+
+/// A group for Diffie-Hellman, the same for all.
+fn group() -> &'static DhParameters {
+    static GROUP: LazyLock<DhParameters> = LazyLock::new(|| DhParameters::generate(512).unwrap());
+    &GROUP
 }
 
 /// The base point of P-256 (SP 800-186).

@@ -1,6 +1,10 @@
-//! Classes of objects beside keys: certificates of every kind, trust, domain parameters, and keys that are
-//! kept for what another device does with them.
+//! Classes of objects beside keys: certificates of every kind, trust, domain parameters; and the keys of such
+//! domains.
 
+use hsmsim_crypto::{
+    digest::HashAlg,
+    dsa::{generator, probable_primes},
+};
 use hsmsim_partition::api::AttributeResult;
 
 use crate::support::*;
@@ -142,21 +146,32 @@ fn domains_of_dsa_and_diffie_hellman_are_kept_with_their_lengths() {
 fn private_numbers_of_dsa_and_diffie_hellman_stay_inside() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
-    let kw = Mechanism::plain(CKM_AES_KEY_WRAP_KWP);
-    let wrapping = client.create(secret_key(CKK_AES, &[7; 16])).unwrap();
+    let primes = probable_primes(1024, 160, HashAlg::Sha256, None).unwrap();
+    let base = generator(&primes.p, &primes.q, None).unwrap();
     for key_type in [CKK_DSA, CKK_DH, CKK_X9_42_DH] {
-        let value = |value: &[u8]| vec![bytes(CKA_VALUE, value), yes(CKA_EXTRACTABLE)];
-        let private = domain(CKO_PRIVATE_KEY, key_type);
-        let key = client.create(with(private.clone(), value(&[0, 1, 0]))).unwrap();
-        assert_eq!(client.get(key, CKA_VALUE), AttributeResult::Sensitive);
+        let key = |class, value: &[u8]| {
+            let mut all = vec![
+                Attribute::ulong(CKA_CLASS, class),
+                Attribute::ulong(CKA_KEY_TYPE, key_type),
+                // Leading zeros mean nothing.
+                bytes(CKA_PRIME, &[&[0], &primes.p[..]].concat()),
+                bytes(CKA_BASE, &base),
+                bytes(CKA_VALUE, value),
+            ];
+            if key_type != CKK_DH {
+                all.push(bytes(CKA_SUBPRIME, &primes.q));
+            }
+            all
+        };
+        let private = client.create(key(CKO_PRIVATE_KEY, &[0, 1, 0])).unwrap();
+        assert_eq!(client.get(private, CKA_VALUE), AttributeResult::Sensitive);
+        assert_eq!(client.bytes(private, CKA_PRIME), primes.p);
         let bits = (key_type == CKK_DH).then_some(9);
-        assert_eq!(number(&mut client, key, CKA_VALUE_BITS), bits);
-        assert_eq!(rv(client.wrap(&kw, wrapping, key)), CKR_KEY_NOT_WRAPPABLE);
-        let too_large = with(private, value(&[0xFF, 0xF2]));
+        assert_eq!(number(&mut client, private, CKA_VALUE_BITS), bits);
+        let too_large = key(CKO_PRIVATE_KEY, &primes.p);
         assert_eq!(rv(client.create(too_large)), CKR_ATTRIBUTE_VALUE_INVALID);
-        let public = with(domain(CKO_PUBLIC_KEY, key_type), vec![bytes(CKA_VALUE, &[3])]);
-        let public = client.create(public).unwrap();
-        assert_eq!(client.bytes(public, CKA_VALUE), [3]);
+        let public = client.create(key(CKO_PUBLIC_KEY, &base)).unwrap();
+        assert_eq!(client.bytes(public, CKA_VALUE), base);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod active;
 mod asymmetric;
+mod attacks;
 mod attribute_rules;
 mod attributes;
 mod built_in;
