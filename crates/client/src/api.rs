@@ -116,6 +116,9 @@ pub enum Output {
     TooSmall(usize),
     /// The bytes; they fit.
     Bytes(Vec<u8>),
+    /// The image of a structure, which fits: its pointers are distances from its beginning
+    /// ([`OtpParam`](hsmsim_types::OtpParam)).
+    Structure(Vec<u8>),
 }
 
 /// What one message of an AEAD, or a part of it, came to.

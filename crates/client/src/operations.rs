@@ -54,7 +54,10 @@ fn deliver(
     match room {
         Room::Bytes(room) if output.len() <= room => {
             *session.active(kind) = next;
-            Output::Bytes(output)
+            match from {
+                Stash::Structure => Output::Structure(output),
+                _ => Output::Bytes(output),
+            }
         }
         Room::Bytes(_) => {
             let needed = output.len();
@@ -197,10 +200,12 @@ impl Client {
             Active::Ready(ready) => {
                 let output =
                     bytes(self.run_one_part(&mut session, kind, &ready, data, &[]).await?)?;
-                Ok(deliver(&mut session, kind, room, output, Stash::OnePart, Active::None))
+                let from =
+                    if ready.checked.changes_key { Stash::Structure } else { Stash::OnePart };
+                Ok(deliver(&mut session, kind, room, output, from, Active::None))
             }
-            Active::Stashed { from: Stash::OnePart, output, next } => {
-                Ok(deliver(&mut session, kind, room, output, Stash::OnePart, *next))
+            Active::Stashed { from: from @ (Stash::OnePart | Stash::Structure), output, next } => {
+                Ok(deliver(&mut session, kind, room, output, from, *next))
             }
             other => self.refuse_one_part(&mut session, kind, other).await,
         }
@@ -234,10 +239,39 @@ impl Client {
             data: data.to_vec(),
             signature: signature.to_vec(),
         };
+        if let (true, Some(key)) = (ready.checked.changes_key, ready.key) {
+            return self.run_changing(session, request, key).await;
+        }
         let choose =
             if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
         let (_, reply) = self.call_chosen(session, choose, request).await?;
         Ok(reply)
+    }
+
+    /// Sends an operation that changes its key to the primary and brings the key to the others before the
+    /// answer is given: a password must not come twice because a member was lost.
+    async fn run_changing(
+        &self,
+        session: &mut Checkout,
+        request: impl Fn() -> Request,
+        key: ObjectId,
+    ) -> Result<Reply> {
+        loop {
+            let (primary, reply) = self.call_primary(session, &request).await?;
+            if self.replicate(session, primary, &[key]).await? {
+                return Ok(reply);
+            }
+            // Nobody has seen the password, and nobody has its count but a member that is lost.
+            self.moved_on(session.group(), primary)?;
+        }
+    }
+
+    /// Whether the active verification is one of one-time passwords, whose signature is a structure.
+    pub fn verifies_one_time_passwords(&self, session: SessionHandle) -> bool {
+        self.checkout(session).is_ok_and(|mut session| {
+            let kind = OperationKind::Verify;
+            matches!(session.active(kind), Active::Ready(ready) if ready.checked.changes_key)
+        })
     }
 
     /// C_EncryptUpdate, C_DecryptUpdate, C_DigestUpdate, C_SignUpdate, C_VerifyUpdate (the last

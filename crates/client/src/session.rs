@@ -51,6 +51,8 @@ pub(crate) enum Active {
 pub(crate) enum Stash {
     /// The one-part function's.
     OnePart,
+    /// The one-part function's, where it is a structure.
+    Structure,
     /// Update's.
     Update,
     /// Final's.

@@ -405,6 +405,9 @@ pub struct Checked {
     pub output: OutputLen,
     /// CKA_ALWAYS_AUTHENTICATE: the operation waits for a C_Login of its own, on the primary.
     pub always_authenticate: bool,
+    /// Whether the operation changes its key (one-time passwords that count): it is the primary's, and the
+    /// other members get the key anew.
+    pub changes_key: bool,
     /// Whether the key is a session object (or there is no key): the check then ends with it.
     pub session_key: bool,
     /// Whether the key has a last day that is a rule: the answer then holds for now alone.

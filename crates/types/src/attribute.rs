@@ -208,6 +208,13 @@ pub fn kind(attribute: CK_ATTRIBUTE_TYPE) -> AttributeKind {
         | CKA_VALIDATION_LEVEL
         | CKA_VALIDATION_FLAG
         | CKA_VALIDATION_AUTHORITY_TYPE
+        | CKA_OTP_FORMAT
+        | CKA_OTP_LENGTH
+        | CKA_OTP_TIME_INTERVAL
+        | CKA_OTP_CHALLENGE_REQUIREMENT
+        | CKA_OTP_TIME_REQUIREMENT
+        | CKA_OTP_COUNTER_REQUIREMENT
+        | CKA_OTP_PIN_REQUIREMENT
         | CKA_USAGE_COUNT
         | CKA_USAGE_LIMIT => AttributeKind::Ulong,
         CKA_START_DATE | CKA_END_DATE => AttributeKind::Date,

@@ -18,7 +18,8 @@ pub use attribute::{Attribute, AttributeKind, AttributeValue, Template};
 pub use error::{Error, Result, ReturnValue};
 pub use handle::{ObjectHandle, ObjectId, SessionHandle, SlotId};
 pub use mechanism::{
-    HkdfSalt, KdfParams, KeyRef, Mechanism, MessageParams, Params, PrfField, PrfNumber, TlsRandom,
+    HkdfSalt, KdfParams, KeyRef, Mechanism, MessageParams, OtpParam, Params, PrfField, PrfNumber,
+    TlsRandom,
 };
 pub use role::Role;
 pub use secret::{Pin, SecretBytes};

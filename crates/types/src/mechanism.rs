@@ -7,10 +7,12 @@
 use std::fmt;
 
 mod kdf;
+mod otp;
 
 use crate::{ck::CK_MECHANISM_TYPE, names};
 
 pub use kdf::{HkdfSalt, KdfParams, KeyRef, PrfField, PrfNumber, TlsRandom};
+pub use otp::OtpParam;
 
 /// A mechanism with its parameters (PKCS#11 3.1, chapter 3.6, CK_MECHANISM).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -168,6 +170,8 @@ pub enum Params {
     Kdf(Box<KdfParams>),
     /// CK_VERSION: what CKM_TLS_PRE_MASTER_KEY_GEN begins its secret with.
     Version(u8, u8),
+    /// CK_OTP_PARAMS.
+    Otp(Vec<OtpParam>),
     /// CK_TLS_MAC_PARAMS.
     TlsMac {
         /// CKM number of the hash, or CKM_TLS_PRF.

@@ -194,7 +194,7 @@ c_functions! {
         signature_len: CK_ULONG,
     ) on Session(session);
     let data = Input(data, data_len);
-    let signature = Input(signature, signature_len);
+    let signature = SignatureIn(signature, signature_len);
     => verify::one_part[SessionHandle(session), &data, &signature]
 
     /// Verifies a part.

@@ -5,16 +5,21 @@ use hsmsim_partition::api::OperationKind::{Verify, VerifySignature};
 use hsmsim_types::{ObjectHandle, Result, SessionHandle};
 
 use super::operation::read;
-use crate::raw::{Input, MechanismIn};
+use crate::raw::{Input, MechanismIn, SignatureIn};
 
 /// C_Verify.
 pub(crate) fn one_part(
     client: &Client,
     session: SessionHandle,
     data: &Input,
-    signature: &Input,
+    signature: &SignatureIn,
 ) -> Result<()> {
     let data = read(client, Verify, session, data.bytes())?;
+    // A structure is as long as some MACs: what it is only the operation knows.
+    if signature.may_be_otp() && client.verifies_one_time_passwords(session) {
+        let image = read(client, Verify, session, signature.otp_image())?;
+        return client.run(client.verify(session, Verify, data, Some(&image)));
+    }
     let signature = read(client, Verify, session, signature.bytes())?;
     client.run(client.verify(session, Verify, data, Some(signature)))
 }

@@ -8,7 +8,7 @@ use hsmsim_types::{Error, Mechanism, Params, Result, ck::*, error::fail, names};
 
 use super::slices::{bytes, owned};
 
-mod derivation;
+pub(crate) mod derivation;
 
 /// The longest parameter in bytes of a mechanism whose parameter has no structure known here.
 const MAX_PLAIN: CK_ULONG = 4096;

@@ -20,7 +20,7 @@ pub(crate) mod templates;
 pub(crate) mod text;
 
 pub(crate) use init::{InitArgs, InterfaceQuery};
-pub(crate) use mechanism::MechanismIn;
+pub(crate) use mechanism::{MechanismIn, derivation::SignatureIn};
 pub(crate) use message::MessageIn;
 pub(crate) use out::{Buffer, Fill, Handles, List, Place};
 pub(crate) use slices::{Input, Label, PinIn, UidIn};

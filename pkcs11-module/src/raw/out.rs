@@ -3,7 +3,7 @@
 
 use hsmsim_client::{Output, Room};
 use hsmsim_types::{
-    Result,
+    OtpParam, Result,
     ck::{
         CK_BYTE, CK_OBJECT_HANDLE, CK_ULONG, CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL,
         CKR_GENERAL_ERROR,
@@ -114,6 +114,11 @@ impl Buffer {
             Output::TooSmall(len) => {
                 self.len.write(*len);
                 return fail(CKR_BUFFER_TOO_SMALL, format!("the output has {len} bytes"));
+            }
+            Output::Structure(image) => {
+                let mut image = image.clone();
+                OtpParam::settle(&mut image, self.ptr.expose_provenance());
+                return self.write(&Output::Bytes(image));
             }
             Output::Bytes(bytes) => {
                 let room = if let Room::Bytes(room) = self.room()? { room } else { 0 };

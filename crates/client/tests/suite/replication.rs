@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use hsmsim_client::Room;
+use hsmsim_client::{Output, Room};
 use hsmsim_cluster::new_domain;
 use hsmsim_partition::api::OperationKind;
 use hsmsim_types::{
-    Attribute, KdfParams, KeyRef, Mechanism, ObjectHandle, Params, Pin, PrfField, PrfNumber,
-    Result, SessionHandle, Template, ck::*,
+    Attribute, KdfParams, KeyRef, Mechanism, ObjectHandle, OtpParam, Params, Pin, PrfField,
+    PrfNumber, Result, SessionHandle, Template, ck::*,
 };
 
 use crate::world::{SO_PIN, USER_PIN, World, code};
@@ -270,7 +270,7 @@ fn the_primary_lost_while_keys_are_derived_leaves_each_of_them_once() {
     let after = 2 * generated + near + near / 4;
     let keys = several_keys(&world, session);
     let keys = struck(&world, after, "device.power_loss hsm-eus-1 for=60s", keys).unwrap();
-    assert_eq!(world.holdings(0).len(), 7, "made there, and not acknowledged");
+    assert_eq!(world.holdings(0).len(), 8, "made there, and not acknowledged");
     world.pass(Duration::from_secs(600));
     world.recover();
     assert_eq!(world.holdings(0), world.holdings(1));
@@ -290,4 +290,49 @@ fn a_handle_in_parameters_that_names_nothing_is_refused_before_anything_is_sent(
     let derive = world.client.derive_key(session, mechanism, base, Template::default());
     let (refused, served) = world.served_by(|world| world.client.run(derive));
     assert_eq!((code(refused), served), ("CKR_KEY_HANDLE_INVALID", vec![]));
+}
+
+#[test]
+fn no_one_time_password_comes_twice_whatever_member_gives_it() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    let template = [
+        Attribute::ulong(CKA_CLASS, CKO_OTP_KEY),
+        Attribute::ulong(CKA_KEY_TYPE, CKK_HOTP),
+        Attribute::bytes(CKA_VALUE, *b"12345678901234567890"),
+        Attribute::bool(CKA_TOKEN, true),
+    ];
+    let create = world.client.create_object(session, template.into_iter().collect());
+    let key = world.client.run(create).unwrap();
+    let password = || -> Result<Vec<u8>> {
+        world.init(session, OperationKind::Sign, CKM_HOTP, key)?;
+        let room = Room::Bytes(128);
+        let sign = world.client.one_part(session, OperationKind::Sign, b"", room);
+        match world.client.run(sign)? {
+            Output::Structure(image) => Ok(OtpParam::of_image(&image).unwrap().remove(0).value),
+            other => panic!("{other:?}"),
+        }
+    };
+    // RFC 4226, appendix D.
+    assert_eq!(password().unwrap(), b"755224");
+    assert_eq!(password().unwrap(), b"287082");
+    assert_eq!(world.holdings(0), world.holdings(1));
+    world.fault("link.cut client:hsm-eus-1 for=60s");
+    assert_eq!(password().unwrap(), b"359152", "the other member knows the count");
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(password().unwrap(), b"969429", "and tells it when the first returns");
+
+    // The primary is lost when it has counted and before it could tell anybody: the password is made anew.
+    let near = round_trip(&world, 0);
+    world.init(session, OperationKind::Sign, CKM_HOTP, key).unwrap();
+    let sign = world.client.one_part(session, OperationKind::Sign, b"", Room::Bytes(128));
+    let fault = "device.power_loss hsm-eus-1 for=60s";
+    let Output::Structure(image) = struck(&world, near + near / 4, fault, sign).unwrap() else {
+        panic!()
+    };
+    assert_eq!(OtpParam::of_image(&image).unwrap()[0].value, b"338314");
+    world.pass(Duration::from_secs(600));
+    world.recover();
+    assert_eq!(password().unwrap(), b"254676");
 }

@@ -70,7 +70,7 @@ fn shape_of(given: &Attributes, known: &Attributes) -> Result<(u64, u64, Shape)>
         CKO_CERTIFICATE => {
             number(CKA_CERTIFICATE_TYPE)?.ok_or_else(|| missing(CKA_CERTIFICATE_TYPE))?
         }
-        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS => {
+        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_OTP_KEY | CKO_DOMAIN_PARAMETERS => {
             number(CKA_KEY_TYPE)?.ok_or_else(|| missing(CKA_KEY_TYPE))?
         }
         _ => 0,
@@ -157,6 +157,9 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
             }
         };
         all.set_default(value);
+    }
+    if shape == Shape::Otp {
+        computed::complete_otp(&mut all)?;
     }
     if all.flag(CKA_ALWAYS_AUTHENTICATE) && !all.flag(CKA_PRIVATE) {
         return fail(

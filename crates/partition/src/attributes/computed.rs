@@ -242,6 +242,27 @@ fn agree_seed(all: &mut Attributes, seed: Option<&[u8]>, value: &[u8]) -> Result
     Ok(())
 }
 
+/// Digits that a one-time password can have.
+const OTP_DIGITS: std::ops::RangeInclusive<u64> = 6..=9;
+
+/// What one-time passwords are made of (6.45.2): decimal digits, counted from zero if nobody says otherwise.
+///
+/// # Errors
+/// CKR_ATTRIBUTE_VALUE_INVALID.
+pub(crate) fn complete_otp(all: &mut Attributes) -> Result<()> {
+    all.set_default(Attribute::bytes(CKA_OTP_COUNTER, [0; 8]));
+    if all.bytes(CKA_OTP_COUNTER).is_none_or(|counter| counter.len() != 8) {
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_OTP_COUNTER of CKK_HOTP has eight bytes");
+    }
+    if all.ulong(CKA_OTP_FORMAT) != Some(CK_OTP_FORMAT_DECIMAL) {
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "the passwords of CKK_HOTP are decimal");
+    }
+    if all.ulong(CKA_OTP_LENGTH).is_none_or(|len| !OTP_DIGITS.contains(&len)) {
+        return fail(CKR_ATTRIBUTE_VALUE_INVALID, "the passwords of CKK_HOTP have 6 to 9 digits");
+    }
+    Ok(())
+}
+
 /// CKA_EC_POINT: a DER OCTET STRING around the point.
 fn point(bytes: &[u8]) -> Attribute {
     Attribute::bytes(CKA_EC_POINT, wrap_octet_string(bytes))

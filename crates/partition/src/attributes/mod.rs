@@ -95,6 +95,8 @@ pub(crate) enum Shape {
     SetPrivate,
     /// CKO_PUBLIC_KEY, CKK_HSS.
     HssPublic,
+    /// CKO_OTP_KEY, CKK_HOTP.
+    Otp,
 }
 
 impl Shape {
@@ -136,8 +138,18 @@ impl Shape {
             (CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA) => Self::SeedPrivate,
             (CKO_PRIVATE_KEY, CKK_SLH_DSA) => Self::SetPrivate,
             (CKO_PUBLIC_KEY, CKK_HSS) => Self::HssPublic,
-            (CKO_SECRET_KEY, kind) if SecretType::of(kind).is_some() => Self::Secret,
-            (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS, kind) => {
+            (CKO_OTP_KEY, CKK_HOTP) => Self::Otp,
+            (CKO_SECRET_KEY, kind) if kind != CKK_HOTP && SecretType::of(kind).is_some() => {
+                Self::Secret
+            }
+            (
+                CKO_PUBLIC_KEY
+                | CKO_PRIVATE_KEY
+                | CKO_SECRET_KEY
+                | CKO_OTP_KEY
+                | CKO_DOMAIN_PARAMETERS,
+                kind,
+            ) => {
                 return fail(
                     CKR_ATTRIBUTE_VALUE_INVALID,
                     format!(
@@ -301,7 +313,7 @@ pub(crate) fn is_capable(class: u64, key_type: u64, usage: CK_ATTRIBUTE_TYPE) ->
         (CKO_PRIVATE_KEY, CKK_DH | CKK_X9_42_DH) => usage == CKA_DERIVE,
         (CKO_PUBLIC_KEY, CKK_ML_KEM) => usage == CKA_ENCAPSULATE,
         (CKO_PRIVATE_KEY, CKK_ML_KEM) => usage == CKA_DECAPSULATE,
-        (CKO_SECRET_KEY, _) => {
+        (CKO_SECRET_KEY | CKO_OTP_KEY, _) => {
             SecretType::of(key_type).is_some_and(|secret| secret.is_capable(usage))
         }
         _ => false,

@@ -20,7 +20,8 @@ const RSA_PUB: Shapes = Shape::RsaPublic.bit();
 const EC_PUB: Shapes = Shape::EcPublic.bit();
 const RSA_PRIV: Shapes = Shape::RsaPrivate.bit();
 const EC_PRIV: Shapes = Shape::EcPrivate.bit();
-const SECRET: Shapes = Shape::Secret.bit();
+const OTP: Shapes = Shape::Otp.bit();
+const SECRET: Shapes = Shape::Secret.bit() | OTP;
 const DSA_PUB: Shapes = Shape::DsaPublic.bit();
 const DSA_PRIV: Shapes = Shape::DsaPrivate.bit();
 const DSA_PARAMS: Shapes = Shape::DsaParameters.bit();
@@ -216,6 +217,22 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_VALUE, FIELD_PUB, Operation, Absent, No).required(CREATE),
     row(CKA_VALUE, FIELD_PRIV, Operation, Absent, No).required(CREATE).secret(),
     row(CKA_VALUE_BITS, DH_PRIV, Operation, Absent, No),
+
+    // One-time passwords (6.45). The counter goes on by itself; its first value is set with the rest of the
+    // key's numbers, see `computed`.
+    row(CKA_OTP_FORMAT, OTP, Caller, Number(CK_OTP_FORMAT_DECIMAL), No),
+    row(CKA_OTP_LENGTH, OTP, Caller, Number(6), No),
+    row(CKA_OTP_USER_FRIENDLY_MODE, OTP, Caller, Flag(false), No),
+    row(CKA_OTP_CHALLENGE_REQUIREMENT, OTP, Caller, Number(CK_OTP_PARAM_IGNORED), No),
+    row(CKA_OTP_TIME_REQUIREMENT, OTP, Caller, Number(CK_OTP_PARAM_IGNORED), No),
+    row(CKA_OTP_COUNTER_REQUIREMENT, OTP, Caller, Number(CK_OTP_PARAM_OPTIONAL), No),
+    row(CKA_OTP_PIN_REQUIREMENT, OTP, Caller, Number(CK_OTP_PARAM_IGNORED), No),
+    row(CKA_OTP_COUNTER, OTP, Caller, Absent, No),
+    row(CKA_OTP_TIME, OTP, Caller, Empty, Free),
+    row(CKA_OTP_USER_IDENTIFIER, OTP, Caller, Empty, Free),
+    row(CKA_OTP_SERVICE_IDENTIFIER, OTP, Caller, Empty, Free),
+    row(CKA_OTP_SERVICE_LOGO, OTP, Caller, Empty, Free),
+    row(CKA_OTP_SERVICE_LOGO_TYPE, OTP, Caller, Empty, Free),
 ];
 
 #[cfg(test)]

@@ -111,6 +111,8 @@ pub(super) const ROWS: &[Row] = &[
     derive(CKM_SP800_108_DOUBLE_PIPELINE_KDF, Derivation::Sp800_108(KdfMode::DoublePipeline), SECRET),
     derive(CKM_NIST_PRF_KDF, Derivation::LunaPrf, SECRET),
     derive(CKM_PRF_KDF, Derivation::LunaPrf, SECRET),
+    (CKM_HOTP_KEY_GEN, Scheme::HotpKeyGen, SECRET, CKF_GENERATE),
+    (CKM_HOTP, Scheme::Hotp, SECRET, CKF_SIGN | CKF_VERIFY),
     (CKM_PKCS5_PBKD2, Scheme::Pbkdf2, SECRET, CKF_GENERATE),
 
     (CKM_SSL3_PRE_MASTER_KEY_GEN, Scheme::TlsPremasterGen, MASTER, CKF_GENERATE),

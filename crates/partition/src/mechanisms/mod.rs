@@ -148,6 +148,10 @@ pub(crate) enum Scheme {
     TlsPremasterGen,
     /// What a "finished" message of TLS proves.
     TlsMac,
+    /// Keys for one-time passwords.
+    HotpKeyGen,
+    /// One-time passwords.
+    Hotp,
     /// The MAC of SSL 3.0.
     Ssl3Mac(HashAlg),
 }
@@ -266,6 +270,7 @@ impl Scheme {
             | Self::Sha512T
             | Self::Pbkdf2
             | Self::TlsPremasterGen => false,
+            Self::HotpKeyGen | Self::Hotp => key_type == CKK_HOTP,
             Self::Derivation(derivation) => derivation.takes(key_type),
             Self::TlsMac | Self::Ssl3Mac(_) => key_type == CKK_GENERIC_SECRET,
             Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),

@@ -192,7 +192,7 @@ impl KeyMaterial {
             (CKO_PUBLIC_KEY, CKK_HSS) => {
                 Self::HssPublic(HssPublicKey::from_bytes(need(CKA_VALUE)?).map_err(import)?)
             }
-            (CKO_SECRET_KEY, _) => {
+            (CKO_SECRET_KEY, _) | (CKO_OTP_KEY, CKK_HOTP) => {
                 let value = need(CKA_VALUE)?;
                 match SecretType::of(key_type) {
                     Some(secret) => secret.check(value)?,

@@ -6,6 +6,7 @@
 
 pub(crate) mod cipher;
 mod message;
+pub(crate) mod otp;
 pub(crate) mod params;
 mod sign;
 
@@ -15,7 +16,7 @@ use hsmsim_crypto::{
     digest::{Hasher, XofHasher, expand, hash},
     mac::Mac,
 };
-use hsmsim_types::{AttributeValue, Error, Mechanism, Result, ck::*, error::fail};
+use hsmsim_types::{AttributeValue, Error, Mechanism, Params, Result, ck::*, error::fail};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -113,7 +114,7 @@ pub(crate) fn check_key(
 /// # Errors
 /// `codes`.
 pub(crate) fn check_type(key: &Object, entry: &Entry, codes: &KeyCodes) -> Result<()> {
-    if !matches!(key.class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY) {
+    if !matches!(key.class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_OTP_KEY) {
         return fail(codes.handle, "the object is no key");
     }
     if !entry.scheme.takes(key.key_type) {
@@ -195,6 +196,7 @@ impl Ready {
             always_authenticate: self.waits_for_login(),
             session_key: self.key.as_ref().is_some_and(|key| !key.token),
             ends_by_date: false,
+            changes_key: self.one_time().is_some(),
         })
     }
 
@@ -221,6 +223,10 @@ impl Ready {
     fn output(&self) -> Result<OutputLen> {
         match self.act {
             Act::Verify => Ok(OutputLen::None),
+            Act::Sign if self.work == Work::Hotp => {
+                let (key, params) = (self.key.as_ref(), &self.mechanism.params);
+                Ok(OutputLen::Fixed(key.map_or(Ok(0), |key| otp::signature_len(key, params))?))
+            }
             Act::Sign => Ok(OutputLen::Fixed(sign::signature_len(&self.work, self.key()?)?)),
             Act::Recover => Ok(OutputLen::AtMost(sign::recovered_len(&self.work, self.key()?)?)),
             Act::Digest => match self.work {
@@ -230,6 +236,14 @@ impl Ready {
             },
             Act::Encrypt | Act::Decrypt if self.message => Ok(OutputLen::Stream),
             Act::Encrypt | Act::Decrypt => cipher::output(self.act, &self.work, self.key()?),
+        }
+    }
+
+    /// The key and the parameters of a one-time password, and whether it is to be verified.
+    pub(crate) fn one_time(&self) -> Option<(&Object, &Params, bool)> {
+        match (&self.key, self.work) {
+            (Some(key), Work::Hotp) => Some((key, &self.mechanism.params, self.act == Act::Verify)),
+            _ => None,
         }
     }
 

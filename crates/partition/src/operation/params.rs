@@ -94,6 +94,7 @@ pub(crate) enum Work {
     Kw,
     Kwp,
     KwPkcs7,
+    Hotp,
     TlsMac {
         prf: TlsPrf,
         side: TlsSide,
@@ -201,6 +202,10 @@ impl Work {
             Scheme::AesKw => wrap_iv(params, 8, Self::Kw)?,
             Scheme::AesKwp => wrap_iv(params, 4, Self::Kwp)?,
             Scheme::AesKwPkcs7 => wrap_iv(params, 8, Self::KwPkcs7)?,
+            Scheme::Hotp => match params {
+                Params::Otp(_) => Self::Hotp,
+                params => plain(params, Self::Hotp)?,
+            },
             Scheme::TlsMac => tls_mac(params)?,
             Scheme::Ssl3Mac(hash) => match *params {
                 Params::Length(len @ 1..) if len <= hash.output_len() as u64 => {

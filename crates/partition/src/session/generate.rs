@@ -46,6 +46,7 @@ impl Session {
         let mechanisms = &self.partition.personality().mechanisms;
         match mechanisms.usable(mechanism.kind, CKF_GENERATE)?.scheme {
             Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
+            Scheme::HotpKeyGen => return self.generate_hotp(mechanism, template),
             Scheme::TlsPremasterGen => return self.generate_premaster(mechanism, template),
             _ => {}
         }

@@ -1,8 +1,10 @@
-//! C_GenerateKey where the mechanism knows more than a length: keys from passwords (6.31.4) and premaster
-//! secrets of TLS (6.26.3).
+//! C_GenerateKey where the mechanism knows more than a length: keys from passwords (6.31.4), premaster
+//! secrets of TLS (6.26.3), keys for one-time passwords (6.45.6).
 
 use hsmsim_crypto::{digest::HashAlg, kdf::pbkdf2_hmac, random};
-use hsmsim_types::{Error, KdfParams, Mechanism, Params, Result, Template, ck::*, error::fail};
+use hsmsim_types::{
+    Attribute, Error, KdfParams, Mechanism, Params, Result, Template, ck::*, error::fail,
+};
 use zeroize::Zeroizing;
 
 use super::{Session, derive::key_len, derive::wanted_len};
@@ -10,11 +12,7 @@ use crate::{
     api::Reply,
     attributes::{build::build, build::check_template, template::checked},
     failure::{During, during},
-    object::{
-        Object,
-        parts::{self, kind},
-        secret_type::SecretType,
-    },
+    object::{Attributes, Object, parts::kind, secret_type::SecretType},
     version,
 };
 
@@ -74,6 +72,23 @@ impl Session {
         })
     }
 
+    /// CKM_HOTP_KEY_GEN.
+    pub(super) fn generate_hotp(
+        &self,
+        mechanism: &Mechanism,
+        template: &Template,
+    ) -> Result<Reply> {
+        if mechanism.params != Params::None {
+            return fail(CKR_MECHANISM_PARAM_INVALID, "key generation takes no parameter");
+        }
+        let given = checked(template)?;
+        self.generate_of(mechanism, &given, (CKO_OTP_KEY, CKK_HOTP), None, |len| {
+            let mut value = Zeroizing::new(vec![0; len]);
+            random::fill(&mut value).map_err(during(During::Generate))?;
+            Ok(value)
+        })
+    }
+
     /// A key of the template's type, or, if there is only one length, a generic secret.
     fn generate_as(
         &self,
@@ -87,10 +102,22 @@ impl Session {
             (None, Some(key_type)) => key_type,
             _ => CKK_GENERIC_SECRET,
         };
-        let mut origin = self.origin(mechanism, kind(CKO_SECRET_KEY, key_type));
-        check_template(&origin, &given)?;
-        self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
-        let wanted = wanted_len(&given)?;
+        self.generate_of(mechanism, &given, (CKO_SECRET_KEY, key_type), only, value)
+    }
+
+    /// A key of that class and type.
+    fn generate_of(
+        &self,
+        mechanism: &Mechanism,
+        given: &Attributes,
+        (class, key_type): (u64, u64),
+        only: Option<usize>,
+        value: impl FnOnce(usize) -> Result<Zeroizing<Vec<u8>>>,
+    ) -> Result<Reply> {
+        let mut origin = self.origin(mechanism, kind(class, key_type));
+        check_template(&origin, given)?;
+        self.check_write_of(given, class, key_type)?;
+        let wanted = wanted_len(given)?;
         let secret = SecretType::of(key_type);
         let len = match only.or(wanted).or(secret.and_then(SecretType::usual_len)) {
             Some(len) => key_len(len, key_type, Some(len))?,
@@ -100,9 +127,9 @@ impl Session {
         if let Some(secret) = secret {
             secret.settle(&mut value);
         }
-        origin.known = parts::secret(key_type, &value);
+        origin.known.set(Attribute::bytes(CKA_VALUE, &value[..]));
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
+        self.add(vec![Object::new(id, version::FIRST, build(&origin, given, &id)?)])
     }
 }
 

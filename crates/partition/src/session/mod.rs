@@ -12,6 +12,7 @@ mod find;
 mod generate;
 mod generate_from;
 mod objects;
+mod one_time;
 mod rights;
 mod wrap;
 
@@ -91,7 +92,7 @@ impl Session {
         self.check_dates(&request)?;
         match request {
             Request::OnePart { operation, data, signature } => {
-                self.one_part(&operation, data, &signature)
+                self.one_part(&operation, data, &signature, now)
             }
             Request::Check { operation } => self.check(&operation),
             Request::Begin { operation, data } => self.begin(&operation, &data),
@@ -223,12 +224,21 @@ impl Session {
         Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
     }
 
-    fn one_part(&mut self, operation: &Operation, data: Vec<u8>, sig: &[u8]) -> Result<Reply> {
+    fn one_part(
+        &mut self,
+        operation: &Operation,
+        data: Vec<u8>,
+        sig: &[u8],
+        now: Duration,
+    ) -> Result<Reply> {
         self.active[operation.kind as usize] = None;
         let confirmed = std::mem::take(&mut self.confirmed);
         self.check_data(&data)?;
         let ready = Ready::new(self, operation)?;
         ready.check_confirmed(confirmed)?;
+        if let Some((key, params, verify)) = ready.one_time() {
+            return self.one_time(&key.id, params, &data, verify.then_some(sig), now);
+        }
         ready.one_part(data, sig)
     }
 

@@ -23,7 +23,7 @@ use crate::{
 const OBJECT_MAX: usize = 1 << 21;
 
 /// How often a change is tried anew because others change the same object.
-const CHANGE_TRIES: u32 = 1000;
+pub(super) const CHANGE_TRIES: u32 = 1000;
 
 impl Session {
     /// An object for a function on objects: one that is kept, or one of the token's own.
@@ -136,7 +136,7 @@ impl Session {
         fail(CKR_DEVICE_ERROR, "the object changes faster than it can be read")
     }
 
-    fn replace(&self, old: &Object, all: Attributes, now: Duration) -> Result<Reply> {
+    pub(super) fn replace(&self, old: &Object, all: Attributes, now: Duration) -> Result<Reply> {
         if !old.token {
             let new = Object::new(old.id, old.version + 1, all);
             self.application.replace_transient(Arc::new(new))?;

@@ -42,6 +42,7 @@ fn check_signature(
     let expected = Checked {
         output: OutputLen::Fixed(signature.len()),
         always_authenticate: false,
+        changes_key: false,
         session_key: true,
         ends_by_date: false,
     };

@@ -2,12 +2,12 @@
 //! derived (PKCS#11 3.1, 6.26 to 6.31, 6.42, 6.43, 6.61, 6.64; Luna's cryptoki_v2.h).
 
 use hsmsim_types::{
-    HkdfSalt, KdfParams, KeyRef, ObjectHandle, Params, PrfField, PrfNumber, Result, SecretBytes,
-    TlsRandom, ck::*, error::fail,
+    HkdfSalt, KdfParams, KeyRef, ObjectHandle, OtpParam, Params, PrfField, PrfNumber, Result,
+    SecretBytes, TlsRandom, ck::*, error::fail,
 };
 
 use super::{MAX_PLAIN, part, structure};
-use crate::raw::TemplateIn;
+use crate::raw::{Input, TemplateIn};
 
 /// The most parts of an input to a pseudorandom function, and the most additional keys, that are
 /// believed.
@@ -40,6 +40,8 @@ pub(super) enum Shape {
     Ike1Prf,
     Ike1Extended,
     Ike2PrfPlus,
+    /// CK_OTP_PARAMS, or none.
+    Otp,
 }
 
 pub(super) fn shape(kind: CK_MECHANISM_TYPE) -> Option<Shape> {
@@ -67,6 +69,7 @@ pub(super) fn shape(kind: CK_MECHANISM_TYPE) -> Option<Shape> {
         CKM_IKE1_PRF_DERIVE => Shape::Ike1Prf,
         CKM_IKE1_EXTENDED_DERIVE => Shape::Ike1Extended,
         CKM_IKE2_PRF_PLUS_DERIVE => Shape::Ike2PrfPlus,
+        CKM_HOTP => Shape::Otp,
         _ => return None,
     })
 }
@@ -90,6 +93,11 @@ pub(super) unsafe fn read(shape: Shape, raw: &CK_MECHANISM) -> Result<Params> {
                     len: ulMacLength,
                     side: ulServerOrClient,
                 });
+            }
+            Shape::Otp if raw.ulParameterLen == 0 => return Ok(Params::None),
+            Shape::Otp => {
+                let CK_OTP_PARAMS { pParams, ulCount } = structure(raw)?;
+                return otp(pParams, ulCount).map(Params::Otp);
             }
             Shape::Key => KdfParams::Key(handle(structure(raw)?)),
             Shape::Hkdf => hkdf(&structure(raw)?)?,
@@ -235,6 +243,67 @@ fn flag(flag: CK_BBOOL) -> Result<bool> {
         CK_FALSE => Ok(false),
         CK_TRUE => Ok(true),
         _ => fail(CKR_MECHANISM_PARAM_INVALID, "a flag is neither true nor false"),
+    }
+}
+
+/// The elements of CK_OTP_PARAMS and of CK_OTP_SIGNATURE_INFO.
+///
+/// # Safety
+/// `ptr` is NULL or points at `count` elements, whose values are NULL or hold as many bytes as they say.
+unsafe fn otp(ptr: *const CK_OTP_PARAM, count: CK_ULONG) -> Result<Vec<OtpParam>> {
+    // SAFETY: promised by the caller of this function.
+    unsafe {
+        items(ptr, count)?
+            .iter()
+            .map(|raw| {
+                let value = part(raw.pValue.cast(), raw.ulValueLen, "an element")?;
+                Ok(OtpParam { kind: raw.type_, value })
+            })
+            .collect()
+    }
+}
+
+/// The signature that C_Verify is given: bytes, or a CK_OTP_SIGNATURE_INFO.
+pub(crate) struct SignatureIn(Input);
+
+impl SignatureIn {
+    /// # Safety
+    /// As [`Input::new`]; and if the signature is a CK_OTP_SIGNATURE_INFO, its elements and their values are
+    /// NULL or as many as it says.
+    pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
+        // SAFETY: promised by the caller of this function.
+        Self(unsafe { Input::new(ptr, len) })
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    /// As [`Input::bytes`].
+    pub(crate) fn bytes(&self) -> Result<&[u8]> {
+        self.0.bytes()
+    }
+
+    /// Whether it is as long as a CK_OTP_SIGNATURE_INFO.
+    pub(crate) fn may_be_otp(&self) -> bool {
+        self.0.bytes().is_ok_and(|bytes| bytes.len() == size_of::<CK_OTP_SIGNATURE_INFO>())
+    }
+
+    /// The image of a CK_OTP_SIGNATURE_INFO.
+    ///
+    /// # Errors
+    /// CKR_SIGNATURE_LEN_RANGE for what is none, CKR_MECHANISM_PARAM_INVALID for counts and lengths that are
+    /// out of all reason.
+    pub(crate) fn otp_image(&self) -> Result<Vec<u8>> {
+        let bytes = self.0.bytes()?;
+        if bytes.len() != size_of::<CK_OTP_SIGNATURE_INFO>() {
+            return fail(CKR_SIGNATURE_LEN_RANGE, "the signature is no CK_OTP_SIGNATURE_INFO");
+        }
+        // SAFETY: as long as the structure, which the caller of `new` promises it to be.
+        unsafe {
+            let CK_OTP_SIGNATURE_INFO { pParams, ulCount } =
+                bytes.as_ptr().cast::<CK_OTP_SIGNATURE_INFO>().read_unaligned();
+            otp(pParams, ulCount).map(|params| OtpParam::image(&params))
+        }
     }
 }
 

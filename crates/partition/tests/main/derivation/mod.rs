@@ -5,6 +5,7 @@ mod ecdh;
 mod hkdf;
 mod ike;
 mod luna;
+mod one_time;
 mod passwords;
 mod public;
 mod sp800_108;

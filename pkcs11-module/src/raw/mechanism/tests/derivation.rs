@@ -1,11 +1,11 @@
 //! The structures of derivations, and the places in them.
 
 use hsmsim_types::{
-    Attribute, HkdfSalt, KdfParams, KeyRef, ObjectHandle, PrfField, PrfNumber, SecretBytes,
-    Template, TlsRandom,
+    Attribute, HkdfSalt, KdfParams, KeyRef, ObjectHandle, OtpParam, PrfField, PrfNumber,
+    SecretBytes, Template, TlsRandom,
 };
 
-use super::super::derivation::{MAX_ITEMS, MAX_PASSWORD, Places, Shape, shape};
+use super::super::derivation::{MAX_ITEMS, MAX_PASSWORD, Places, Shape, SignatureIn, shape};
 use super::*;
 
 const REFUSED: CK_RV = CKR_MECHANISM_PARAM_INVALID;
@@ -583,4 +583,49 @@ fn every_structure_of_a_derivation_has_its_mechanism() {
     }
     assert_eq!(shape(CKM_AES_CBC), None);
     assert_eq!(shape(CKM_TLS12_MASTER_KEY_DERIVE_DH), Some(Shape::Tls12Master));
+}
+
+#[test]
+fn elements_of_one_time_passwords_are_read_from_parameters_and_signatures() {
+    let (mut counter, mut digits) = ([0, 0, 0, 0, 0, 0, 0, 7_u8], *b"755224");
+    let element =
+        |type_, value: *mut u8, len| CK_OTP_PARAM { type_, pValue: value.cast(), ulValueLen: len };
+    let mut elements = [
+        element(CK_OTP_VALUE, digits.as_mut_ptr(), 6),
+        element(CK_OTP_COUNTER, counter.as_mut_ptr(), 8),
+    ];
+    let at = elements.as_mut_ptr();
+    let expected = vec![
+        OtpParam { kind: CK_OTP_VALUE, value: b"755224".to_vec() },
+        OtpParam { kind: CK_OTP_COUNTER, value: counter.to_vec() },
+    ];
+    let params = CK_OTP_PARAMS { pParams: at, ulCount: 2 };
+    assert_eq!(read_struct(CKM_HOTP, params), Ok(Params::Otp(expected.clone())));
+    assert_eq!(read(CKM_HOTP, null_mut(), 0), Ok(Params::None));
+
+    let mut info = CK_OTP_SIGNATURE_INFO { pParams: at, ulCount: 2 };
+    let info_at = (&raw mut info).cast::<u8>();
+    let signature = |len| {
+        // SAFETY: a structure with its elements.
+        unsafe { SignatureIn::new(info_at, len) }
+    };
+    assert!(signature(16).may_be_otp() && !signature(15).may_be_otp());
+    assert_eq!(signature(16).otp_image(), Ok(OtpParam::image(&expected)));
+    assert_eq!(code(signature(15).otp_image()), CKR_SIGNATURE_LEN_RANGE);
+
+    let nowhere = without_provenance_mut(8);
+    for wrong in [
+        CK_OTP_PARAMS { pParams: null_mut(), ulCount: 1 },
+        CK_OTP_PARAMS { pParams: nowhere, ulCount: MAX_ITEMS + 1 },
+        CK_OTP_PARAMS { pParams: nowhere, ulCount: u64::MAX },
+    ] {
+        assert_eq!(code(read_struct(CKM_HOTP, wrong)), REFUSED);
+        let mut info = CK_OTP_SIGNATURE_INFO { pParams: wrong.pParams, ulCount: wrong.ulCount };
+        // SAFETY: what is wild is refused unread.
+        let signature = unsafe { SignatureIn::new((&raw mut info).cast(), 16) };
+        assert_eq!(code(signature.otp_image()), REFUSED);
+    }
+    let mut wild = [element(CK_OTP_VALUE, without_provenance_mut(8), u64::MAX)];
+    let params = CK_OTP_PARAMS { pParams: wild.as_mut_ptr(), ulCount: 1 };
+    assert_eq!(code(read_struct(CKM_HOTP, params)), REFUSED);
 }
