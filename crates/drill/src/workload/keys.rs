@@ -48,7 +48,12 @@ impl Keys {
         let aes = module.generate(
             session,
             CKM_AES_KEY_GEN,
-            &[Attribute::Bool(CKA_TOKEN, true), Attribute::Ulong(CKA_VALUE_LEN, 32)],
+            &[
+                Attribute::Bool(CKA_TOKEN, true),
+                Attribute::Ulong(CKA_VALUE_LEN, 32),
+                Attribute::Bool(CKA_ENCRYPT, true),
+                Attribute::Bool(CKA_DECRYPT, true),
+            ],
         )?;
         let point = module.attribute(session, ec_public, CKA_EC_POINT)?;
         Ok(Self {
@@ -86,8 +91,9 @@ pub(super) fn make_rsa(
             Attribute::Bytes(CKA_LABEL, label),
             Attribute::Ulong(CKA_MODULUS_BITS, 2048),
             Attribute::Bytes(CKA_PUBLIC_EXPONENT, &[1, 0, 1]),
+            Attribute::Bool(CKA_VERIFY, true),
         ],
-        &[Attribute::Bool(CKA_TOKEN, true), Attribute::Bytes(CKA_LABEL, label)],
+        &private(label),
     )
 }
 
@@ -104,7 +110,17 @@ pub(super) fn make_ec(
             Attribute::Bool(CKA_TOKEN, true),
             Attribute::Bytes(CKA_LABEL, label),
             Attribute::Bytes(CKA_EC_PARAMS, &P256),
+            Attribute::Bool(CKA_VERIFY, true),
         ],
-        &[Attribute::Bool(CKA_TOKEN, true), Attribute::Bytes(CKA_LABEL, label)],
+        &private(label),
     )
+}
+
+/// The private half of a pair that signs.
+fn private(label: &[u8]) -> [Attribute<'_>; 3] {
+    [
+        Attribute::Bool(CKA_TOKEN, true),
+        Attribute::Bytes(CKA_LABEL, label),
+        Attribute::Bool(CKA_SIGN, true),
+    ]
 }

@@ -147,8 +147,11 @@ impl Stage {
         let key = match app.aes.get() {
             Some(key) => key,
             None => {
-                let template =
-                    [Attribute::bool(CKA_TOKEN, true), Attribute::ulong(CKA_VALUE_LEN, 32)];
+                let template = [
+                    Attribute::bool(CKA_TOKEN, true),
+                    Attribute::ulong(CKA_VALUE_LEN, 32),
+                    Attribute::bool(CKA_ENCRYPT, true),
+                ];
                 let make = client.generate_key(
                     session,
                     Mechanism::plain(CKM_AES_KEY_GEN),
