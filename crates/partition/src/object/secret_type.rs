@@ -135,8 +135,8 @@ impl SecretType {
         }
     }
 
-    /// Whether the caller has to say how long a value is, and may: the types with one length have no
-    /// CKA_VALUE_LEN (6.21, 6.23).
+    /// Whether a key has CKA_VALUE_LEN, and whoever makes one has to say it: keys of DES have none
+    /// (6.21, 6.23).
     pub(crate) fn has_value_len(&self) -> bool {
         !self.is_des()
     }

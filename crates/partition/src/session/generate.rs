@@ -54,7 +54,7 @@ impl Session {
         let Scheme::SecretKeyGen(key_type) = entry.scheme else {
             return fail(CKR_MECHANISM_INVALID, "the mechanism makes no secret key");
         };
-        let given = checked(template)?;
+        let mut given = checked(template)?;
         let mut origin = self.origin(mechanism, kind(CKO_SECRET_KEY, key_type));
         check_template(&origin, &given)?;
         self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
@@ -63,6 +63,10 @@ impl Session {
             return fail(CKR_MECHANISM_INVALID, "the mechanism makes no secret key");
         };
         let mut value = Zeroizing::new(vec![0; secret_len(&given, secret, entry)?]);
+        // pkcs11-tool asks for 24 bytes of triple DES: that is true, and no attribute of the key.
+        if !secret.has_value_len() {
+            given.remove(CKA_VALUE_LEN);
+        }
         loop {
             random::fill(&mut value).map_err(during(During::Generate))?;
             secret.settle(&mut value);

@@ -111,6 +111,18 @@ fn the_public_exponent_can_be_chosen() {
 }
 
 #[test]
+fn a_des_key_may_be_asked_for_with_the_length_that_it_has() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    for template in [vec![len(24)], vec![]] {
+        let key = client.generate(CKM_DES3_KEY_GEN, template).unwrap();
+        assert!(matches!(client.get(key, CKA_VALUE_LEN), AttributeResult::Invalid));
+    }
+    let short = client.generate(CKM_DES3_KEY_GEN, vec![len(16)]);
+    assert_eq!(rv(short), CKR_ATTRIBUTE_VALUE_INVALID);
+}
+
+#[test]
 fn impossible_keys_are_refused_by_code() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
