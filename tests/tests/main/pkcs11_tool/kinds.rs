@@ -11,19 +11,20 @@ fn every_kind_of_key_is_made() {
     let ended = script(
         &sandbox,
         r"
-        for kind in rsa:1024 rsa:2048 rsa:3072 rsa:4096 EC:prime256v1 EC:secp384r1 EC:secp521r1 \
-            EC:secp256k1 EC:edwards25519; do
+        for kind in rsa:1024 rsa:2048 rsa:4096 EC:prime192v3 EC:secp192k1 EC:secp224r1 EC:prime256v1 \
+            EC:secp384r1 EC:secp521r1 EC:secp256k1 EC:frp256v1 EC:brainpoolP256r1 EC:brainpoolP512r1 \
+            EC:edwards25519; do
             user --keypairgen --key-type $kind --label $kind
         done
-        for kind in AES:16 AES:24 AES:32 GENERIC:1 GENERIC:64; do
+        for kind in AES:16 AES:24 AES:32 DES:8 DES3:24 GENERIC:1 GENERIC:64; do
             user --keygen --key-type $kind --label $kind
         done
         user --list-objects | grep '^S.* Key Object\|^P.* Key Object'
         ",
     );
     let listed = |line: &str| ended.stdout.matches(line).count();
-    assert_eq!(listed("Key pair generated:"), 9, "{ended}");
-    assert_eq!(listed("Key generated:"), 5, "{ended}");
+    assert_eq!(listed("Key pair generated:"), 14, "{ended}");
+    assert_eq!(listed("Key generated:"), 7, "{ended}");
     // Each stands there twice: when it was made, and in the list.
     for line in ["RSA 1024 bits", "RSA 4096 bits", "EC  EC_POINT 384 bits", "AES length 24"] {
         assert_eq!(listed(line), 2, "{line}: {ended}");
