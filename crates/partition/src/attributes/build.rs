@@ -107,6 +107,13 @@ fn check_given(origin: &Origin, given: &Attributes, shape: Shape) -> Result<()> 
                 format!("only the SO makes {} true", rule.name()),
             );
         }
+        // Footnote 2 of the tables of attributes (4.1.1, 6.1.2, 6.13.2): the value says it already.
+        if origin.way == Way::Create && [CKA_VALUE_LEN, CKA_MODULUS_BITS].contains(&rule.kind) {
+            return fail(
+                CKR_TEMPLATE_INCONSISTENT,
+                format!("{} is not for C_CreateObject", rule.name()),
+            );
+        }
         if origin.way != Way::Create && rule.secret {
             return fail(
                 CKR_TEMPLATE_INCONSISTENT,

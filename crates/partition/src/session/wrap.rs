@@ -180,7 +180,11 @@ fn check_wrappable(key: &Object, wrapping: &Object) -> Result<()> {
     if let Some(AttributeValue::Template(wanted)) = wrapping.attributes.get(CKA_WRAP_TEMPLATE)
         && !key.matches(wanted)
     {
-        return fail(CKR_KEY_NOT_WRAPPABLE, "CKA_WRAP_TEMPLATE of the wrapping key does not match");
+        // This code and no other, 5.18.3.
+        return fail(
+            CKR_KEY_HANDLE_INVALID,
+            "CKA_WRAP_TEMPLATE of the wrapping key does not match",
+        );
     }
     Ok(())
 }

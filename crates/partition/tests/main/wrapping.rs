@@ -157,7 +157,7 @@ fn what_protects_a_key_from_wrapping_does() {
         (&kw, wrapping, inside, CKR_KEY_UNEXTRACTABLE),
         (&kw, wrapping, private, CKR_KEY_UNEXTRACTABLE),
         (&kw, wrapping, trusting, CKR_KEY_NOT_WRAPPABLE),
-        (&kw, picky, key, CKR_KEY_NOT_WRAPPABLE),
+        (&kw, picky, key, CKR_KEY_HANDLE_INVALID),
         (&kw, wrapping, public, CKR_KEY_HANDLE_INVALID),
         (&kw, wrapping, gone, CKR_KEY_HANDLE_INVALID),
         (&kw, gone, key, CKR_WRAPPING_KEY_HANDLE_INVALID),
