@@ -3,7 +3,7 @@
 
 CARGO = cargo
 
-.PHONY: help build demo test lint bench clean
+.PHONY: help build demo test lint bench conformance clean
 
 help:
 	@echo 'make demo   build, then lose a device under a signing application and watch'
@@ -11,6 +11,7 @@ help:
 	@echo 'make build  the module and the command, optimised, in target/release'
 	@echo 'make lint   formatting and clippy'
 	@echo 'make bench  the table beside SoftHSM2'
+	@echo 'make conformance  what modules do of the standard, into docs/conformance.md'
 
 build:
 	$(CARGO) build --release --locked -p hsmsim-pkcs11-module -p hsmsim-cli
@@ -27,6 +28,9 @@ lint:
 
 bench: build
 	$(CARGO) bench --locked -p hsmsim-benches
+
+conformance:
+	scripts/conformance
 
 clean:
 	$(CARGO) clean

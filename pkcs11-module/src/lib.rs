@@ -25,5 +25,7 @@ mod raw;
 mod record;
 
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 #[allow(unsafe_code)]
 mod tests;

@@ -1,0 +1,339 @@
+//! The system's libcrypto (3.x), loaded when first needed: what a module computes is compared with a
+//! library that had no part in it. A module that is built on OpenSSL itself brings its own copy or
+//! another version; the suite then checks its use, not the primitive.
+
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_void},
+    ptr::{null, null_mut},
+    sync::OnceLock,
+};
+
+use libloading::Library;
+
+type Handle = *mut c_void;
+
+macro_rules! functions {
+    ($($name:ident($($type:ty),*) -> $result:ty;)*) => {
+        #[allow(non_snake_case)]
+        struct Functions {
+            $($name: unsafe extern "C" fn($($type),*) -> $result,)*
+        }
+
+        impl Functions {
+            fn load() -> Option<Self> {
+                // SAFETY: libcrypto's initialisers are harmless; the symbols have these types (its
+                // manual pages), and the library is never closed.
+                unsafe {
+                    let library = Library::new("libcrypto.so.3").ok()?;
+                    let functions = Self {
+                        $($name: *library.get(concat!(stringify!($name), "\0").as_bytes()).ok()?,)*
+                    };
+                    std::mem::forget(library);
+                    Some(functions)
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    OSSL_PROVIDER_load(Handle, *const c_char) -> Handle;
+    EVP_MD_fetch(Handle, *const c_char, *const c_char) -> Handle;
+    EVP_Digest(*const c_void, usize, *mut c_uchar, *mut u32, Handle, Handle) -> c_int;
+    EVP_Q_mac(Handle, *const c_char, *const c_char, *const c_char, *const c_void, *const c_void, usize,
+        *const c_uchar, usize, *mut c_uchar, usize, *mut usize) -> *mut c_uchar;
+    EVP_CIPHER_fetch(Handle, *const c_char, *const c_char) -> Handle;
+    EVP_CIPHER_CTX_new() -> Handle;
+    EVP_CIPHER_CTX_free(Handle) -> ();
+    EVP_CIPHER_CTX_ctrl(Handle, c_int, c_int, *mut c_void) -> c_int;
+    EVP_CIPHER_CTX_set_padding(Handle, c_int) -> c_int;
+    EVP_CIPHER_CTX_set_flags(Handle, c_int) -> ();
+    EVP_CipherInit_ex(Handle, Handle, Handle, *const c_uchar, *const c_uchar, c_int) -> c_int;
+    EVP_CipherUpdate(Handle, *mut c_uchar, *mut c_int, *const c_uchar, c_int) -> c_int;
+    EVP_CipherFinal_ex(Handle, *mut c_uchar, *mut c_int) -> c_int;
+    d2i_PUBKEY(*mut Handle, *mut *const c_uchar, c_long) -> Handle;
+    d2i_AutoPrivateKey(*mut Handle, *mut *const c_uchar, c_long) -> Handle;
+    EVP_PKEY_free(Handle) -> ();
+    EVP_PKEY_CTX_new(Handle, Handle) -> Handle;
+    EVP_PKEY_CTX_free(Handle) -> ();
+    EVP_PKEY_CTX_ctrl_str(Handle, *const c_char, *const c_char) -> c_int;
+    EVP_PKEY_verify_init(Handle) -> c_int;
+    EVP_PKEY_verify(Handle, *const c_uchar, usize, *const c_uchar, usize) -> c_int;
+    EVP_PKEY_encrypt_init(Handle) -> c_int;
+    EVP_PKEY_encrypt(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
+    EVP_PKEY_decrypt_init(Handle) -> c_int;
+    EVP_PKEY_decrypt(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
+    EVP_PKEY_derive_init(Handle) -> c_int;
+    EVP_PKEY_derive_set_peer(Handle, Handle) -> c_int;
+    EVP_PKEY_derive(Handle, *mut c_uchar, *mut usize) -> c_int;
+    EVP_MD_CTX_new() -> Handle;
+    EVP_MD_CTX_free(Handle) -> ();
+    EVP_DigestVerifyInit(Handle, *mut Handle, Handle, Handle, Handle) -> c_int;
+    EVP_DigestVerify(Handle, *const c_uchar, usize, *const c_uchar, usize) -> c_int;
+}
+
+fn functions() -> Option<&'static Functions> {
+    static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
+    FUNCTIONS
+        .get_or_init(|| {
+            let functions = Functions::load()?;
+            for provider in [c"default", c"legacy"] {
+                // SAFETY: a name; the legacy provider may be missing, its algorithms are then too.
+                unsafe { (functions.OSSL_PROVIDER_load)(null_mut(), provider.as_ptr()) };
+            }
+            Some(functions)
+        })
+        .as_ref()
+}
+
+fn text(name: &str) -> CString {
+    CString::new(name).unwrap_or_default()
+}
+
+/// A digest; `None` if this libcrypto has not got it.
+pub fn digest(name: &str, data: &[u8]) -> Option<Vec<u8>> {
+    let f = functions()?;
+    let name = text(name);
+    let (mut out, mut len) = (vec![0; 64], 0);
+    // SAFETY: 64 bytes are the longest digest that has a fixed length.
+    unsafe {
+        let md = (f.EVP_MD_fetch)(null_mut(), name.as_ptr(), null());
+        if md.is_null() {
+            return None;
+        }
+        let (data, size) = (data.as_ptr().cast(), data.len());
+        if (f.EVP_Digest)(data, size, out.as_mut_ptr(), &mut len, md, null_mut()) != 1 {
+            return None;
+        }
+    }
+    out.truncate(len as usize);
+    Some(out)
+}
+
+/// A MAC: `HMAC` over a digest, `CMAC` over a CBC cipher, `POLY1305` over nothing.
+pub fn mac(name: &str, under: &str, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    let f = functions()?;
+    let (name, sub) = (text(name), text(under));
+    let sub = if under.is_empty() { null() } else { sub.as_ptr() };
+    let (mut out, mut len) = (vec![0; 64], 0);
+    // SAFETY: the lengths are those of the slices.
+    let made = unsafe {
+        (f.EVP_Q_mac)(
+            null_mut(),
+            name.as_ptr(),
+            null(),
+            sub,
+            null(),
+            key.as_ptr().cast(),
+            key.len(),
+            data.as_ptr(),
+            data.len(),
+            out.as_mut_ptr(),
+            out.len(),
+            &mut len,
+        )
+    };
+    if made.is_null() {
+        return None;
+    }
+    out.truncate(len);
+    Some(out)
+}
+
+/// A cipher's use: key, vector, associated data and length of the tag where it is one with a tag.
+#[derive(Clone, Copy, Debug)]
+pub struct Cipher<'a> {
+    /// OpenSSL's name.
+    pub name: &'a str,
+    /// The key.
+    pub key: &'a [u8],
+    /// Vector, counter block or nonce.
+    pub iv: &'a [u8],
+    /// Whether PKCS#7 fills the last block.
+    pub padded: bool,
+    /// Associated data and length of the tag.
+    pub tag: Option<(&'a [u8], usize)>,
+}
+
+const SET_IV_LEN: c_int = 0x9;
+const GET_TAG: c_int = 0x10;
+const SET_TAG: c_int = 0x11;
+/// EVP_CIPHER_CTX_FLAG_WRAP_ALLOW.
+const WRAP_ALLOW: c_int = 1;
+
+/// Encrypts; a tag follows the ciphertext.
+pub fn encrypt(cipher: Cipher<'_>, data: &[u8]) -> Option<Vec<u8>> {
+    let f = functions()?;
+    let name = text(cipher.name);
+    let ccm = cipher.name.ends_with("CCM");
+    let mut out = vec![0; data.len() + 64];
+    // SAFETY: the output has room for the input, a block and a tag; lengths are those of the slices.
+    unsafe {
+        let alg = (f.EVP_CIPHER_fetch)(null_mut(), name.as_ptr(), null());
+        if alg.is_null() {
+            return None;
+        }
+        let c = (f.EVP_CIPHER_CTX_new)();
+        (f.EVP_CIPHER_CTX_set_flags)(c, WRAP_ALLOW);
+        let mut good = (f.EVP_CipherInit_ex)(c, alg, null_mut(), null(), null(), 1) == 1;
+        if let Some((_, tag)) = cipher.tag {
+            good &=
+                (f.EVP_CIPHER_CTX_ctrl)(c, SET_IV_LEN, cipher.iv.len() as c_int, null_mut()) == 1;
+            if ccm {
+                good &= (f.EVP_CIPHER_CTX_ctrl)(c, SET_TAG, tag as c_int, null_mut()) == 1;
+            }
+        }
+        let iv = if cipher.iv.is_empty() { null() } else { cipher.iv.as_ptr() };
+        good &= (f.EVP_CipherInit_ex)(c, null_mut(), null_mut(), cipher.key.as_ptr(), iv, 1) == 1;
+        good &= (f.EVP_CIPHER_CTX_set_padding)(c, c_int::from(cipher.padded)) == 1;
+        let (mut len, mut last) = (0, 0);
+        if ccm {
+            good &= (f.EVP_CipherUpdate)(c, null_mut(), &mut len, null(), data.len() as c_int) == 1;
+        }
+        if let Some((aad, _)) = cipher.tag.filter(|tag| !tag.0.is_empty()) {
+            good &= (f.EVP_CipherUpdate)(c, null_mut(), &mut len, aad.as_ptr(), aad.len() as c_int)
+                == 1;
+        }
+        len = 0;
+        good &=
+            (f.EVP_CipherUpdate)(c, out.as_mut_ptr(), &mut len, data.as_ptr(), data.len() as c_int)
+                == 1;
+        good &= (f.EVP_CipherFinal_ex)(c, out.as_mut_ptr().add(len as usize), &mut last) == 1;
+        let mut whole = (len + last) as usize;
+        if let Some((_, tag)) = cipher.tag {
+            let at = out.as_mut_ptr().add(whole).cast();
+            good &= (f.EVP_CIPHER_CTX_ctrl)(c, GET_TAG, tag as c_int, at) == 1;
+            whole += tag;
+        }
+        (f.EVP_CIPHER_CTX_free)(c);
+        out.truncate(whole);
+        good.then_some(out)
+    }
+}
+
+/// A key of OpenSSL's.
+pub struct Key(Handle);
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        if let Some(f) = functions() {
+            // SAFETY: ours alone.
+            unsafe { (f.EVP_PKEY_free)(self.0) };
+        }
+    }
+}
+
+/// Options of a key's use, in the words of EVP_PKEY_CTX_ctrl_str: `rsa_padding_mode` `pss`.
+pub type Options<'a> = &'a [(&'a CStr, &'a CStr)];
+
+impl Key {
+    /// From a SubjectPublicKeyInfo.
+    pub fn public(der: &[u8]) -> Option<Self> {
+        let f = functions()?;
+        let mut at = der.as_ptr();
+        // SAFETY: as many bytes as the slice has.
+        let key = unsafe { (f.d2i_PUBKEY)(null_mut(), &mut at, der.len() as c_long) };
+        (!key.is_null()).then_some(Self(key))
+    }
+
+    /// From PKCS#8.
+    pub fn private(der: &[u8]) -> Option<Self> {
+        let f = functions()?;
+        let mut at = der.as_ptr();
+        // SAFETY: as many bytes as the slice has.
+        let key = unsafe { (f.d2i_AutoPrivateKey)(null_mut(), &mut at, der.len() as c_long) };
+        (!key.is_null()).then_some(Self(key))
+    }
+
+    /// Whether the signature over a digest (or over what is signed without one) holds.
+    pub fn verifies(&self, options: Options<'_>, digest: &[u8], signature: &[u8]) -> Option<bool> {
+        let f = functions()?;
+        // SAFETY: a context of this key, freed before the end; lengths are those of the slices.
+        unsafe {
+            let c = (f.EVP_PKEY_CTX_new)(self.0, null_mut());
+            let good = (f.EVP_PKEY_verify_init)(c) == 1 && set(f, c, options);
+            let (at, len) = (signature.as_ptr(), signature.len());
+            let holds = (f.EVP_PKEY_verify)(c, at, len, digest.as_ptr(), digest.len());
+            (f.EVP_PKEY_CTX_free)(c);
+            good.then_some(holds == 1)
+        }
+    }
+
+    /// Whether an Edwards signature over a message holds.
+    pub fn verifies_message(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
+        let f = functions()?;
+        // SAFETY: as above.
+        unsafe {
+            let c = (f.EVP_MD_CTX_new)();
+            let good = (f.EVP_DigestVerifyInit)(c, null_mut(), null_mut(), null_mut(), self.0) == 1;
+            let (at, len) = (signature.as_ptr(), signature.len());
+            let holds = (f.EVP_DigestVerify)(c, at, len, message.as_ptr(), message.len());
+            (f.EVP_MD_CTX_free)(c);
+            good.then_some(holds == 1)
+        }
+    }
+
+    /// Encrypts with a public key.
+    pub fn encrypt(&self, options: Options<'_>, data: &[u8]) -> Option<Vec<u8>> {
+        let f = functions()?;
+        self.crypt(f, f.EVP_PKEY_encrypt_init, f.EVP_PKEY_encrypt, options, data)
+    }
+
+    /// Decrypts with a private key.
+    pub fn decrypt(&self, options: Options<'_>, data: &[u8]) -> Option<Vec<u8>> {
+        let f = functions()?;
+        self.crypt(f, f.EVP_PKEY_decrypt_init, f.EVP_PKEY_decrypt, options, data)
+    }
+
+    fn crypt(
+        &self,
+        f: &Functions,
+        init: unsafe extern "C" fn(Handle) -> c_int,
+        work: unsafe extern "C" fn(
+            Handle,
+            *mut c_uchar,
+            *mut usize,
+            *const c_uchar,
+            usize,
+        ) -> c_int,
+        options: Options<'_>,
+        data: &[u8],
+    ) -> Option<Vec<u8>> {
+        let (mut out, mut len) = (vec![0; 2048], 2048);
+        // SAFETY: as above; no RSA key of the suite is longer than the output.
+        let good = unsafe {
+            let c = (f.EVP_PKEY_CTX_new)(self.0, null_mut());
+            let good = init(c) == 1
+                && set(f, c, options)
+                && work(c, out.as_mut_ptr(), &mut len, data.as_ptr(), data.len()) == 1;
+            (f.EVP_PKEY_CTX_free)(c);
+            good
+        };
+        out.truncate(len);
+        good.then_some(out)
+    }
+
+    /// The secret of this private key and another's public key.
+    pub fn agree(&self, peer: &Self) -> Option<Vec<u8>> {
+        let f = functions()?;
+        let (mut out, mut len) = (vec![0; 128], 128);
+        // SAFETY: as above; a secret is as long as the field of a curve.
+        let good = unsafe {
+            let c = (f.EVP_PKEY_CTX_new)(self.0, null_mut());
+            let good = (f.EVP_PKEY_derive_init)(c) == 1
+                && (f.EVP_PKEY_derive_set_peer)(c, peer.0) == 1
+                && (f.EVP_PKEY_derive)(c, out.as_mut_ptr(), &mut len) == 1;
+            (f.EVP_PKEY_CTX_free)(c);
+            good
+        };
+        out.truncate(len);
+        good.then_some(out)
+    }
+}
+
+unsafe fn set(f: &Functions, context: Handle, options: Options<'_>) -> bool {
+    // SAFETY: texts that end with 0; the caller gives a context.
+    options.iter().all(|(name, value)| unsafe {
+        (f.EVP_PKEY_CTX_ctrl_str)(context, name.as_ptr(), value.as_ptr()) == 1
+    })
+}
