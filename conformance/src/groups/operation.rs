@@ -387,11 +387,9 @@ fn keyed() -> Vec<Case> {
             format!("{name}: a key of another type is CKR_KEY_TYPE_INCONSISTENT"),
             move |b| {
                 let session = b.user()?;
-                let key = session.object(&secret(
-                    CKK_DES3,
-                    &super::material::key_bytes(CKK_DES3, 24),
-                    &[used],
-                ))?;
+                // The two types that every token has.
+                let other = if key_type == CKK_AES { CKK_GENERIC_SECRET } else { CKK_AES };
+                let key = session.object(&secret(other, &[7; 32], &[used]))?;
                 expect(init(&session, &mut m.raw(), key), &[CKR_KEY_TYPE_INCONSISTENT], "Init")
             },
         ));

@@ -145,7 +145,9 @@ pub(super) fn mac(kind: CK_MECHANISM_TYPE, what: What) -> Vec<Asked> {
             let s = b.user()?;
             let key = key_bytes(key_type, key_len);
             let handle = s.object(&secret(key_type, &key, &[CKA_SIGN, CKA_VERIFY]))?;
-            for data_len in LENGTHS {
+            // What a CBC-MAC of nothing is, nobody says.
+            let least = usize::from(name == "CBC-MAC");
+            for data_len in LENGTHS.into_iter().filter(|&len| len >= least) {
                 let data = pattern(data_len);
                 let mut wanted = wanted_mac(name, under, &key, &data)?;
                 match len {
