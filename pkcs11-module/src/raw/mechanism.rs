@@ -9,6 +9,7 @@ use hsmsim_types::{Error, Mechanism, Params, Result, ck::*, error::fail, names};
 use super::slices::{bytes, owned};
 
 pub(crate) mod derivation;
+pub(crate) mod places;
 
 /// The longest parameter in bytes of a mechanism whose parameter has no structure known here.
 const MAX_PLAIN: CK_ULONG = 4096;
@@ -204,13 +205,13 @@ impl MechanismIn {
     ///
     /// # Errors
     /// CKR_MECHANISM_PARAM_INVALID for a place that is missing.
-    pub(crate) fn derived_places(&self) -> Result<derivation::Places> {
+    pub(crate) fn derived_places(&self) -> Result<places::Places> {
         // SAFETY: NULL, or a mechanism with a parameter as promised to `new`.
         unsafe {
             if self.0.is_null() {
-                return Ok(derivation::Places::None);
+                return Ok(places::Places::None);
             }
-            derivation::places(&self.0.read_unaligned())
+            places::places(&self.0.read_unaligned())
         }
     }
 }

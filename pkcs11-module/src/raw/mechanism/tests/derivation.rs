@@ -5,7 +5,10 @@ use hsmsim_types::{
     SecretBytes, Template, TlsRandom,
 };
 
-use super::super::derivation::{MAX_ITEMS, MAX_PASSWORD, Places, Shape, SignatureIn, shape};
+use super::super::{
+    derivation::{MAX_ITEMS, MAX_PASSWORD, Shape, SignatureIn, shape},
+    places::Places,
+};
 use super::*;
 
 const REFUSED: CK_RV = CKR_MECHANISM_PARAM_INVALID;
