@@ -3,10 +3,7 @@
 
 #![no_main]
 
-use std::{
-    cell::RefCell,
-    ptr::null_mut,
-};
+use std::{cell::RefCell, ptr::null_mut};
 
 use cryptoki_sys::{CK_FLAGS, CK_FUNCTION_LIST_3_2, CK_INTERFACE, CK_RV, CK_UTF8CHAR, CK_VERSION};
 use hsmsim_conformance::{
