@@ -141,6 +141,22 @@ pub enum Params {
         /// CKM number of the hash that made the digest, in the second structure.
         hash: Option<u64>,
     },
+    /// CK_DSA_PARAMETER_GEN_PARAM.
+    DsaParameterGen {
+        /// CKM number of the hash that the primes are made with.
+        hash: u64,
+        /// What they come from; the token's own choice if empty.
+        seed: Vec<u8>,
+    },
+    /// CK_X9_42_DH1_DERIVE_PARAMS.
+    X942 {
+        /// CKD number of the key derivation function.
+        kdf: u64,
+        /// Other info for the key derivation function.
+        other_info: Vec<u8>,
+        /// The other party's public value.
+        public_data: Vec<u8>,
+    },
     /// CK_RSA_AES_KEY_WRAP_PARAMS.
     RsaAesWrap {
         /// Bits of the AES key between.

@@ -42,6 +42,8 @@ enum Shape {
     SignContext,
     /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
     HashSignContext,
+    DsaParameterGen,
+    X942,
     RsaAesWrap,
     EcdhAesWrap,
     Ccm,
@@ -92,6 +94,10 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         | CKM_HASH_SLH_DSA_SHAKE128
         | CKM_HASH_SLH_DSA_SHAKE256 => Shape::SignContext,
         CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => Shape::HashSignContext,
+        CKM_DSA_PROBABILISTIC_PARAMETER_GEN | CKM_DSA_SHAWE_TAYLOR_PARAMETER_GEN => {
+            Shape::DsaParameterGen
+        }
+        CKM_X9_42_DH_DERIVE => Shape::X942,
         CKM_RSA_AES_KEY_WRAP => Shape::RsaAesWrap,
         CKM_ECDH_AES_KEY_WRAP | CKM_ECDH_X_AES_KEY_WRAP | CKM_ECDH_COF_AES_KEY_WRAP => {
             Shape::EcdhAesWrap
@@ -271,6 +277,19 @@ unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
                     hedge: raw.hedgeVariant,
                     context: part(raw.pContext, raw.ulContextLen, "the context")?,
                     hash: Some(raw.hash),
+                })
+            }
+            Shape::DsaParameterGen => {
+                let raw: CK_DSA_PARAMETER_GEN_PARAM = structure(raw)?;
+                let seed = part(raw.pSeed, raw.ulSeedLen, "the seed")?;
+                Ok(Params::DsaParameterGen { hash: raw.hash, seed })
+            }
+            Shape::X942 => {
+                let raw: CK_X9_42_DH1_DERIVE_PARAMS = structure(raw)?;
+                Ok(Params::X942 {
+                    kdf: raw.kdf,
+                    other_info: part(raw.pOtherInfo, raw.ulOtherInfoLen, "the other info")?,
+                    public_data: part(raw.pPublicData, raw.ulPublicDataLen, "the public data")?,
                 })
             }
             Shape::RsaAesWrap => {

@@ -132,6 +132,18 @@ pub(crate) enum Scheme {
     Ecdh,
     /// Diffie-Hellman.
     DhDerive,
+    /// Diffie-Hellman of X9.42, and a function that makes a key of what was agreed.
+    X942Derive,
+    /// Domain parameters of DSA as the token likes to make them.
+    DsaParameterGen,
+    /// Domain parameters of DSA with probable primes of a given hash and seed.
+    DsaProbableParameterGen,
+    /// Domain parameters of DSA with primes that have a proof (Shawe and Taylor).
+    DsaProvableParameterGen,
+    /// Domain parameters of Diffie-Hellman (PKCS#3).
+    DhParameterGen,
+    /// Domain parameters of Diffie-Hellman (X9.42).
+    X942ParameterGen,
     /// Derivation by hashing.
     DigestKey(HashAlg),
     /// Derivation by hashing with an output of any length.
@@ -249,7 +261,12 @@ impl Scheme {
             Self::Ecdh | Self::EcdhAesWrap => matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY),
             Self::DsaKeyPairGen | Self::Dsa(_) => key_type == CKK_DSA,
             Self::DhKeyPairGen => key_type == CKK_DH,
-            Self::X942DhKeyPairGen => key_type == CKK_X9_42_DH,
+            Self::X942DhKeyPairGen | Self::X942Derive => key_type == CKK_X9_42_DH,
+            Self::DsaParameterGen
+            | Self::DsaProbableParameterGen
+            | Self::DsaProvableParameterGen
+            | Self::DhParameterGen
+            | Self::X942ParameterGen => false,
             Self::DhDerive => key_type == CKK_DH,
             Self::MlKemKeyPairGen | Self::MlKem => key_type == CKK_ML_KEM,
             Self::MlDsaKeyPairGen | Self::MlDsa | Self::MlDsaMu | Self::HashMlDsa(_) => {

@@ -48,6 +48,14 @@ impl Session {
             Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
             Scheme::HotpKeyGen => return self.generate_hotp(mechanism, template),
             Scheme::TlsPremasterGen => return self.generate_premaster(mechanism, template),
+            Scheme::DsaParameterGen
+            | Scheme::DsaProbableParameterGen
+            | Scheme::DsaProvableParameterGen
+            | Scheme::DhParameterGen
+            | Scheme::X942ParameterGen => {
+                let entry = mechanisms.usable(mechanism.kind, CKF_GENERATE)?;
+                return self.generate_parameters(entry, mechanism, template);
+            }
             _ => {}
         }
         let entry = self.generator(mechanism, CKF_GENERATE)?;

@@ -13,6 +13,7 @@ mod generate;
 mod generate_from;
 mod objects;
 mod one_time;
+mod parameters;
 mod rights;
 mod wrap;
 

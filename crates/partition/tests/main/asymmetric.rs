@@ -1,6 +1,8 @@
 //! Key pairs of every kind: made, used, taken out and in again. What the primitives compute is proved beside them,
 //! with published vectors; here it is that the right one is asked, with the right parameters and codes.
 
+use std::sync::LazyLock;
+
 use hsmsim_crypto::{
     digest::{HashAlg, hash},
     dsa::probable_primes,
@@ -37,13 +39,18 @@ fn plain(kinds: &[u64]) -> Vec<Mechanism> {
     kinds.iter().map(|&kind| Mechanism::plain(kind)).collect()
 }
 
+/// Parameters of DSA, made once: that takes long.
 fn dsa_parameters() -> Vec<Attribute> {
-    let primes = probable_primes(1024, 160, HashAlg::Sha256, None).unwrap();
-    let g = hsmsim_crypto::dsa::generator(&primes.p, &primes.q, None).unwrap();
+    static MADE: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+        let primes = probable_primes(1024, 160, HashAlg::Sha256, None).unwrap();
+        let g = hsmsim_crypto::dsa::generator(&primes.p, &primes.q, None).unwrap();
+        [primes.p, primes.q, g]
+    });
+    let [p, q, g] = &*MADE;
     vec![
-        Attribute::bytes(CKA_PRIME, primes.p),
-        Attribute::bytes(CKA_SUBPRIME, primes.q),
-        Attribute::bytes(CKA_BASE, g),
+        Attribute::bytes(CKA_PRIME, &p[..]),
+        Attribute::bytes(CKA_SUBPRIME, &q[..]),
+        Attribute::bytes(CKA_BASE, &g[..]),
     ]
 }
 
@@ -452,5 +459,90 @@ fn shake_digests_to_the_length_asked_for_and_sha_512_t_to_its_t() {
         (CKM_SHA512_T, Params::None),
     ] {
         assert_eq!(rv(digest(kind, params)), CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+#[test]
+fn domain_parameters_are_made_and_make_key_pairs() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let of_seed = |hash, seed: &[u8]| Params::DsaParameterGen { hash, seed: seed.to_vec() };
+    let bits = |prime, subprime: Option<u64>| {
+        let mut all = vec![Attribute::ulong(CKA_PRIME_BITS, prime)];
+        all.extend(subprime.map(|bits| Attribute::ulong(CKA_SUBPRIME_BITS, bits)));
+        Template(all)
+    };
+    let key_pair = CKM_DSA_KEY_PAIR_GEN;
+    for (kind, params, template, key_gen) in [
+        (CKM_DSA_PARAMETER_GEN, Params::None, bits(1024, None), key_pair),
+        (CKM_DSA_PROBABILISTIC_PARAMETER_GEN, of_seed(CKM_SHA256, b""), bits(1024, None), key_pair),
+        (CKM_DSA_SHAWE_TAYLOR_PARAMETER_GEN, of_seed(CKM_SHA256, b""), bits(1024, None), key_pair),
+        (CKM_DH_PKCS_PARAMETER_GEN, Params::None, bits(512, None), CKM_DH_PKCS_KEY_PAIR_GEN),
+        (CKM_X9_42_DH_PARAMETER_GEN, Params::None, bits(512, Some(160)), CKM_X9_42_DH_KEY_PAIR_GEN),
+    ] {
+        let mechanism = mechanism(kind, params);
+        let request = Request::GenerateKey { mechanism: mechanism.clone(), template };
+        let Reply::Created(made) = client.ask(request).unwrap() else { panic!() };
+        let domain = made.objects[0].id;
+        assert!(client.flag(domain, CKA_LOCAL));
+        let mut kinds = vec![CKA_PRIME, CKA_BASE];
+        if key_gen != CKM_DH_PKCS_KEY_PAIR_GEN {
+            kinds.push(CKA_SUBPRIME);
+        }
+        let numbers: Vec<_> = kinds
+            .into_iter()
+            .map(|kind| Attribute::bytes(kind, client.bytes(domain, kind)))
+            .collect();
+        assert!(client.pair(key_gen, numbers, vec![]).is_ok(), "{mechanism:?}");
+    }
+    let mut code = |kind, params, template| {
+        client.code(Request::GenerateKey { mechanism: mechanism(kind, params), template })
+    };
+    let probable = CKM_DSA_PROBABILISTIC_PARAMETER_GEN;
+    for (kind, params, template, expected) in [
+        (CKM_DSA_PARAMETER_GEN, Params::None, Template(vec![]), CKR_TEMPLATE_INCOMPLETE),
+        (CKM_DSA_PARAMETER_GEN, Params::None, bits(512, None), CKR_KEY_SIZE_RANGE),
+        (CKM_DSA_PARAMETER_GEN, Params::None, bits(1536, None), CKR_KEY_SIZE_RANGE),
+        (probable, Params::None, bits(1024, None), CKR_MECHANISM_PARAM_INVALID),
+        (probable, of_seed(CKM_AES_CBC, b""), bits(1024, None), CKR_MECHANISM_PARAM_INVALID),
+        (probable, of_seed(CKM_SHA_1, b""), bits(2048, None), CKR_MECHANISM_PARAM_INVALID),
+        (probable, of_seed(CKM_SHA256, b"short"), bits(1024, None), CKR_MECHANISM_PARAM_INVALID),
+        (CKM_X9_42_DH_PARAMETER_GEN, Params::None, bits(512, None), CKR_TEMPLATE_INCOMPLETE),
+    ] {
+        assert_eq!(code(kind, params, template), expected, "{kind:#x}");
+    }
+}
+
+#[test]
+fn two_parties_of_x9_42_agree_with_every_function() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let key_gen = CKM_X9_42_DH_KEY_PAIR_GEN;
+    let parameters = dsa_parameters();
+    let [(public_1, private_1), (public_2, private_2)] =
+        [0; 2].map(|_| client.pair(key_gen, parameters.clone(), vec![]).unwrap());
+    // OtherInfo of RFC 2631, 2.1.2: 3DES wrap, counter, suppPubInfo of 192 bits.
+    let other_info = [
+        &[0x30, 0x1D, 0x30, 0x13][..],
+        &[0x06, 0x0B, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 16, 3, 6],
+        &[0x04, 4, 0, 0, 0, 1],
+        &[0xA2, 6, 0x04, 4, 0, 0, 0, 192],
+    ]
+    .concat();
+    for (kdf, other_info) in [
+        (CKD_NULL, vec![]),
+        (CKD_SHA1_KDF_CONCATENATE, b"anything".to_vec()),
+        (CKD_SHA1_KDF_ASN1, other_info),
+    ] {
+        let mut derive = |private, public| {
+            let public_data = client.bytes(public, CKA_VALUE);
+            let params = Params::X942 { kdf, other_info: other_info.clone(), public_data };
+            let template =
+                vec![Attribute::ulong(CKA_KEY_TYPE, CKK_AES), Attribute::ulong(CKA_VALUE_LEN, 32)];
+            let mechanism = mechanism(CKM_X9_42_DH_DERIVE, params);
+            let key = client.derive(&mechanism, private, template).unwrap();
+            client.bytes(key, CKA_CHECK_VALUE)
+        };
+        assert_eq!(derive(private_1, public_2), derive(private_2, public_1), "{kdf}");
     }
 }

@@ -81,6 +81,7 @@ impl Session {
                 call.key(&agree(params, base.material()?, key_type, len)?)?.into()
             }
             Scheme::DhDerive => diffie_hellman::key(&call)?.into(),
+            Scheme::X942Derive => diffie_hellman::x942_key(&call)?.into(),
             scheme => call.key(&hashing::value(&call, scheme)?)?.into(),
         };
         match self.add(objects)? {
