@@ -40,6 +40,8 @@ pub enum Error {
     /// A well-formed request for an algorithm, curve or combination that is not here.
     /// `CKR_MECHANISM_INVALID`, for curves `CKR_CURVE_NOT_SUPPORTED`.
     Unsupported,
+    /// A saved state is none of this operation. `CKR_SAVED_STATE_INVALID`.
+    InvalidState,
     /// A library failed for no reason in its input. `CKR_FUNCTION_FAILED`.
     Internal,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Error {
             Error::DataTooLarge => "data is too large for the key",
             Error::DataInvalid => "data is invalid",
             Error::Unsupported => "algorithm is not supported",
+            Error::InvalidState => "saved state is invalid",
             Error::Internal => "cryptographic library failed",
         })
     }

@@ -1,9 +1,12 @@
-//! HMAC (RFC 2104) over any digest of this crate, for those that neither ring nor AWS-LC takes.
+//! HMAC (RFC 2104) over any digest of this crate: messages in parts, and whole ones whose digest
+//! ring's HMAC does not have.
 
 use zeroize::Zeroizing;
 
+use crate::Result;
 use crate::block::xor;
 use crate::digest::{HashAlg, Hasher, hash};
+use crate::state::State;
 
 /// An HMAC in progress; before the first update, a prepared key.
 #[derive(Clone)]
@@ -36,7 +39,19 @@ impl Hmac {
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.outer.update(&Zeroizing::new(self.inner.finish()));
+        let len = self.inner.alg().output_len();
+        self.outer.update(&Zeroizing::new(self.inner.finish_array())[..len]);
         self.outer.finish()
+    }
+
+    /// The inner digest's; the outer one follows from the key.
+    pub(crate) fn state(&self) -> State {
+        self.inner.state()
+    }
+
+    /// Goes on from a state with this key.
+    pub(crate) fn resume(&self, state: &[u8]) -> Result<Self> {
+        let inner = Hasher::resume(self.inner.alg(), state)?;
+        Ok(Hmac { inner, outer: self.outer.clone() })
     }
 }

@@ -9,8 +9,9 @@
 //! | module | what for | library |
 //! |---|---|---|
 //! | [`random`] | system random numbers | ring |
-//! | [`digest`] | SHA-1, SHA-2, SHA-3, SHAKE, BLAKE2b, MD5, RIPEMD-160 | ring; AWS-LC where ring has none; RustCrypto's BLAKE2b |
-//! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC, Poly1305 | ring; AWS-LC where ring has none; [`block`] |
+//! | [`digest`] | SHA-1, SHA-2, SHA-3, SHAKE, BLAKE2b, MD5, RIPEMD-160 | ring for whole messages; AWS-LC; keccak for SHA-3 in parts |
+//! | [`mac`] | HMAC, CMAC, CBC-MAC, XCBC-MAC, Poly1305 | ring for HMAC of whole messages; [`digest`], [`block`]; AWS-LC |
+//! | [`state`] | states of unfinished operations as bytes | |
 //! | [`rsa`] | key generation, PKCS#1 v1.5, PSS, OAEP, X9.31, raw | AWS-LC |
 //! | [`ec`] | ECDSA over digests, ECDH on the prime curves of NIST, SEC 2, X9.62 and RFC 5639 | AWS-LC |
 //! | [`edwards`], [`montgomery`] | Ed25519 (also ctx and ph), X25519 | ring; AWS-LC for static X25519 keys |
@@ -68,6 +69,7 @@ pub mod random;
 pub mod rsa;
 pub mod seal;
 pub mod slh_dsa;
+pub mod state;
 pub mod transport;
 
 pub use error::{Error, Result};

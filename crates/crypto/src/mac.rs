@@ -6,18 +6,18 @@
 //! [`crate::aes::gmac`].
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ring::hmac as ring_hmac;
+use zeroize::Zeroizing;
 
 use crate::block::BlockAlg;
 use crate::block::mac::ChainMac;
 use crate::constant_time_eq;
 use crate::digest::HashAlg;
 use crate::ffi::chacha::Poly1305;
-use crate::ffi::cmac::CmacContext;
-use crate::ffi::hmac::HmacContext;
 use crate::hmac::Hmac;
+use crate::state;
 use crate::{Error, Result};
 
 /// A MAC algorithm.
@@ -65,11 +65,17 @@ pub struct MacKey {
     prepared: Arc<Prepared>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each key, in an Arc")]
 enum Prepared {
-    Ring(ring_hmac::Key),
-    Hmac(HmacContext),
-    OwnHmac(Box<Hmac>),
-    Cmac(CmacContext),
+    /// ring is the fastest for whole messages, and keeps the state of others to itself: the first
+    /// message that comes in parts prepares the key once more.
+    Ring {
+        whole: ring_hmac::Key,
+        parts: OnceLock<Hmac>,
+        hash: HashAlg,
+        key: Zeroizing<Vec<u8>>,
+    },
+    Hmac(Hmac),
     Chain(ChainMac),
     Poly1305(Box<Poly1305>),
 }
@@ -83,14 +89,17 @@ impl MacKey {
     pub fn new(alg: MacAlg, key: &[u8]) -> Result<Self> {
         let prepared = match alg {
             MacAlg::Hmac(hash) => match in_ring(hash) {
-                Some(algorithm) => Prepared::Ring(ring_hmac::Key::new(algorithm, key)),
-                None => match HmacContext::new(hash, key) {
-                    Some(context) => Prepared::Hmac(context),
-                    None => Prepared::OwnHmac(Box::new(Hmac::new(hash, key))),
+                Some(algorithm) => Prepared::Ring {
+                    whole: ring_hmac::Key::new(algorithm, key),
+                    parts: OnceLock::new(),
+                    hash,
+                    key: Zeroizing::new(key.to_vec()),
                 },
+                None => Prepared::Hmac(Hmac::new(hash, key)),
             },
-            MacAlg::AesCmac => Prepared::Cmac(CmacContext::aes(key)?),
-            MacAlg::Des3Cmac => Prepared::Cmac(CmacContext::des3(key)?),
+            MacAlg::AesCmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Aes.key(key)?)?),
+            MacAlg::Des3Cmac if !matches!(key.len(), 16 | 24) => return Err(Error::KeySize),
+            MacAlg::Des3Cmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Des.key(key)?)?),
             MacAlg::AriaCmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Aria.key(key)?)?),
             MacAlg::CamelliaCmac => Prepared::Chain(ChainMac::cmac(BlockAlg::Camellia.key(key)?)?),
             MacAlg::CbcMac(cipher) => Prepared::Chain(ChainMac::cbc_mac(cipher.key(key)?)?),
@@ -111,20 +120,33 @@ impl MacKey {
     /// Starts a MAC over a message that comes in parts.
     pub fn start(&self) -> Mac {
         let state = match &*self.prepared {
-            Prepared::Ring(key) => State::Ring(ring_hmac::Context::with_key(key)),
-            Prepared::Hmac(context) => State::Hmac(context.clone()),
-            Prepared::OwnHmac(hmac) => State::OwnHmac(hmac.clone()),
-            Prepared::Cmac(context) => State::Cmac(context.clone()),
+            Prepared::Ring { parts, hash, key, .. } => {
+                State::Hmac(parts.get_or_init(|| Hmac::new(*hash, key)).clone())
+            }
+            Prepared::Hmac(hmac) => State::Hmac(hmac.clone()),
             Prepared::Chain(chain) => State::Chain(chain.clone()),
             Prepared::Poly1305(state) => State::Poly1305(state.clone()),
         };
         Mac { alg: self.alg, state }
     }
 
+    /// Goes on from a state that a MAC with this algorithm and key gave.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] for bytes that are no state of it, [`Error::Unsupported`] for Poly1305.
+    pub fn resume(&self, state: &[u8]) -> Result<Mac> {
+        let state = match self.start().state {
+            State::Hmac(hmac) => State::Hmac(hmac.resume(state)?),
+            State::Chain(chain) => State::Chain(chain.resume(state)?),
+            State::Poly1305(_) => return Err(Error::Unsupported),
+        };
+        Ok(Mac { alg: self.alg, state })
+    }
+
     /// The MAC of a whole message, untruncated.
     pub fn sign(&self, data: &[u8]) -> Vec<u8> {
-        if let Prepared::Ring(key) = &*self.prepared {
-            return ring_hmac::sign(key, data).as_ref().to_vec();
+        if let Prepared::Ring { whole, .. } = &*self.prepared {
+            return ring_hmac::sign(whole, data).as_ref().to_vec();
         }
         let mut mac = self.start();
         mac.update(data);
@@ -158,10 +180,7 @@ pub struct Mac {
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "a box would cost every MAC an allocation")]
 enum State {
-    Ring(ring_hmac::Context),
-    Hmac(HmacContext),
-    OwnHmac(Box<Hmac>),
-    Cmac(CmacContext),
+    Hmac(Hmac),
     Chain(ChainMac),
     Poly1305(Box<Poly1305>),
 }
@@ -183,10 +202,7 @@ impl Mac {
     /// Takes the next part of the message.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.state {
-            State::Ring(context) => context.update(data),
-            State::Hmac(context) => context.update(data),
-            State::OwnHmac(hmac) => hmac.update(data),
-            State::Cmac(context) => context.update(data),
+            State::Hmac(hmac) => hmac.update(data),
             State::Chain(chain) => chain.update(data),
             State::Poly1305(state) => state.update(data),
         }
@@ -195,12 +211,22 @@ impl Mac {
     /// Ends the message and returns the untruncated MAC.
     pub fn finish(self) -> Vec<u8> {
         match self.state {
-            State::Ring(context) => context.sign().as_ref().to_vec(),
-            State::Hmac(context) => context.finish(),
-            State::OwnHmac(hmac) => hmac.finish(),
-            State::Cmac(context) => context.finish(),
+            State::Hmac(hmac) => hmac.finish(),
             State::Chain(chain) => chain.finish(),
             State::Poly1305(state) => state.finish().to_vec(),
+        }
+    }
+
+    /// What [`MacKey::resume`] goes on from: it may hold a part of the message, and follows from the
+    /// key.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for Poly1305.
+    pub fn state(&self) -> Result<state::State> {
+        match &self.state {
+            State::Hmac(hmac) => Ok(hmac.state()),
+            State::Chain(chain) => Ok(chain.state()),
+            State::Poly1305(_) => Err(Error::Unsupported),
         }
     }
 

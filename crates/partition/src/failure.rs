@@ -59,6 +59,7 @@ pub(crate) fn because(during: During, cause: Cause) -> Error {
         (Cause::DataInvalid, _) => CKR_DATA_INVALID,
         (Cause::Unsupported, During::Import | During::Generate) => CKR_CURVE_NOT_SUPPORTED,
         (Cause::Unsupported, _) => CKR_MECHANISM_INVALID,
+        (Cause::InvalidState, _) => CKR_SAVED_STATE_INVALID,
         (Cause::Internal, _) => CKR_FUNCTION_FAILED,
     };
     Error::new(rv, cause.to_string())

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{AesKey, BLOCK_LEN, Direction};
 use crate::block::{BlockCipher, Pending, xor};
+use crate::state::{self, Reader};
 use crate::{Error, Result};
 
 /// Blocks that a data unit may have at most (SP 800-38E, 4).
@@ -64,6 +65,30 @@ impl XtsCipher {
     pub fn new(direction: Direction, key: Arc<XtsKey>, data_unit: &[u8]) -> Result<Self> {
         let state = State::new(direction, &key, data_unit)?;
         Ok(XtsCipher { key, state })
+    }
+
+    /// What [`resume`](Self::resume) goes on from: it may hold a part of the data.
+    pub fn state(&self) -> state::State {
+        let mut out = state::empty();
+        out.extend_from_slice(&self.state.tweak.to_le_bytes());
+        out.extend_from_slice(&self.state.blocks_left.to_be_bytes());
+        self.state.pending.write(&mut out);
+        out
+    }
+
+    /// Goes on, in a data unit that was started with the same key and number and has taken nothing yet,
+    /// from a state that another gave.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] for bytes that are no state of it.
+    pub fn resume(mut self, state: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(state);
+        *self.state.tweak = u128::from_le_bytes(reader.array()?);
+        self.state.blocks_left = u64::from_be_bytes(reader.array()?).min(BLOCKS_MAX);
+        // Less than two blocks.
+        self.state.pending = Pending::read(&mut reader, 2 * BLOCK_LEN - 1)?;
+        reader.end()?;
+        Ok(self)
     }
 
     /// Which way this stream goes.

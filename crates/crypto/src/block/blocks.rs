@@ -1,6 +1,7 @@
 //! ECB and CBC, without and with padding.
 
 use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, Pending};
+use crate::state::Reader;
 use crate::{Error, Result};
 
 /// What is left of the last block, and what the next one is chained to.
@@ -17,6 +18,19 @@ impl Blocks {
     #[inline]
     pub(super) fn new(block_len: usize, chain: Option<Block>) -> Self {
         Blocks { block_len, chain, pending: Pending::new() }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        self.chain.iter().for_each(|chain| out.extend_from_slice(chain));
+        self.pending.write(out);
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        if let Some(chain) = &mut self.chain {
+            *chain = reader.array()?;
+        }
+        self.pending = Pending::read(reader, self.block_len)?;
+        Ok(())
     }
 
     /// How much can be given out once `input_len` bytes more are there.

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, block_number, block_of, xor};
+use crate::state::Reader;
 use crate::{Error, Result};
 
 /// The next counter block and what is left of the last one's keystream.
@@ -34,6 +35,24 @@ impl Counter {
             keystream: Zeroizing::new([0; BLOCK_LEN_MAX]),
             unused: 0,
         })
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.next.to_be_bytes());
+        // Where it is absent it stays so.
+        out.extend_from_slice(&self.blocks_left.unwrap_or_default().to_be_bytes());
+        out.extend_from_slice(&*self.keystream);
+        // At most a block.
+        out.push(self.unused as u8);
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        self.next = u128::from_be_bytes(reader.array()?);
+        let left = u128::from_be_bytes(reader.array()?);
+        self.blocks_left = self.blocks_left.map(|whole| whole.min(left));
+        *self.keystream = reader.array()?;
+        self.unused = reader.up_to(self.block_len)?;
+        Ok(())
     }
 
     pub(super) fn update<C: BlockCipher + ?Sized>(

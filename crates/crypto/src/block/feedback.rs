@@ -7,6 +7,7 @@
 use zeroize::Zeroizing;
 
 use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, xor};
+use crate::state::Reader;
 use crate::{Error, Result};
 
 /// What the next segment of keystream is made from, and how much of the present one is used.
@@ -49,6 +50,27 @@ impl Feedback {
     fn new(block_len: usize, iv: Block, kind: Kind) -> Self {
         let register = Zeroizing::new(iv);
         Feedback { block_len, register, keystream: Zeroizing::new([0; BLOCK_LEN_MAX]), kind }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&*self.register);
+        out.extend_from_slice(&*self.keystream);
+        match self.kind {
+            // At most a block.
+            Kind::Output { used } | Kind::Cipher { used, .. } => out.push(used as u8),
+            Kind::CipherBits => {}
+        }
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        *self.register = reader.array()?;
+        *self.keystream = reader.array()?;
+        match &mut self.kind {
+            Kind::Output { used } => *used = reader.up_to(self.block_len)?,
+            Kind::Cipher { segment_len, used } => *used = reader.up_to(*segment_len)?,
+            Kind::CipherBits => {}
+        }
+        Ok(())
     }
 
     pub(super) fn update<C: BlockCipher + ?Sized>(

@@ -1,14 +1,14 @@
 //! MACs that chain blocks: CBC-MAC, CMAC (NIST SP 800-38B), XCBC-MAC (RFC 3566).
 //!
-//! All three chain from a block of zeros and differ in what becomes of the last block. AES-CMAC and
-//! the CMAC of triple DES are not here, but in AWS-LC.
+//! All three chain from a block of zeros and differ in what becomes of the last block.
 
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, Pending, xor};
+use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, Pending, block_number, block_of, xor};
 use crate::aes::AesKey;
+use crate::state::{self, Reader};
 use crate::{Error, Result};
 
 /// A MAC in progress; before the first update, a prepared key.
@@ -37,15 +37,13 @@ impl ChainMac {
         Self::new(key, Ending::Zeros)
     }
 
-    /// CMAC of a cipher whose block has 16 bytes.
+    /// CMAC (SP 800-38B).
     pub(crate) fn cmac(key: Arc<dyn BlockCipher>) -> Result<Self> {
-        if key.block_len() != 16 {
-            return Err(Error::Unsupported);
-        }
-        let mut zeros = [0; BLOCK_LEN_MAX];
-        key.ecb(Direction::Encrypt, &mut zeros)?;
-        let first = doubled(u128::from_be_bytes(zeros));
-        let subkeys = [first.to_be_bytes(), doubled(first).to_be_bytes()];
+        let len = key.block_len();
+        let mut zeros = Zeroizing::new([0; BLOCK_LEN_MAX]);
+        key.ecb(Direction::Encrypt, &mut zeros[..len])?;
+        let first = doubled(block_number(&zeros, len), len);
+        let subkeys = [block_of(first, len), block_of(doubled(first, len), len)];
         Self::new(key, Ending::Subkeys(Arc::new(Zeroizing::new(subkeys))))
     }
 
@@ -102,13 +100,33 @@ impl ChainMac {
         self.chain[..len].to_vec()
     }
 
+    /// The chained block and what is held of the last one.
+    pub(crate) fn state(&self) -> state::State {
+        let mut out = state::empty();
+        out.extend_from_slice(&self.chain);
+        self.pending.write(&mut out);
+        out
+    }
+
+    /// Goes on from a state with this key.
+    pub(crate) fn resume(&self, state: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(state);
+        let mut this = self.clone();
+        this.chain = reader.array()?;
+        this.pending = Pending::read(&mut reader, self.key.block_len())?;
+        reader.end()?;
+        Ok(this)
+    }
+
     fn chain(&mut self, blocks: &mut [u8]) {
         let done = self.key.cbc(Direction::Encrypt, blocks, &mut self.chain);
         done.expect("a prepared key takes whole blocks");
     }
 }
 
-/// Multiplication by x in the field of 2^128 elements (SP 800-38B, 6.1).
-fn doubled(block: u128) -> u128 {
-    (block << 1) ^ ((block >> 127) * 0x87)
+/// Multiplication by x in the field of as many elements as there are blocks (SP 800-38B, 6.1).
+fn doubled(number: u128, block_len: usize) -> u128 {
+    let reduction = if block_len == 8 { 0x1B } else { 0x87 };
+    let top = (number >> (8 * block_len - 1)) & 1;
+    (number << 1) ^ (top * reduction)
 }

@@ -25,6 +25,7 @@ use crate::aes::AesKey;
 use crate::aria::AriaKey;
 use crate::camellia::CamelliaKey;
 use crate::des::DesKey;
+use crate::state::Reader;
 use crate::{Error, Result};
 
 /// Bytes of the largest block there is.
@@ -204,6 +205,21 @@ pub(crate) struct Pending<const N: usize> {
 impl<const N: usize> Pending<N> {
     pub(crate) fn new() -> Self {
         Pending { bytes: [0; N], len: 0 }
+    }
+
+    /// Its part of a state: how much it holds, and that.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        // At most two blocks.
+        out.push(self.len as u8);
+        out.extend_from_slice(self.as_slice());
+    }
+
+    /// Reads what `write` wrote, `most` bytes at most.
+    pub(crate) fn read(reader: &mut Reader<'_>, most: usize) -> Result<Self> {
+        let mut this = Self::new();
+        let len = reader.up_to(most.min(N))?;
+        this.hold(reader.take(len)?);
+        Ok(this)
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {

@@ -6,6 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, Pending, xor};
+use crate::state::Reader;
 use crate::{Error, Result};
 
 #[derive(Clone)]
@@ -20,6 +21,17 @@ impl Stealing {
     #[inline]
     pub(super) fn new(block_len: usize, chain: Block) -> Self {
         Stealing { block_len, chain, pending: Pending::new() }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.chain);
+        self.pending.write(out);
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        self.chain = reader.array()?;
+        self.pending = Pending::read(reader, 2 * self.block_len)?;
+        Ok(())
     }
 
     /// How much can be given out once `input_len` bytes more are there.

@@ -14,6 +14,7 @@ use super::counter::Counter;
 use super::feedback::Feedback;
 use super::stealing::Stealing;
 use super::{BLOCK_LEN_MAX, BlockCipher, CipherMode, Direction, iv_block};
+use crate::state::{self, Reader};
 use crate::{Error, Result};
 
 /// An encryption or decryption in progress. A clone goes on from the same state independently.
@@ -46,6 +47,35 @@ impl Cipher {
     ) -> Result<Self> {
         let state = State::new(mode, key.block_len(), iv)?;
         Ok(Cipher { key, direction, mode, state })
+    }
+
+    /// What [`resume`](Self::resume) goes on from: it may hold a part of the data.
+    pub fn state(&self) -> state::State {
+        let mut out = state::empty();
+        match &self.state {
+            State::Blocks(blocks) => blocks.write(&mut out),
+            State::Counter(counter) => counter.write(&mut out),
+            State::Feedback(feedback) => feedback.write(&mut out),
+            State::Stealing(stealing) => stealing.write(&mut out),
+        }
+        out
+    }
+
+    /// Goes on, in a stream that was started with the same key, mode and IV and has taken nothing yet,
+    /// from a state that another gave.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] for bytes that are no state of it.
+    pub fn resume(mut self, state: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(state);
+        match &mut self.state {
+            State::Blocks(blocks) => blocks.read(&mut reader)?,
+            State::Counter(counter) => counter.read(&mut reader)?,
+            State::Feedback(feedback) => feedback.read(&mut reader)?,
+            State::Stealing(stealing) => stealing.read(&mut reader)?,
+        }
+        reader.end()?;
+        Ok(self)
     }
 
     /// Which way this stream goes.

@@ -16,6 +16,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::ffi::chacha::chacha20;
+use crate::state::{self, Reader};
 use crate::{Error, Result};
 
 pub use self::aead::{chacha20_poly1305_open, chacha20_poly1305_seal};
@@ -104,6 +105,32 @@ impl ChaCha20 {
             keystream: Zeroizing::new([0; BLOCK_LEN]),
             unused: 0,
         })
+    }
+
+    /// What [`resume`](Self::resume) goes on from: it may hold keystream.
+    pub fn state(&self) -> state::State {
+        let mut out = state::empty();
+        out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.blocks_left.to_be_bytes());
+        out.extend_from_slice(&*self.keystream);
+        // At most a block.
+        out.push(self.unused as u8);
+        out
+    }
+
+    /// Goes on, in a stream that was started with the same key and nonce and has taken nothing yet, from
+    /// a state that another gave.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] for bytes that are no state of it.
+    pub fn resume(mut self, state: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(state);
+        self.count = u64::from_be_bytes(reader.array()?);
+        self.blocks_left = u128::from_be_bytes(reader.array()?).min(self.blocks_left);
+        *self.keystream = reader.array()?;
+        self.unused = reader.up_to(BLOCK_LEN)?;
+        reader.end()?;
+        Ok(self)
     }
 
     /// Adds keystream to the next part of the message.

@@ -1,16 +1,16 @@
 //! Message digests: MD5, RIPEMD-160, SHA-1, the SHA-2 family with its truncated forms, SHA-3, BLAKE2b;
 //! and SHAKE, in `xof.rs`.
 
-mod blake2b;
+mod sponge;
 mod xof;
 
-use blake2::digest::Digest;
 use ring::digest as ring_digest;
 
-use self::blake2b::Blake2b;
+use self::sponge::Sponge;
 pub use self::xof::{Xof, XofHasher, XofReader, expand};
 use crate::ffi::digest::{Md, MdContext};
-use crate::ffi::sha512t::Sha512TContext;
+use crate::ffi::hashing::{Blake2b, DIGEST_LEN_MAX, Md5, Ripemd160, Sha1, Sha256, Sha512};
+use crate::state::{self, Reader};
 use crate::{Error, Result};
 
 /// A hash function.
@@ -155,13 +155,29 @@ pub struct Hasher {
 }
 
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost every digest an allocation")]
 enum State {
-    Ring(ring_digest::Context),
-    AwsLc(MdContext),
-    // The rare ones are boxed, so that the others need no more room.
-    Sha512T(Box<Sha512TContext>),
-    Blake2b(Box<Blake2b>),
+    Md5(Md5),
+    Ripemd160(Ripemd160),
+    Sha1(Sha1),
+    Sha256(Sha256),
+    Sha512(Sha512),
+    Sponge(Sponge),
+    Blake2b(Blake2b),
+}
+
+/// Does the same with whatever the state is.
+macro_rules! each {
+    ($state:expr, $inner:ident => $what:expr) => {
+        match $state {
+            State::Md5($inner) => $what,
+            State::Ripemd160($inner) => $what,
+            State::Sha1($inner) => $what,
+            State::Sha256($inner) => $what,
+            State::Sha512($inner) => $what,
+            State::Sponge($inner) => $what,
+            State::Blake2b($inner) => $what,
+        }
+    };
 }
 
 impl Hasher {
@@ -177,40 +193,68 @@ impl Hasher {
 
     /// Takes the next part of the message.
     pub fn update(&mut self, data: &[u8]) {
-        match &mut self.state {
-            State::Ring(context) => context.update(data),
-            State::AwsLc(context) => context.update(data),
-            State::Sha512T(context) => context.update(data),
-            State::Blake2b(hasher) => hasher.update(data),
-        }
+        each!(&mut self.state, inner => inner.update(data));
     }
 
     /// Ends the message and returns its digest, [`HashAlg::output_len`] bytes.
     pub fn finish(self) -> Vec<u8> {
-        match self.state {
-            State::Ring(context) => context.finish().as_ref().to_vec(),
-            State::AwsLc(context) => context.finish(),
-            State::Sha512T(context) => context.finish(),
-            State::Blake2b(hasher) => hasher.finish(),
+        let len = self.alg.output_len();
+        self.finish_array()[..len].to_vec()
+    }
+
+    /// As [`finish`](Self::finish), with bytes behind the digest that mean nothing.
+    pub(crate) fn finish_array(self) -> [u8; DIGEST_LEN_MAX] {
+        let mut digest = each!(self.state, inner => inner.finish());
+        if let HashAlg::Sha512T(bits) = self.alg
+            && let used @ 1.. = bits.0 % 8
+        {
+            // Filled up with zeros to whole bytes.
+            digest[usize::from(bits.0 / 8)] &= 0xff << (8 - used);
         }
+        digest
+    }
+
+    /// What [`resume`](Self::resume) goes on from: it may hold a part of the message.
+    pub fn state(&self) -> state::State {
+        let mut out = state::empty();
+        each!(&self.state, inner => inner.write(&mut out));
+        out
+    }
+
+    /// Goes on from a state that a digest with this function gave.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] for bytes that are no state of it.
+    pub fn resume(alg: HashAlg, state: &[u8]) -> Result<Self> {
+        let mut this = Hasher::new(alg);
+        let mut reader = Reader::new(state);
+        each!(&mut this.state, inner => inner.read(&mut reader))?;
+        reader.end()?;
+        Ok(this)
     }
 }
 
 impl State {
     fn new(alg: HashAlg) -> Self {
-        if let Some(algorithm) = alg.in_ring() {
-            return State::Ring(ring_digest::Context::new(algorithm));
+        match alg {
+            HashAlg::Md5 => State::Md5(Md5::new()),
+            HashAlg::Ripemd160 => State::Ripemd160(Ripemd160::new()),
+            HashAlg::Sha1 => State::Sha1(Sha1::new()),
+            HashAlg::Sha224 => State::Sha256(Sha256::sha224()),
+            HashAlg::Sha256 => State::Sha256(Sha256::full()),
+            HashAlg::Sha384 => State::Sha512(Sha512::sha384()),
+            HashAlg::Sha512 => State::Sha512(Sha512::full()),
+            HashAlg::Sha512_224 => State::Sha512(Sha512::sha512_224()),
+            HashAlg::Sha512_256 => State::Sha512(Sha512::sha512_256()),
+            HashAlg::Sha512T(bits) => State::Sha512(Sha512::truncated(bits.0)),
+            HashAlg::Sha3_224 | HashAlg::Sha3_256 | HashAlg::Sha3_384 | HashAlg::Sha3_512 => {
+                State::Sponge(Sponge::new(alg))
+            }
+            HashAlg::Blake2b160
+            | HashAlg::Blake2b256
+            | HashAlg::Blake2b384
+            | HashAlg::Blake2b512 => State::Blake2b(Blake2b::new(alg.output_len())),
         }
-        if let Some(md) = Md::of(alg) {
-            return State::AwsLc(MdContext::new(md, alg.output_len()));
-        }
-        State::Blake2b(Box::new(match alg {
-            HashAlg::Sha512T(bits) => return State::Sha512T(Box::new(Sha512TContext::new(bits.0))),
-            HashAlg::Blake2b160 => Blake2b::Bits160(Digest::new()),
-            HashAlg::Blake2b256 => Blake2b::Bits256(Digest::new()),
-            HashAlg::Blake2b384 => Blake2b::Bits384(Digest::new()),
-            _ => Blake2b::Bits512(Digest::new()),
-        }))
     }
 }
 
@@ -223,12 +267,15 @@ impl std::fmt::Debug for Hasher {
 
 /// The digest of a whole message.
 pub fn hash(alg: HashAlg, data: &[u8]) -> Vec<u8> {
-    match alg.in_ring() {
-        Some(algorithm) => ring_digest::digest(algorithm, data).as_ref().to_vec(),
-        None => {
-            let mut hasher = Hasher::new(alg);
-            hasher.update(data);
-            hasher.finish()
-        }
+    if let Some(algorithm) = alg.in_ring() {
+        return ring_digest::digest(algorithm, data).as_ref().to_vec();
     }
+    if let Some(md) = Md::sha3(alg) {
+        let mut context = MdContext::new(md, alg.output_len());
+        context.update(data);
+        return context.finish();
+    }
+    let mut hasher = Hasher::new(alg);
+    hasher.update(data);
+    hasher.finish()
 }

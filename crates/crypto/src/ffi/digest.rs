@@ -46,6 +46,16 @@ impl Md {
         Some(Md(descriptor))
     }
 
+    /// The functions whose digests of whole messages are made here.
+    pub(crate) fn sha3(alg: HashAlg) -> Option<Self> {
+        match alg {
+            HashAlg::Sha3_224 | HashAlg::Sha3_256 | HashAlg::Sha3_384 | HashAlg::Sha3_512 => {
+                Self::of(alg)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn shake(xof: Xof) -> Self {
         // SAFETY: as above.
         unsafe {

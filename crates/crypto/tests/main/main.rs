@@ -19,6 +19,7 @@ mod protocols;
 mod rsa;
 mod seal;
 mod sp800_108;
+mod states;
 mod transport;
 mod wycheproof;
 mod x931;
