@@ -34,6 +34,7 @@ mod process;
 pub mod record;
 mod recover;
 mod replicate;
+mod saved;
 pub mod script;
 mod session;
 mod slot_events;

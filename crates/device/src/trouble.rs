@@ -241,6 +241,7 @@ fn mechanism(request: &Request) -> Option<CK_MECHANISM_TYPE> {
         Request::Check { operation }
         | Request::OnePart { operation, .. }
         | Request::Begin { operation, .. } => Some(operation.mechanism.kind),
+        Request::Save { part, .. } => Some(part.operation.mechanism.kind),
         Request::GenerateKey { mechanism, .. }
         | Request::GenerateKeyPair { mechanism, .. }
         | Request::Wrap { mechanism, .. }
@@ -290,6 +291,8 @@ impl Kind {
             | Request::Update { .. }
             | Request::DigestKey { .. }
             | Request::Final { .. }
+            | Request::Save { .. }
+            | Request::Restore { .. }
             | Request::Wrap { .. } => Self::Uses,
             _ => Self::Other,
         }

@@ -90,6 +90,58 @@ impl OperationKind {
         Self::MessageSign,
         Self::MessageVerify,
     ];
+
+    /// Those whose state can be saved, and that a session can go on with from a state (5.6.4).
+    pub const SAVEABLE: [Self; 6] = [
+        Self::Encrypt,
+        Self::Decrypt,
+        Self::Digest,
+        Self::Sign,
+        Self::Verify,
+        Self::VerifySignature,
+    ];
+
+    /// A bit of its own.
+    pub const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// What was saved together: the parts of a state belong to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedSet {
+    /// Random, new with every saving.
+    pub id: [u8; 16],
+    /// [`OperationKind::bit`] of every operation in it.
+    pub kinds: u16,
+}
+
+/// An operation that is to be saved.
+#[derive(Clone, Debug)]
+pub struct SavedPart {
+    /// The operation.
+    pub operation: Operation,
+    /// Whether it has begun on the member that is asked.
+    pub begun: bool,
+    /// Bytes that went in.
+    pub before: u64,
+    /// The signature that C_VerifySignatureInit was given.
+    pub signature: Vec<u8>,
+}
+
+/// An operation that was restored.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The operation.
+    pub operation: Operation,
+    /// What its init would have said.
+    pub checked: Checked,
+    /// Whether it has begun on this member; else nothing but its init was saved.
+    pub begun: bool,
+    /// Bytes that went in.
+    pub before: u64,
+    /// The signature that C_VerifySignatureInit was given.
+    pub signature: Vec<u8>,
 }
 
 /// What `C_SignInit` and its kin fix: kind, mechanism, key.
@@ -226,6 +278,24 @@ pub enum Request {
         /// The signature to verify; empty otherwise.
         signature: Vec<u8>,
     },
+    /// C_GetOperationState, for one operation.
+    Save {
+        /// The operation.
+        part: SavedPart,
+        /// What it is saved with.
+        set: SavedSet,
+    },
+    /// C_SetOperationState: ends what is active, and goes on with all operations of a state or none.
+    Restore {
+        /// What was saved together.
+        set: SavedSet,
+        /// What [`Request::Save`] gave for each.
+        parts: Vec<(OperationKind, Vec<u8>)>,
+        /// The key of an encryption or decryption.
+        cipher_key: Option<ObjectId>,
+        /// The key of a signature or verification.
+        authentication_key: Option<ObjectId>,
+    },
     /// Ends an operation without a result.
     Cancel {
         /// Which.
@@ -351,6 +421,10 @@ impl Request {
             Self::Check { operation }
             | Self::OnePart { operation, .. }
             | Self::Begin { operation, .. } => operation.key.is_some(),
+            Self::Save { part, .. } => part.operation.key.is_some(),
+            Self::Restore { cipher_key, authentication_key, .. } => {
+                cipher_key.is_some() || authentication_key.is_some()
+            }
             _ => false,
         }
     }
@@ -382,6 +456,8 @@ pub enum Reply {
     },
     /// The operation is allowed.
     Checked(Checked),
+    /// The operations of a state, which go on.
+    Restored(Vec<Restored>),
     /// Objects came into being.
     Created(Creation),
     /// Objects that match, or the inventory's names.

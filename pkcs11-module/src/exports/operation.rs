@@ -103,6 +103,26 @@ c_functions! {
     let mechanism = MechanismIn(mechanism);
     => operation::init[Digest, SessionHandle(session), &mechanism, None]
 
+    /// Saves what is active.
+    fn C_GetOperationState(
+        session: CK_SESSION_HANDLE,
+        state: *mut CK_BYTE,
+        state_len: *mut CK_ULONG,
+    ) on Session(session);
+    let state = Buffer(state, state_len);
+    => operation::state[SessionHandle(session), &state]
+
+    /// Goes on with what was saved.
+    fn C_SetOperationState(
+        session: CK_SESSION_HANDLE,
+        state: *mut CK_BYTE,
+        state_len: CK_ULONG,
+        cipher_key: CK_OBJECT_HANDLE,
+        authentication_key: CK_OBJECT_HANDLE,
+    ) on Session(session);
+    let state = Input(state, state_len);
+    => operation::set_state[SessionHandle(session), &state, cipher_key, authentication_key]
+
     /// Digests in one part.
     fn C_Digest(
         session: CK_SESSION_HANDLE,

@@ -3,7 +3,10 @@
 
 use hsmsim_client::{Client, Room};
 use hsmsim_partition::api::OperationKind;
-use hsmsim_types::{ObjectHandle, Result, SessionHandle};
+use hsmsim_types::{
+    ObjectHandle, Result, SessionHandle,
+    ck::{CK_INVALID_HANDLE, CK_OBJECT_HANDLE},
+};
 
 use crate::raw::{Buffer, Input, MechanismIn};
 
@@ -70,6 +73,26 @@ pub(crate) fn update_silent(
 ) -> Result<()> {
     let part = read(client, kind, session, part.bytes())?;
     client.run(client.update(session, kind, part, Room::Bytes(0))).map(drop)
+}
+
+/// C_GetOperationState. It ends nothing, whatever it answers.
+pub(crate) fn state(client: &Client, session: SessionHandle, buffer: &Buffer) -> Result<()> {
+    let room = buffer.room()?;
+    buffer.write(&client.run(client.operation_state(session, room))?)
+}
+
+/// C_SetOperationState; a key that no operation needs is 0.
+pub(crate) fn set_state(
+    client: &Client,
+    session: SessionHandle,
+    state: &Input,
+    cipher_key: CK_OBJECT_HANDLE,
+    authentication_key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    let key = |handle| (handle != CK_INVALID_HANDLE).then_some(ObjectHandle(handle));
+    let (state, cipher, authentication) =
+        (state.bytes()?, key(cipher_key), key(authentication_key));
+    client.run(client.set_operation_state(session, state, cipher, authentication))
 }
 
 /// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.

@@ -64,6 +64,8 @@ pub const CALL_FUNCTIONS: &[CallFunction] = &[
     session("C_CloseSession"),
     slot("C_CloseAllSessions"),
     session("C_GetSessionInfo"),
+    session("C_GetOperationState"),
+    object("C_SetOperationState"),
     session("C_Login"),
     session("C_Logout"),
     object("C_CreateObject"),

@@ -324,6 +324,23 @@ calls! {
     unless room == Room::Query;
     => finish_work
 
+    /// C_GetOperationState.
+    fn operation_state(session: SessionHandle, room: Room) -> Output;
+    is "C_GetOperationState", Session(session);
+    unless room == Room::Query;
+    => operation_state_work
+
+    /// C_SetOperationState.
+    fn set_operation_state(
+        session: SessionHandle,
+        state: &[u8],
+        cipher_key: Option<ObjectHandle>,
+        authentication_key: Option<ObjectHandle>,
+    ) -> ();
+    is "C_SetOperationState", Session(session);
+    about objects(cipher_key, authentication_key);
+    => set_operation_state_work
+
     /// C_DigestKey: the key's value goes into the digest.
     fn digest_key(session: SessionHandle, key: ObjectHandle) -> ();
     is "C_DigestKey", Session(session), OperationKind::Digest;

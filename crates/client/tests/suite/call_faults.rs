@@ -405,6 +405,8 @@ fn every_function_of_the_table_can_be_struck() {
         client.decapsulate_key(s, m(), object, &[], t()),
         client.derive_key(s, m(), object, t()),
         client.digest_key(s, object),
+        client.operation_state(s, room),
+        client.set_operation_state(s, &[], Some(object), None),
         client.verify_signature_init(s, m(), object, &[]),
         client.encrypt_message(s, p(), &[], room),
         client.decrypt_message(s, p(), &[], &[], room),

@@ -20,6 +20,7 @@ mod people;
 mod recovery;
 mod replication;
 mod rules;
+mod saved;
 mod slot_events;
 mod troubles;
 mod wire;

@@ -125,6 +125,22 @@ impl Stream {
         }
     }
 
+    pub(super) fn state(&self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Block(cipher) => cipher.state(),
+            Self::Xts(cipher) => cipher.state(),
+            Self::ChaCha20(cipher) => cipher.state(),
+        }
+    }
+
+    pub(super) fn resume(self, state: &[u8]) -> std::result::Result<Self, hsmsim_crypto::Error> {
+        Ok(match self {
+            Self::Block(cipher) => Self::Block(cipher.resume(state)?),
+            Self::Xts(cipher) => Self::Xts(cipher.resume(state)?),
+            Self::ChaCha20(cipher) => Self::ChaCha20(cipher.resume(state)?),
+        })
+    }
+
     pub(super) fn finish(self) -> std::result::Result<Vec<u8>, hsmsim_crypto::Error> {
         match self {
             Self::Block(cipher) => cipher.finish(),

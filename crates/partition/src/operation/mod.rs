@@ -8,6 +8,7 @@ pub(crate) mod cipher;
 mod message;
 pub(crate) mod otp;
 pub(crate) mod params;
+mod saved;
 mod sign;
 
 use std::sync::Arc;
@@ -363,6 +364,7 @@ pub(crate) struct Active {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "an operation under way is in a box")]
 enum State {
     Hash(Hasher),
     Xof(XofHasher),

@@ -100,6 +100,10 @@ impl Session {
             Request::Update { kind, data } => self.update(kind, &data),
             Request::Final { kind, signature } => self.finish(kind, &signature),
             Request::DigestKey { key } => self.digest_key(&key),
+            Request::Save { part, set } => self.save(&part, set),
+            Request::Restore { set, parts, cipher_key, authentication_key } => {
+                self.restore(set, &parts, [cipher_key, authentication_key])
+            }
             Request::Cancel { kind } => {
                 self.active[kind as usize] = None;
                 Ok(Reply::Done)
@@ -274,6 +278,30 @@ impl Session {
         active.digest_key(&key)?;
         self.active[OperationKind::Digest as usize] = Some(active);
         Ok(Reply::Done)
+    }
+
+    /// CKF_RW_SESSION.
+    pub(crate) fn read_write(&self) -> bool {
+        self.read_write
+    }
+
+    /// The operation of that kind, which goes on.
+    pub(crate) fn active(&self, kind: OperationKind) -> Result<&Active> {
+        let active = self.active[kind as usize].as_deref().ok_or_else(|| {
+            Error::new(CKR_OPERATION_NOT_INITIALIZED, "no operation of this kind is active")
+        })?;
+        if active.uses_private_key() && !self.application.sees_private() {
+            return fail(CKR_USER_NOT_LOGGED_IN, "the login that the key needs has ended");
+        }
+        Ok(active)
+    }
+
+    /// Ends what is active, and takes these over.
+    pub(crate) fn replace_active(&mut self, actives: Vec<(OperationKind, Active)>) {
+        self.active = Default::default();
+        for (kind, active) in actives {
+            self.active[kind as usize] = Some(Box::new(active));
+        }
     }
 
     fn take_active(&mut self, kind: OperationKind) -> Result<Box<Active>> {

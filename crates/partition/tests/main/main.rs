@@ -14,6 +14,7 @@ mod keys;
 mod objects;
 mod operations;
 mod roles;
+mod saved;
 mod sharing;
 mod storage;
 mod support;
