@@ -194,6 +194,58 @@ fn no_operation_here_counts_as_validated() {
 }
 
 #[test]
+fn a_digest_is_saved_and_goes_on_after_the_library_was_finalised() {
+    let library = Library::new();
+    let session = library.session();
+    let mechanism =
+        || CK_MECHANISM { mechanism: CKM_SHA256, pParameter: null_mut(), ulParameterLen: 0 };
+    let (mut state, mut len) = ([0; 1024], 0);
+    let mut part = *b"abc";
+    // SAFETY: valid pointers with their lengths, or NULL.
+    unsafe {
+        let none = C_GetOperationState(session, null_mut(), &mut len);
+        assert_eq!(none, CKR_OPERATION_NOT_INITIALIZED);
+        assert_eq!(C_DigestInit(session, &mut mechanism()), CKR_OK);
+        assert_eq!(C_DigestUpdate(session, part.as_mut_ptr(), 2), CKR_OK);
+        assert_eq!(C_GetOperationState(session, null_mut(), &mut len), CKR_OK);
+        let needed = len;
+        assert!((32..1024).contains(&needed));
+        len -= 1;
+        let small = C_GetOperationState(session, state.as_mut_ptr(), &mut len);
+        assert_eq!((small, len), (CKR_BUFFER_TOO_SMALL, needed));
+        assert_eq!(C_GetOperationState(session, state.as_mut_ptr(), &mut len), CKR_OK);
+        assert_eq!(C_Finalize(null_mut()), CKR_OK);
+        assert_eq!(library.initialize(), CKR_OK);
+        let session = library.session();
+        let bytes = state.as_mut_ptr();
+        assert_eq!(C_SetOperationState(session, bytes, len - 1, 0, 0), CKR_SAVED_STATE_INVALID);
+        assert_eq!(C_SetOperationState(session, bytes, len, 0, 1), CKR_KEY_CHANGED);
+        assert_eq!(C_SetOperationState(session, bytes, len, 0, 0), CKR_OK);
+        assert_eq!(C_DigestUpdate(session, part.as_mut_ptr().add(2), 1), CKR_OK);
+        let (mut digest, mut digest_len) = ([0; 32], 32);
+        assert_eq!(C_DigestFinal(session, digest.as_mut_ptr(), &mut digest_len), CKR_OK);
+        assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
+    }
+}
+
+#[test]
+fn no_session_is_asynchronous() {
+    let library = Library::new();
+    library.session();
+    let (mut slots, mut count, mut session) = ([0; 64], 64, 0);
+    let flags = CKF_SERIAL_SESSION | CKF_ASYNC_SESSION;
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &mut count), CKR_OK);
+        let opened = C_OpenSession(slots[0], flags, null_mut(), None, &mut session);
+        assert_eq!(opened, CKR_SESSION_ASYNC_NOT_SUPPORTED);
+        let mut info = std::mem::zeroed::<CK_TOKEN_INFO>();
+        assert_eq!(C_GetTokenInfo(slots[0], &mut info), CKR_OK);
+        assert_eq!(info.flags & CKF_ASYNC_SESSION_SUPPORTED, 0);
+    }
+}
+
+#[test]
 fn interfaces_are_found_by_name_version_and_flags() {
     let (mut count, mut list) = (0, [INTERFACES[0].raw; 4]);
     // SAFETY: valid pointers.

@@ -17,8 +17,9 @@ impl Client {
     /// C_OpenSession. `flags`: CKF_SERIAL_SESSION must be there, CKF_RW_SESSION may.
     ///
     /// # Errors
-    /// CKR_SLOT_ID_INVALID, CKR_SESSION_PARALLEL_NOT_SUPPORTED, CKR_TOKEN_NOT_PRESENT if no member is
-    /// left, CKR_SESSION_READ_WRITE_SO_EXISTS.
+    /// CKR_SLOT_ID_INVALID, CKR_SESSION_PARALLEL_NOT_SUPPORTED, CKR_SESSION_ASYNC_NOT_SUPPORTED with
+    /// CKF_ASYNC_SESSION (PKCS#11 3.2, 5.6.1: no token here is asynchronous), CKR_TOKEN_NOT_PRESENT if no
+    /// member is left, CKR_SESSION_READ_WRITE_SO_EXISTS.
     pub(crate) async fn open_session_work(
         &self,
         slot: SlotId,
@@ -27,6 +28,9 @@ impl Client {
         let group = self.group(slot)?;
         if flags & CKF_SERIAL_SESSION == 0 {
             return fail(CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set");
+        }
+        if flags & CKF_ASYNC_SESSION != 0 {
+            return fail(CKR_SESSION_ASYNC_NOT_SUPPORTED, "the token has no asynchronous sessions");
         }
         let read_write = flags & CKF_RW_SESSION != 0;
         if !read_write && group.role() == Some(Role::SecurityOfficer) {

@@ -7,8 +7,7 @@ use hsmsim_types::{
     error::fail,
 };
 
-/// Message-based, dual and recovering operations, operation state, encapsulation, asynchronous
-/// calls and the other functions of 3.x that nothing here implements.
+/// Asynchronous calls, which belong to sessions that no token here has, and validation flags.
 pub(crate) fn not_supported(_: &Client) -> Result<()> {
     fail(CKR_FUNCTION_NOT_SUPPORTED, "not supported")
 }
