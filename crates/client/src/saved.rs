@@ -157,8 +157,11 @@ impl Client {
     }
 }
 
+/// What members gave, each for an operation of that kind.
+type Parts = Vec<(OperationKind, Vec<u8>)>;
+
 /// Reads the list.
-fn read(state: &[u8]) -> Result<(SavedSet, Vec<(OperationKind, Vec<u8>)>)> {
+fn read(state: &[u8]) -> Result<(SavedSet, Parts)> {
     if state.len() > STATE_MAX {
         return Err(invalid());
     }

@@ -156,3 +156,44 @@ fn what_cannot_be_saved_or_taken_up_says_why_and_stays_active() {
     client.run(client.set_operation_state(session, &state, Some(key), None)).unwrap();
     assert_eq!(finish(&world, session, Encrypt), rest);
 }
+
+#[test]
+fn a_signature_that_is_known_beforehand_is_saved_with_its_operation() {
+    let world = World::new("ha-pair");
+    let (client, session) = (&world.client, world.officer());
+    let template = [
+        Attribute::bool(CKA_TOKEN, true),
+        Attribute::bool(CKA_SIGN, true),
+        Attribute::bool(CKA_VERIFY, true),
+        Attribute::ulong(CKA_VALUE_LEN, 32),
+    ];
+    let mechanism = || Mechanism::plain(CKM_AES_CMAC);
+    let template = template.into_iter().collect();
+    let made = client.generate_key(session, Mechanism::plain(CKM_AES_KEY_GEN), template);
+    let key = client.run(made).unwrap();
+    init(&world, session, Sign, mechanism(), Some(key));
+    let signature = out(client.run(client.one_part(session, Sign, b"first second", ROOM)));
+    for (second, expected) in [(&b"second"[..], "CKR_OK"), (b"third", "CKR_SIGNATURE_INVALID")] {
+        let begun = client.verify_signature_init(session, mechanism(), key, &signature);
+        client.run(begun).unwrap();
+        update(&world, session, VerifySignature, b"first ");
+        let state = save(&world, session);
+        client.run(client.operation_cancel(session, VerifySignature)).unwrap();
+        client.run(client.set_operation_state(session, &state, None, Some(key))).unwrap();
+        update(&world, session, VerifySignature, second);
+        let verified = client.run(client.verify_final(session, VerifySignature, None));
+        assert_eq!(verified.map_or_else(|error| code::<()>(Err(error)), |()| "CKR_OK"), expected);
+    }
+}
+
+#[test]
+fn a_result_that_waits_for_its_buffer_cannot_be_saved_and_is_not_lost() {
+    let world = World::new("ha-pair");
+    let (client, session) = (&world.client, world.officer());
+    init(&world, session, Digest, Mechanism::plain(CKM_SHA256), None);
+    let small = client.run(client.one_part(session, Digest, b"abc", Room::Bytes(1)));
+    assert_eq!(small, Ok(Output::TooSmall(32)));
+    let refused = client.run(client.operation_state(session, ROOM));
+    assert_eq!(code(refused), "CKR_STATE_UNSAVEABLE");
+    assert_eq!(out(client.run(client.one_part(session, Digest, b"abc", ROOM))).len(), 32);
+}

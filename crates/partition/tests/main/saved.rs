@@ -233,3 +233,23 @@ fn a_state_without_a_login_hides_what_it_holds_and_goes_on_on_another_member() {
     restore(&mut other, set, &parts, None, None).unwrap();
     assert_eq!(finish(&mut one, OperationKind::Digest), finish(&mut other, OperationKind::Digest));
 }
+
+#[test]
+fn a_key_whose_every_use_needs_a_login_gives_no_state() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let public = vec![Attribute::ulong(CKA_MODULUS_BITS, 2048)];
+    let private = vec![
+        Attribute::bool(CKA_SIGN, true),
+        Attribute::bool(CKA_PRIVATE, true),
+        Attribute::bool(CKA_ALWAYS_AUTHENTICATE, true),
+    ];
+    let (_, key) = client.pair(CKM_RSA_PKCS_KEY_PAIR_GEN, public, private).unwrap();
+    let mechanism = Mechanism::plain(CKM_SHA256_RSA_PKCS);
+    let confirm = Request::Login { user: UserType::ContextSpecific, pin: Pin::new(USER_PIN) };
+    client.ask(confirm).unwrap();
+    begin(&mut client, OperationKind::Sign, &mechanism, Some(key));
+    let set = set(&[OperationKind::Sign]);
+    let refused = save(&mut client, OperationKind::Sign, &mechanism, Some(key), set);
+    assert_eq!(refused.unwrap_err().rv(), CKR_STATE_UNSAVEABLE);
+}
