@@ -55,8 +55,9 @@ pub use fault::{
 };
 pub use place::Place;
 pub use profile::{
-    CryptokiVersion, LoginEffect, LoginLimit, LoginLimits, MechanismRule, MechanismUse,
-    ObjectLimits, PinRule, Profile, ServiceTimes, Strings,
+    CryptokiVersion, Flags, LoginEffect, LoginLimit, LoginLimits, MechanismRule, MechanismUse,
+    ObjectLimits, PROFILE_KEYS, PinRule, Profile, ProfileKey, ServiceClass, ServiceTimes, Strings,
+    profile_key_table,
 };
 pub use region::{Cloud, Region, RegionCode};
 pub use show::show;

@@ -46,6 +46,7 @@ told!(
     hsmsim_sim_config::ConfigError,
     hsmsim_store::StateError,
     hsmsim_types::Error,
+    hsmsim_drill::probe::ProbeError,
     hsmsim_drill::workload::WorkloadError,
     serde_json::Error,
 );

@@ -43,6 +43,9 @@ enum Command {
     /// Look at topologies
     #[command(subcommand)]
     Topology(commands::topology::Args),
+    /// Look at profiles, check them, record one from another module
+    #[command(subcommand)]
+    Profile(commands::profile::Args),
     /// Set, list and heal faults
     #[command(subcommand)]
     Fault(commands::fault::Args),
@@ -69,6 +72,9 @@ enum Command {
     /// The drills' own application
     #[command(hide = true)]
     Workload(commands::drill::WorkloadFile),
+    /// Loads a module and says what it shows
+    #[command(hide = true)]
+    Probe,
 }
 
 /// Something failed that nobody asked for.
@@ -89,6 +95,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => commands::dev::run(&context, &args),
         Command::Status(args) => commands::status::run(&context, &args),
         Command::Topology(args) => commands::topology::run(&context, &args),
+        Command::Profile(args) => commands::profile::run(&context, &args),
         Command::Fault(args) => commands::fault::run(&context, &args),
         Command::CallFault(args) => commands::call_fault::run(&context, &args),
         Command::Ha(args) => commands::ha::run(&context, &args),
@@ -98,6 +105,7 @@ fn main() -> ExitCode {
         Command::Role(args) => commands::role::run(&context, &args),
         Command::Reset(args) => commands::reset::run(&context, &args),
         Command::Workload(args) => commands::drill::workload(&args),
+        Command::Probe => commands::profile::probe_here(),
     });
     match result {
         Ok(code) => ExitCode::from(code),

@@ -143,10 +143,11 @@ impl Client {
         let description =
             if group.ha { &strings.slot_description } else { &strings.member_slot_description };
         let removable = if group.ha { 0 } else { CKF_REMOVABLE_DEVICE };
+        let flags = self.profile.flags.slot.unwrap_or(removable | CKF_HW_SLOT);
         Ok(SlotInfo {
             description: description.clone(),
             manufacturer: strings.slot_manufacturer.clone(),
-            flags: present | removable | CKF_HW_SLOT,
+            flags: present | flags,
             hardware: pair(strings.hardware_version),
             firmware: pair(strings.firmware_version),
         })
@@ -189,7 +190,7 @@ impl Client {
             model: model.clone(),
             serial: group.serial.clone(),
             flags: token.flags,
-            max_sessions: CK_EFFECTIVELY_INFINITE,
+            max_sessions: self.profile.limits.sessions_max.unwrap_or(CK_EFFECTIVELY_INFINITE),
             sessions: group.sessions.load(Ordering::Acquire),
             rw_sessions: group.rw_sessions.load(Ordering::Acquire),
             pin_max: token.pin_max,

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_device::{Device, KeepAlive, Shared, Wire};
+use hsmsim_device::{Device, EngineFn, KeepAlive, Shared, Wire};
 use hsmsim_network::{Clock, Duplex, Jitter, LatencyModel, Link, stream};
-use hsmsim_partition::{Identities, Partition, Personality};
+use hsmsim_partition::{Identities, Partition, Personality, Service};
 use hsmsim_sim_config::{ConnectBy, Jitter as JitterSpec, Place, Profile, Topology};
 use hsmsim_store::{
     Counter, DeviceIndex, DeviceSpec, DeviceStore, Ledger, ProcessSlot, SharedPage, Sharing,
@@ -199,7 +199,8 @@ impl Cluster {
                     )
                 })
                 .collect();
-            let shared = shared(page, place);
+            let mut shared = shared(Arc::clone(&page), place);
+            shared.engines = engines(page, place, &profile, topology.time_scale);
             let chance = stream(topology.seed, &format!("device {}", device.id));
             devices.push(Device::new(device.id.to_string(), partitions, store, shared, chance));
             wires.push(wire(&topology, &clock, index));
@@ -465,7 +466,34 @@ fn shared(page: Arc<SharedPage>, place: DeviceIndex) -> Shared {
         // The update always gives a value.
         after(last.unwrap_or_default())
     });
-    Shared { served, reserve }
+    Shared { served, reserve, engines: None }
+}
+
+/// The engines of a device with service times: each has a word that says until when it is busy, and a
+/// piece of work goes to the one that is free first.
+fn engines(
+    page: Arc<SharedPage>,
+    place: DeviceIndex,
+    profile: &Profile,
+    time_scale: f64,
+) -> Option<Box<EngineFn>> {
+    let times = profile.service_times.clone()?;
+    Some(Box::new(move |service: Service, now_ns: u64| {
+        let time = times.service(service.class, service.size).unwrap_or_default();
+        let cost_ns = u64::try_from(time.div_f64(time_scale).as_nanos()).unwrap_or(u64::MAX);
+        let words = &page.engines(place)[..times.engines as usize];
+        loop {
+            let busy_until = |word: &&AtomicU64| word.load(Ordering::Acquire);
+            // A profile has at least one engine.
+            let Some(word) = words.iter().min_by_key(busy_until) else { return now_ns };
+            let last = word.load(Ordering::Acquire);
+            let done = last.max(now_ns).saturating_add(cost_ns);
+            let claimed = word.compare_exchange(last, done, Ordering::AcqRel, Ordering::Acquire);
+            if claimed.is_ok() {
+                return done;
+            }
+        }
+    }))
 }
 
 /// The number of a group of users, by name or as a number.

@@ -10,14 +10,18 @@
 mod burden;
 mod condition;
 mod ending;
+mod engines;
 mod session;
 mod trouble;
 mod trust;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use hsmsim_network::SimRng;
-use hsmsim_partition::Partition;
+use hsmsim_partition::{Partition, Service};
 use hsmsim_store::DeviceStore;
 
 pub use condition::{Condition, State};
@@ -37,6 +41,8 @@ pub struct Device {
     store: Arc<DeviceStore>,
     switch: Switch,
     troubles: Arc<Troubles>,
+    /// Requests of this process that wait for an engine or occupy one.
+    working: AtomicU64,
     endings: Endings,
     pub(crate) shared: Shared,
 }
@@ -48,7 +54,13 @@ pub struct Shared {
     /// Reserves so much of the appliance's time, all in nanoseconds: asked at a time for a cost, it gives
     /// the time at which that is done, behind what was reserved before.
     pub reserve: Box<dyn Fn(u64, u64) -> u64 + Send + Sync>,
+    /// Occupies an engine with a piece of work from a time on, in nanoseconds: gives the time at which it is
+    /// done, behind what was there before. `None`: the profile has no service times.
+    pub engines: Option<Box<EngineFn>>,
 }
+
+/// From what is to be done, and when it is asked, to when it is done.
+pub type EngineFn = dyn Fn(Service, u64) -> u64 + Send + Sync;
 
 impl Device {
     /// An appliance over its store. It is on until somebody says otherwise. `chance` decides which
@@ -62,7 +74,8 @@ impl Device {
     ) -> Arc<Self> {
         let troubles = Arc::new(Troubles::new(chance));
         let (switch, endings) = (Switch::new(), Endings::default());
-        Arc::new(Self { id, partitions, store, switch, troubles, endings, shared })
+        let working = AtomicU64::new(0);
+        Arc::new(Self { id, partitions, store, switch, troubles, working, endings, shared })
     }
 
     /// The name in the topology, such as `hsm-eus-1`.
@@ -88,7 +101,8 @@ impl Device {
     /// Whether it says by heartbeats that it works on what it was asked.
     pub fn heartbeats(&self) -> bool {
         let powered = matches!(self.state().condition, Condition::On | Condition::Hung);
-        powered && self.troubles.now().is_some_and(|trouble| trouble.heartbeats)
+        let works = self.working.load(Ordering::Acquire) > 0;
+        powered && (works || self.troubles.now().is_some_and(|trouble| trouble.heartbeats))
     }
 
     /// Whether a partition has lost its activation: no login is to be had on it.

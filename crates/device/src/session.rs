@@ -71,20 +71,28 @@ async fn run(
         if device.admit_to(&seat, &wire, begin).await.is_err() {
             return;
         }
+        let occupies = match device.shared.engines {
+            None => None,
+            Some(_) => session.service(&request),
+        };
+        let mut since_ns = wire.clock.unix_now();
         let answer = match device.troubles.now() {
-            None => session.handle(request, Duration::from_nanos(wire.clock.unix_now())),
+            None => session.handle(request, Duration::from_nanos(since_ns)),
             Some(trouble) => {
                 let burden = Burden { device: &device, trouble: &trouble, seat: &seat };
                 if burden.wait(&request, &wire, begin).await.is_err() {
                     return;
                 }
-                let now = trouble.clock.shown(wire.clock.unix_now());
+                since_ns = wire.clock.unix_now();
+                let now = trouble.clock.shown(since_ns);
                 match burden.refusal(&request) {
                     Some(error) => Err(error),
                     None => session.handle(request, Duration::from_nanos(now)),
                 }
             }
         };
+        // What is refused is refused before an engine is asked.
+        device.work(occupies.filter(|_| answer.is_ok()), since_ns, &wire).await;
         // A device that lost power while it computed answers no more.
         if device.admit_to(&seat, &wire, begin).await.is_err() {
             return;

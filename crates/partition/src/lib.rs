@@ -37,7 +37,7 @@ mod storage;
 mod travel;
 pub mod version;
 
-pub use mechanisms::{MechanismInfo, Mechanisms, mechanism_info, mechanism_list};
+pub use mechanisms::{MechanismInfo, Mechanisms, mechanism_info, mechanism_list, service::Service};
 pub use partition::{Connection, Identities, Partition};
 pub use personality::Personality;
 pub use session::Session;

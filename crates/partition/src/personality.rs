@@ -1,6 +1,8 @@
 //! What differs between profiles, as far as a partition's rules go.
 
-use hsmsim_sim_config::{CryptokiVersion, LoginEffect, LoginLimit, LoginLimits, PinRule, Profile};
+use hsmsim_sim_config::{
+    CryptokiVersion, Flags, LoginEffect, LoginLimit, LoginLimits, PinRule, Profile,
+};
 use hsmsim_types::Role;
 
 use crate::mechanisms::Mechanisms;
@@ -24,6 +26,8 @@ pub struct Personality {
     pub mechanisms: Mechanisms,
     /// Most bytes of data in one call of an operation; `None` means no limit.
     pub data_max: Option<u64>,
+    /// CKF_RNG and its kin: the token's flags that nothing follows from.
+    pub token_flags: u64,
     /// Most token objects; `None` means as many as the store holds.
     pub objects_max: Option<u64>,
     /// Room for token objects in bytes; `None` means as much as the store has.
@@ -58,10 +62,8 @@ impl From<&Profile> for Personality {
             pin_rounds: profile.pbkdf2_rounds,
             login_limits: profile.login_limits,
             vendor_codes: profile.vendor_codes,
-            mechanisms: profile
-                .mechanisms
-                .as_deref()
-                .map_or_else(Mechanisms::all, Mechanisms::restricted),
+            mechanisms: mechanisms(profile),
+            token_flags: profile.flags.token,
             data_max: profile.max_data_per_call,
             objects_max: profile.limits.objects_max,
             storage_bytes: profile.limits.storage_bytes,
@@ -89,6 +91,7 @@ impl Default for Personality {
             },
             vendor_codes: false,
             mechanisms: Mechanisms::all(),
+            token_flags: Flags::default().token,
             data_max: None,
             objects_max: None,
             storage_bytes: None,
@@ -98,4 +101,14 @@ impl Default for Personality {
             fips: false,
         }
     }
+}
+
+/// The mechanisms that a profile offers in its mode.
+fn mechanisms(profile: &Profile) -> Mechanisms {
+    let offered = match profile.offered() {
+        None => Mechanisms::all(),
+        Some(rules) => Mechanisms::restricted(rules),
+    };
+    let offered = offered.with_common_flags(profile.flags.mechanism);
+    if profile.makes_gcm_iv() { offered.with_own_gcm_iv() } else { offered }
 }

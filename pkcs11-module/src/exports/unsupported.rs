@@ -1,9 +1,7 @@
 //! Functions that answer CKR_FUNCTION_NOT_SUPPORTED, or CKR_FUNCTION_NOT_PARALLEL. They look at
 //! none of their arguments.
 
-use hsmsim_types::ck::{
-    CK_ASYNC_DATA, CK_BYTE, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CK_UTF8CHAR,
-};
+use hsmsim_types::ck::{CK_ASYNC_DATA, CK_BYTE, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CK_UTF8CHAR};
 
 use crate::{
     call::{self, Subject},

@@ -1,5 +1,7 @@
 //! Reads a profile file.
 
+use super::flags::{Flags, MECHANISM, SLOT, TOKEN};
+use super::keys::{known, known_of_mechanism};
 use super::{
     CryptokiVersion, LoginEffect, LoginLimit, LoginLimits, MechanismRule, MechanismUse,
     ObjectLimits, PinRule, Profile, ServiceTimes, Strings,
@@ -17,42 +19,27 @@ const VERSIONS: [(&str, CryptokiVersion); 4] = [
 
 pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
     Source::new(origin, text).read(|root| {
-        root.known(&[
-            "version",
-            "name",
-            "description",
-            "cryptoki_versions",
-            "slot_base",
-            "pin",
-            "strings",
-            "login_limits",
-            "pbkdf2_rounds",
-            "fips",
-            "vendor_codes",
-            "key_dates",
-            "generous_usage",
-            "mechanisms",
-            "max_data_per_call",
-            "init_token_on_group",
-            "limits",
-            "activation_held",
-            "service_times",
-        ])?;
+        root.known(&known(""))?;
         root.required("version", |v| v.integer(1..=1u32))?;
         Ok(Profile {
             name: root.required("name", Value::string)?,
             description: root.optional("description", Value::string)?.unwrap_or_default(),
             cryptoki_versions: root.required("cryptoki_versions", cryptoki_versions)?,
-            slot_base: root.optional("slot_base", |v| v.integer(0..=1_000_000))?.unwrap_or(1),
+            slot_base: root.optional("slot_base", |v| v.integer(0..=u32::MAX))?.unwrap_or(1),
             pin: root.required("pin", pin_rule)?,
             strings: root.required("strings", strings)?,
             login_limits: root.required("login_limits", login_limits)?,
             pbkdf2_rounds: root.required("pbkdf2_rounds", |v| v.integer(1..=10_000_000))?,
             fips: root.optional("fips", Value::boolean)?.unwrap_or(false),
+            gcm_iv_by_device: root.optional("gcm_iv_by_device", Value::boolean)?.unwrap_or(false),
             vendor_codes: root.optional("vendor_codes", Value::boolean)?.unwrap_or(false),
             key_dates: root.optional("key_dates", Value::boolean)?.unwrap_or(false),
             generous_usage: root.optional("generous_usage", Value::boolean)?.unwrap_or(true),
             mechanisms: root.optional("mechanisms", mechanisms)?,
+            mechanisms_without_fips: root
+                .optional("mechanisms_without_fips", mechanisms)?
+                .unwrap_or_default(),
+            flags: root.optional("flags", flags)?.unwrap_or_default(),
             max_data_per_call: root.optional("max_data_per_call", |v| v.integer(1..=u64::MAX))?,
             init_token_on_group: root
                 .optional("init_token_on_group", Value::boolean)?
@@ -107,20 +94,7 @@ fn number_pair(table: &Table<'_>, key: &str) -> Result<CryptokiVersion, ConfigEr
 
 fn strings(value: &Value<'_>) -> Result<Strings, ConfigError> {
     let table = value.table()?;
-    table.known(&[
-        "manufacturer",
-        "library_description",
-        "library_version",
-        "slot_description",
-        "member_slot_description",
-        "slot_manufacturer",
-        "token_manufacturer",
-        "model",
-        "member_model",
-        "hardware_version",
-        "firmware_version",
-        "firmware_subminor",
-    ])?;
+    table.known(&known("strings"))?;
     Ok(Strings {
         manufacturer: field(&table, "manufacturer", 32)?,
         library_description: field(&table, "library_description", 32)?,
@@ -139,9 +113,25 @@ fn strings(value: &Value<'_>) -> Result<Strings, ConfigError> {
     })
 }
 
+fn flags(value: &Value<'_>) -> Result<Flags, ConfigError> {
+    let table = value.table()?;
+    table.known(&known("flags"))?;
+    let words = |key, all: &[(&str, u64)]| {
+        table.optional(key, |v| {
+            v.array()?.iter().try_fold(0, |flags, word| Ok(flags | word.one_of(all)?))
+        })
+    };
+    let default = Flags::default();
+    Ok(Flags {
+        slot: words("slot", &SLOT)?,
+        token: words("token", &TOKEN)?.unwrap_or(default.token),
+        mechanism: words("mechanism", &MECHANISM)?.unwrap_or(default.mechanism),
+    })
+}
+
 fn login_limits(value: &Value<'_>) -> Result<LoginLimits, ConfigError> {
     let table = value.table()?;
-    table.known(&["hsm_so", "partition_so", "crypto_officer", "crypto_user", "auditor"])?;
+    table.known(&known("login_limits"))?;
     Ok(LoginLimits {
         hsm_so: table.required("hsm_so", login_limit)?,
         partition_so: table.required("partition_so", login_limit)?,
@@ -182,14 +172,14 @@ fn mechanism(name: &str, value: &Value<'_>) -> Result<MechanismRule, ConfigError
         return Err(value.error(format!("mechanism names start with CKM_, not \"{name}\"")));
     }
     let table = value.table()?;
-    table.known(&["number", "min", "max", "uses"])?;
-    let key_min = table.optional("min", |v| v.integer(0..=1_000_000))?;
+    table.known(&known_of_mechanism())?;
+    let key_min = table.optional("min", |v| v.integer(0..=u32::MAX))?;
     let floor = key_min.unwrap_or(0);
     Ok(MechanismRule {
         name: name.to_owned(),
         number: table.optional("number", |v| v.integer(0..=u64::from(u32::MAX)))?,
         key_min,
-        key_max: table.optional("max", |v| v.integer(floor..=1_000_000))?,
+        key_max: table.optional("max", |v| v.integer(floor..=u32::MAX))?,
         uses: table.optional("uses", |v| {
             v.array()?.iter().map(|u| u.one_of(&MechanismUse::ALL)).collect()
         })?,
@@ -198,7 +188,7 @@ fn mechanism(name: &str, value: &Value<'_>) -> Result<MechanismRule, ConfigError
 
 fn limits(value: &Value<'_>) -> Result<ObjectLimits, ConfigError> {
     let table = value.table()?;
-    table.known(&["objects_max", "storage_bytes", "sessions_max"])?;
+    table.known(&known("limits"))?;
     let count = |key| table.optional(key, |v| v.integer(1..=u64::MAX));
     Ok(ObjectLimits {
         objects_max: count("objects_max")?,
@@ -209,10 +199,10 @@ fn limits(value: &Value<'_>) -> Result<ObjectLimits, ConfigError> {
 
 fn service_times(value: &Value<'_>) -> Result<ServiceTimes, ConfigError> {
     let table = value.table()?;
-    table.known(&["engines", "per_second"])?;
+    table.known(&known("service_times"))?;
     let rate = |(name, rate): &(&str, Value<'_>)| {
-        if !ServiceTimes::OPERATIONS.contains(name) {
-            let hint = suggestion(name, ServiceTimes::OPERATIONS);
+        if !ServiceTimes::operations().any(|known| known == *name) {
+            let hint = suggestion(name, ServiceTimes::operations());
             return Err(rate.error(format!("there is no operation \"{name}\"; {hint}")));
         }
         match rate.float()? {
@@ -221,7 +211,7 @@ fn service_times(value: &Value<'_>) -> Result<ServiceTimes, ConfigError> {
         }
     };
     Ok(ServiceTimes {
-        engines: table.required("engines", |v| v.integer(1..=1000))?,
+        engines: table.required("engines", |v| v.integer(1..=ServiceTimes::ENGINES_MAX))?,
         per_second: table
             .required("per_second", |v| v.table()?.entries().iter().map(rate).collect())?,
     })

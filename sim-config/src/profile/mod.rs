@@ -5,10 +5,17 @@
 //! one more file.
 
 mod file;
+mod flags;
+mod keys;
+mod service;
 mod shipped;
 
 use std::fmt;
 use std::time::Duration;
+
+pub use flags::Flags;
+pub use keys::{PROFILE_KEYS, ProfileKey, profile_key_table};
+pub use service::{ServiceClass, ServiceTimes};
 
 /// A version of the PKCS#11 function list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -179,42 +186,6 @@ pub struct ObjectLimits {
     pub sessions_max: Option<u64>,
 }
 
-/// How long operations take inside a device.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ServiceTimes {
-    /// Operations that a device works on at a time.
-    pub engines: u32,
-    /// Operations a second of the whole device, by name (`sign_rsa_2048`), in the order of the file.
-    pub per_second: Vec<(String, f64)>,
-}
-
-impl ServiceTimes {
-    /// Operation names that a profile may give a rate for.
-    pub const OPERATIONS: [&'static str; 15] = [
-        "sign_rsa_1024",
-        "sign_rsa_2048",
-        "sign_rsa_4096",
-        "sign_ecdsa_p256",
-        "sign_ecdsa_p384",
-        "sign_ecdsa_secp256k1",
-        "encrypt_rsa_2048",
-        "encrypt_rsa_4096",
-        "encrypt_aes_cbc",
-        "encrypt_aes_gcm",
-        "generate_rsa_2048",
-        "generate_rsa_4096",
-        "generate_ec_p256",
-        "generate_ec_p384",
-        "generate_aes",
-    ];
-
-    /// The time that one operation occupies one engine: `engines / rate`.
-    pub fn time(&self, operation: &str) -> Option<Duration> {
-        let (_, rate) = self.per_second.iter().find(|(name, _)| name == operation)?;
-        Some(Duration::from_secs_f64(f64::from(self.engines) / rate))
-    }
-}
-
 /// What a device looks like to an application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
@@ -235,8 +206,11 @@ pub struct Profile {
     pub login_limits: LoginLimits,
     /// Rounds of PBKDF2 that wrap a domain's key under a PIN.
     pub pbkdf2_rounds: u32,
-    /// The partition refuses what FIPS 140 does not approve.
+    /// The partition is in FIPS mode: it lacks what [`Profile::mechanisms_without_fips`] has.
     pub fips: bool,
+    /// Whether a device in FIPS mode makes the vector of AES-GCM itself and appends it to the
+    /// ciphertext.
+    pub gcm_iv_by_device: bool,
     /// Refusals have Luna's codes (CKR_USER_NOT_AUTHORIZED, CKR_USER_LOCKED_OUT,
     /// CKR_SO_LOGIN_FAILURE_THRESHOLD, CKR_MAX_OBJECT_COUNT_EXCEEDED) instead of the standard's.
     pub vendor_codes: bool,
@@ -248,6 +222,10 @@ pub struct Profile {
     pub generous_usage: bool,
     /// The mechanisms offered; `None` means all that the simulator has.
     pub mechanisms: Option<Vec<MechanismRule>>,
+    /// Mechanisms offered besides, or with other limits, if the partition is not in FIPS mode.
+    pub mechanisms_without_fips: Vec<MechanismRule>,
+    /// Flags that are shown.
+    pub flags: Flags,
     /// Most bytes of data that one call may carry.
     pub max_data_per_call: Option<u64>,
     /// Whether `C_InitToken` and `C_InitPIN` work on a group, for all members at once.
@@ -262,13 +240,27 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The mechanisms offered in the mode that the profile is in; `None` means all that the simulator
+    /// has.
+    pub fn offered(&self) -> Option<Vec<&MechanismRule>> {
+        let listed = self.mechanisms.as_ref()?.iter();
+        let besides: &[MechanismRule] = if self.fips { &[] } else { &self.mechanisms_without_fips };
+        let replaced = |rule: &MechanismRule| besides.iter().any(|other| other.name == rule.name);
+        Some(listed.filter(|rule| !replaced(rule)).chain(besides).collect())
+    }
+
     /// The rule for a mechanism. `None` when the profile does not offer it, or lists none at all.
     pub fn mechanism(&self, name: &str) -> Option<&MechanismRule> {
-        self.mechanisms.as_ref()?.iter().find(|m| m.name == name)
+        self.offered()?.into_iter().find(|m| m.name == name)
     }
 
     /// Whether the profile offers the mechanism.
     pub fn offers(&self, name: &str) -> bool {
         self.mechanisms.is_none() || self.mechanism(name).is_some()
+    }
+
+    /// Whether devices make the vectors of AES-GCM.
+    pub fn makes_gcm_iv(&self) -> bool {
+        self.fips && self.gcm_iv_by_device
     }
 }

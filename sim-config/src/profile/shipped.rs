@@ -1,16 +1,29 @@
 //! The profiles that come with the simulator, and how a profile is found.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use super::{Profile, file};
 use crate::error::{ConfigError, suggestion};
 use crate::source::{looks_like_path, read_file};
 
-const SHIPPED: [(&str, &str); 3] = [
-    ("open", include_str!("../../profiles/open.toml")),
-    ("a790", include_str!("../../profiles/a790.toml")),
-    ("timed-locks", include_str!("../../profiles/timed-locks.toml")),
-];
+const A790: &str = include_str!("../../profiles/a790.toml");
+
+static SHIPPED: LazyLock<[(&str, String); 4]> = LazyLock::new(|| {
+    [
+        ("open", include_str!("../../profiles/open.toml").to_owned()),
+        ("a790", A790.to_owned()),
+        ("a790-no-fips", without_fips(A790)),
+        ("timed-locks", include_str!("../../profiles/timed-locks.toml").to_owned()),
+    ]
+});
+
+/// The same device with FIPS mode switched off: one file cannot get ahead of the other.
+fn without_fips(text: &str) -> String {
+    text.replacen("name = \"a790\"", "name = \"a790-no-fips\"", 1)
+        .replacen("A790 in FIPS mode", "A790 without FIPS mode", 1)
+        .replacen("\nfips = true\n", "\nfips = false\n", 1)
+}
 
 impl Profile {
     /// Names of the shipped profiles.
@@ -20,7 +33,7 @@ impl Profile {
 
     /// The text of a shipped profile, for people to start their own from.
     pub fn shipped_text(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+        SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| text.as_str())
     }
 
     /// A shipped profile.

@@ -167,6 +167,31 @@ fn a790_lists_the_75_mechanisms_of_a_luna_7() {
 }
 
 #[test]
+fn fips_mode_is_one_switch_of_the_a790() {
+    let (mut fips, plain) = (shipped("a790"), shipped("a790-no-fips"));
+    assert!(fips.fips && fips.makes_gcm_iv());
+    assert!(!plain.fips && !plain.makes_gcm_iv() && plain.gcm_iv_by_device);
+    assert!(plain.offers("CKM_RSA_X_509") && plain.offers("CKM_MD5"));
+    assert_eq!(fips.offered().map(|rules| rules.len()), Some(75));
+    let min = |p: &Profile| p.mechanism("CKM_RSA_PKCS_PSS").and_then(|rule| rule.key_min);
+    assert_eq!((min(&fips), min(&plain)), (Some(2048), Some(1024)));
+    (fips.name, fips.description) = (plain.name.clone(), plain.description.clone());
+    fips.fips = false;
+    assert_eq!(fips, plain);
+}
+
+#[test]
+fn flags_are_words_and_have_defaults() {
+    let open = shipped("open");
+    assert_eq!((open.flags.slot, open.flags.token, open.flags.mechanism), (None, 5, 1));
+    let text = Profile::shipped_text("open").unwrap_or_default();
+    let rest = "[flags]\nslot = []\ntoken = [\"rng\", \"clock_on_token\"]\nmechanism = []\n";
+    let own =
+        Profile::parse(&format!("{text}\n{rest}"), "p.toml").unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((own.flags.slot, own.flags.token, own.flags.mechanism), (Some(0), 0x41, 0));
+}
+
+#[test]
 fn service_times_are_engines_over_rate() {
     let p = shipped("a790");
     let times = p.service_times.unwrap_or_else(|| panic!("no service times"));
@@ -211,7 +236,9 @@ fn profile_files_are_read_strictly() {
             &["sign_rsa_2048"],
         ),
         ("[service_times]\nengines = 1\nper_second = { sign_rsa_2048 = 0 }\n", 2, &["above 0"]),
+        ("[service_times]\nengines = 17\nper_second = {}\n", 1, &["from 1 to 16"]),
         ("[limits]\nobjects = 5\n", 1, &["objects_max"]),
+        ("[flags]\ntoken = [\"rgn\"]\n", 1, &["\"rng\""]),
     ] {
         let text = with(rest);
         assert_refused(Profile::parse(&text, "p.toml"), line + below, parts, &text);

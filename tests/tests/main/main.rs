@@ -27,6 +27,7 @@ mod members;
 mod openssl;
 mod pkcs11_tool;
 mod processes;
+mod profiles;
 mod readme;
 mod symbols;
 

@@ -8,6 +8,7 @@ pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod ha;
 pub(crate) mod partition;
+pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod reset;
 pub(crate) mod role;

@@ -9,6 +9,7 @@ mod drills;
 mod files;
 mod ha_log;
 mod listing;
+mod profiles;
 
 use std::process::{Command, Output};
 

@@ -21,6 +21,7 @@ mod recovery;
 mod replication;
 mod rules;
 mod saved;
+mod service_times;
 mod slot_events;
 mod troubles;
 mod wire;

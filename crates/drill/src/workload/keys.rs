@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::module::{Attribute, Code, Module, Result};
+use crate::module::{Attribute, Code, Module, Result};
 
 /// DER of the named curve P-256.
 const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];

@@ -2,11 +2,10 @@
 //! works from several threads, and verifies every signature outside the module.
 //!
 //! - `keys`: the keys it works with, which it finds again after C_Initialize.
-//! - `module`: the module's function list.
 //! - `pace`: when a thread begins its next operation.
 
 mod keys;
-mod module;
+
 mod pace;
 
 use std::{
@@ -32,9 +31,9 @@ use ring::signature::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::module::{Code, Module, Result};
 use crate::operations::OperationRecord;
 use keys::{Keys, make_ec, make_rsa};
-use module::{Code, Module, Result};
 use pace::Pace;
 
 /// What the application is to do; travels as JSON.

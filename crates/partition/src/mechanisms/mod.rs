@@ -2,6 +2,8 @@
 //! and every operation's checks come.
 
 pub(crate) mod derivation;
+pub mod review;
+pub(crate) mod service;
 mod table;
 
 use std::sync::LazyLock;
@@ -116,6 +118,8 @@ pub(crate) enum Scheme {
     Xts,
     /// AES-GCM.
     AesGcm,
+    /// AES-GCM whose vector the device makes, and keeps behind the tag.
+    AesGcmOwnIv,
     /// AES-CCM.
     AesCcm,
     /// ChaCha20.
@@ -298,6 +302,7 @@ impl Scheme {
             Self::ChaCha20 | Self::ChaCha20Poly1305 => key_type == CKK_CHACHA20,
             Self::Gmac
             | Self::AesGcm
+            | Self::AesGcmOwnIv
             | Self::AesCcm
             | Self::AesKw
             | Self::AesKwp
@@ -337,8 +342,18 @@ pub(crate) struct Entry {
     pub(crate) kind: CK_MECHANISM_TYPE,
     /// What it does.
     pub(crate) scheme: Scheme,
-    /// Sizes and flags.
+    /// Sizes and flags, as they are shown.
     pub(crate) info: MechanismInfo,
+    /// The smallest and the largest key, in the same unit: what is shown, unless a profile shows no sizes
+    /// (0 and 0) or none that a key could have.
+    pub(crate) sizes: (u64, u64),
+}
+
+impl Entry {
+    /// Whether it takes a key of that size.
+    pub(crate) fn takes_size(&self, size: u64) -> bool {
+        (self.sizes.0..=self.sizes.1).contains(&size)
+    }
 }
 
 /// The mechanisms of a profile, in ascending order of their numbers.
@@ -361,11 +376,29 @@ impl Mechanisms {
 
     /// Those that a profile names, within its limits. A name that is not implemented is left out:
     /// a mechanism list must not promise what is not there.
-    pub fn restricted(rules: &[MechanismRule]) -> Self {
-        let mut entries: Vec<_> = rules.iter().flat_map(offered).collect();
+    pub fn restricted<'r>(rules: impl IntoIterator<Item = &'r MechanismRule>) -> Self {
+        let mut entries: Vec<_> = rules.into_iter().flat_map(offered).collect();
         entries.sort_by_key(|entry| entry.kind);
         entries.dedup_by_key(|entry| entry.kind);
         Self(entries)
+    }
+
+    /// The same, with these flags in place of CKF_HW on every one.
+    pub(crate) fn with_common_flags(mut self, flags: CK_FLAGS) -> Self {
+        for entry in &mut self.0 {
+            entry.info.flags = entry.info.flags & !CKF_HW | flags;
+        }
+        self
+    }
+
+    /// The same, with AES-GCM whose vector the device makes (Luna in FIPS mode). Messages, whose nonce is
+    /// a parameter of its own, are not to be had with it.
+    pub(crate) fn with_own_gcm_iv(mut self) -> Self {
+        for entry in self.0.iter_mut().filter(|entry| entry.scheme == Scheme::AesGcm) {
+            entry.scheme = Scheme::AesGcmOwnIv;
+            entry.info.flags &= !(CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE);
+        }
+        self
     }
 
     /// The mechanism of that number.
@@ -408,11 +441,23 @@ fn offered(rule: &MechanismRule) -> Vec<Entry> {
     if let Some(max) = rule.key_max {
         entry.info.max = max.into();
     }
+    // Sizes that are not shown, or in another unit than the standard's, limit nothing.
+    let shown = (entry.info.min, entry.info.max);
+    let (own_min, own_max) = entry.sizes;
+    if shown != (0, 0) && shown.0 <= own_max && shown.1 >= own_min {
+        entry.sizes = shown;
+    }
     if let Some(uses) = &rule.uses {
         let kept = uses.iter().fold(0, |flags, &used| flags | flag_of(used));
         entry.info.flags &= kept | !MechanismUse::ALL.iter().fold(0, |all, u| all | flag_of(u.1));
     }
     [standard, rule.number].into_iter().flatten().map(|kind| Entry { kind, ..entry }).collect()
+}
+
+/// The words of a profile for CKF_ flags.
+pub fn use_words(flags: CK_FLAGS) -> Vec<&'static str> {
+    let has = |used| flags & flag_of(used) & !CKF_MULTI_MESSAGE != 0;
+    MechanismUse::ALL.iter().filter(|(_, used)| has(*used)).map(|(word, _)| *word).collect()
 }
 
 fn flag_of(used: MechanismUse) -> CK_FLAGS {

@@ -321,6 +321,7 @@ pub(super) fn entries() -> Vec<Entry> {
             kind,
             scheme,
             info: MechanismInfo { min, max, flags },
+            sizes: (min, max),
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use hsmsim_crypto::{
     },
     block::{self, BlockAlg, Cipher, CipherMode, Direction},
     chacha20::{ChaCha20, ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal},
+    random,
 };
 use hsmsim_types::{
     Params, Result,
@@ -26,6 +27,10 @@ use crate::{
     object::key::KeyMaterial,
     output::OutputLen,
 };
+
+/// Bytes of the vector that a device in FIPS mode makes for AES-GCM and puts behind the tag (Luna SDK
+/// guide, "CKM_AES_GCM").
+const OWN_IV_LEN: usize = 16;
 
 /// During what a primitive refuses.
 pub(super) fn during(act: Act) -> During {
@@ -61,9 +66,13 @@ pub(super) fn output(act: Act, work: &Work, key: &KeyMaterial) -> Result<OutputL
         }
         (Work::Xts, _) => OutputLen::HoldsBlock(16),
         (Work::ChaCha20, _) => OutputLen::Stream,
-        (Work::Gcm { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305, _) => {
+        (
+            Work::Gcm { .. } | Work::GcmOwnIv { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305,
+            _,
+        ) => {
             let tag = match work {
                 Work::Gcm { tag_bits } => *tag_bits as usize / 8,
+                Work::GcmOwnIv { tag_bits } => *tag_bits as usize / 8 + OWN_IV_LEN,
                 Work::Ccm { tag_len } => *tag_len,
                 _ => 16,
             };
@@ -207,6 +216,13 @@ pub(crate) fn encrypt(
         (Work::Gcm { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { iv, aad, .. }) => {
             gcm_encrypt(key.aes()?, iv, aad, *tag_bits, data).map_err(during)
         }
+        (Work::GcmOwnIv { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { aad, .. }) => {
+            let mut iv = [0; OWN_IV_LEN];
+            random::fill(&mut iv).map_err(failure::during(During::Generate))?;
+            let mut sealed = gcm_encrypt(key.aes()?, &iv, aad, *tag_bits, data).map_err(during)?;
+            sealed.extend_from_slice(&iv);
+            Ok(sealed)
+        }
         _ => unfit(),
     }
 }
@@ -258,6 +274,12 @@ pub(crate) fn decrypt(
             .and_then(|key| chacha20_poly1305_open(&key, nonce, aad, data)),
         (Work::Gcm { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { iv, aad, .. }) => {
             gcm_decrypt(key.aes()?, iv, aad, *tag_bits, data)
+        }
+        (Work::GcmOwnIv { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { aad, .. }) => {
+            let Some((sealed, iv)) = data.split_last_chunk::<OWN_IV_LEN>() else {
+                return fail(CKR_ENCRYPTED_DATA_LEN_RANGE, "the device's vector is at the end");
+            };
+            gcm_decrypt(key.aes()?, iv, aad, *tag_bits, sealed)
         }
         _ => return unfit(),
     };

@@ -22,7 +22,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{Checked, Operation, OperationKind, Reply},
-    mechanisms::{Entry, Scheme},
+    mechanisms::{
+        Entry, Scheme,
+        service::{Service, Side, service, service_of_part},
+    },
     object::{Object, key::KeyMaterial},
     output::OutputLen,
     session::Session,
@@ -54,7 +57,7 @@ impl OperationKind {
     }
 
     /// What it does to the data, be it in messages or not.
-    fn act(self) -> Act {
+    pub(crate) fn act(self) -> Act {
         match self {
             Self::Encrypt | Self::MessageEncrypt => Act::Encrypt,
             Self::Decrypt | Self::MessageDecrypt => Act::Decrypt,
@@ -135,11 +138,9 @@ pub(crate) fn check_fit(key: &Object, entry: &Entry, codes: &KeyCodes) -> Result
         return fail(CKR_MECHANISM_INVALID, "CKA_ALLOWED_MECHANISMS of the key lacks it");
     }
     let size = key.material()?.size();
-    if size < entry.info.min || size > entry.info.max {
-        return fail(
-            codes.size,
-            format!("the mechanism takes keys of {} to {}", entry.info.min, entry.info.max),
-        );
+    if !entry.takes_size(size) {
+        let (min, max) = entry.sizes;
+        return fail(codes.size, format!("the mechanism takes keys of {min} to {max}"));
     }
     Ok(())
 }
@@ -147,6 +148,7 @@ pub(crate) fn check_fit(key: &Object, entry: &Entry, codes: &KeyCodes) -> Result
 /// An operation that may begin.
 pub(crate) struct Ready {
     act: Act,
+    entry: Entry,
     mechanism: Arc<Mechanism>,
     work: Work,
     key: Option<Arc<Object>>,
@@ -187,7 +189,7 @@ impl Ready {
             nonce = (act == Act::Encrypt).then_some(made);
         }
         let work = Work::new(entry.scheme, &mechanism.params)?;
-        Ok(Self { act, mechanism, work, key, nonce, message })
+        Ok(Self { act, entry: *entry, mechanism, work, key, nonce, message })
     }
 
     /// What `C_SignInit` and its kin want to know.
@@ -333,9 +335,13 @@ impl Ready {
                 ) => State::Whole(Zeroizing::default()),
                 _ => return single_part_only(),
             },
-            (Work::Gcm { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305, _) => {
-                State::Whole(Zeroizing::default())
-            }
+            (
+                Work::Gcm { .. }
+                | Work::GcmOwnIv { .. }
+                | Work::Ccm { .. }
+                | Work::ChaCha20Poly1305,
+                _,
+            ) => State::Whole(Zeroizing::default()),
             (work, act @ (Act::Encrypt | Act::Decrypt)) => {
                 let params = &self.mechanism.params;
                 match cipher::Stream::start(act, work, params, self.key()?)? {
@@ -378,6 +384,16 @@ impl Active {
     /// Whether the login that made the key visible must still be there.
     pub(crate) fn uses_private_key(&self) -> bool {
         self.ready.key.as_ref().is_some_and(|key| key.private)
+    }
+
+    /// What a part or the end occupies an engine with.
+    pub(crate) fn service(&self, last: bool) -> Service {
+        let key = self.ready.key.as_ref().and_then(|key| key.material().ok());
+        let side = Side::of(self.ready.act);
+        match last {
+            true => service(&self.ready.entry, side, key),
+            false => service_of_part(&self.ready.entry),
+        }
     }
 
     /// Takes a part.

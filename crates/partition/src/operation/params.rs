@@ -83,6 +83,10 @@ pub(crate) enum Work {
     Gcm {
         tag_bits: u32,
     },
+    /// GCM whose vector the device makes.
+    GcmOwnIv {
+        tag_bits: u32,
+    },
     Gmac {
         tag_bits: u32,
     },
@@ -186,6 +190,12 @@ impl Work {
                 _ => return invalid("AES-XTS needs the number of its data unit, 16 bytes"),
             },
             Scheme::AesGcm => gcm(params)?,
+            Scheme::AesGcmOwnIv => match params {
+                Params::Gcm { tag_bits, .. } => {
+                    Self::GcmOwnIv { tag_bits: gcm_tag_bits(*tag_bits)? }
+                }
+                _ => return invalid("CKM_AES_GCM needs CK_GCM_PARAMS"),
+            },
             Scheme::AesCcm => ccm(params)?,
             Scheme::ChaCha20 => match params {
                 Params::ChaCha20 { nonce, .. } if matches!(nonce.len(), 8 | 12 | 24) => {
@@ -390,8 +400,12 @@ fn gcm(params: &Params) -> Result<Work> {
     if *iv_bits != 0 && *iv_bits != iv.len() as u64 * 8 {
         return invalid("CK_GCM_PARAMS contradicts itself on the length of the vector");
     }
-    match tag_bits {
-        32 | 64 | 96 | 104 | 112 | 120 | 128 => Ok(Work::Gcm { tag_bits: *tag_bits as u32 }),
+    Ok(Work::Gcm { tag_bits: gcm_tag_bits(*tag_bits)? })
+}
+
+fn gcm_tag_bits(bits: u64) -> Result<u32> {
+    match bits {
+        32 | 64 | 96 | 104 | 112 | 120 | 128 => Ok(bits as u32),
         _ => invalid("CK_GCM_PARAMS has a tag length that SP 800-38D does not know"),
     }
 }

@@ -201,6 +201,7 @@ impl Active {
             State::Hash(hasher) => Ok(hasher.state()),
             State::Cipher(stream) => Ok(stream.state()),
             State::Mac(mac) => mac.state().or_else(|_| unsaveable("this MAC keeps its state")),
+            State::Xof(_) => unsaveable("SHAKE keeps its state"),
             State::Whole(_) | State::Message(_) => {
                 unsaveable("the mechanism works on the whole message")
             }
@@ -219,7 +220,7 @@ impl Active {
                 }
                 _ => return unfit(),
             },
-            State::Whole(_) | State::Message(_) => return Err(invalid()),
+            State::Xof(_) | State::Whole(_) | State::Message(_) => return Err(invalid()),
         };
         Ok(Self { ready, state: state.map_err(|_| invalid())? })
     }

@@ -248,7 +248,7 @@ impl Partition {
     /// CKR_DEVICE_ERROR when the store cannot be read.
     pub fn token_info(&self) -> Result<TokenInfo> {
         let record = self.token_record()?;
-        let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED;
+        let mut flags = self.personality().token_flags;
         if let Some(record) = &record {
             flags |= CKF_TOKEN_INITIALIZED;
             let user = record.role(Role::CryptoOfficer);

@@ -151,11 +151,9 @@ fn secret_len(given: &Attributes, secret: &SecretType, entry: &Entry) -> Result<
             .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is missing"));
     };
     let sized = !matches!(secret.lengths, Lengths::OneOf(_));
-    if sized && (len < entry.info.min || len > entry.info.max) {
-        return fail(
-            CKR_KEY_SIZE_RANGE,
-            format!("CKA_VALUE_LEN is from {} to {}", entry.info.min, entry.info.max),
-        );
+    if sized && !entry.takes_size(len) {
+        let (min, max) = entry.sizes;
+        return fail(CKR_KEY_SIZE_RANGE, format!("CKA_VALUE_LEN is from {min} to {max}"));
     }
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     if !secret.takes(len) {
@@ -235,11 +233,9 @@ fn make_pair(entry: &Entry, public: &Attributes, private: &Attributes) -> Result
 }
 
 fn check_size(entry: &Entry, bits: u64) -> Result<()> {
-    if (entry.info.min..=entry.info.max).contains(&bits) {
+    if entry.takes_size(bits) {
         return Ok(());
     }
-    fail(
-        CKR_KEY_SIZE_RANGE,
-        format!("the mechanism makes keys of {} to {} bits", entry.info.min, entry.info.max),
-    )
+    let (min, max) = entry.sizes;
+    fail(CKR_KEY_SIZE_RANGE, format!("the mechanism makes keys of {min} to {max} bits"))
 }

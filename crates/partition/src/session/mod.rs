@@ -15,6 +15,7 @@ mod objects;
 mod one_time;
 mod parameters;
 mod rights;
+mod service;
 mod wrap;
 
 use std::{sync::Arc, time::Duration};

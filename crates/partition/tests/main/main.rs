@@ -13,6 +13,7 @@ mod derivation;
 mod keys;
 mod objects;
 mod operations;
+mod profiles;
 mod roles;
 mod saved;
 mod sharing;

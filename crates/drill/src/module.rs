@@ -1,5 +1,5 @@
 //! A PKCS#11 module loaded through `dlopen`, as any application loads it: the safe face of its
-//! function list for what the workload needs.
+//! function list for what the workload and the recording of profiles need.
 
 #![allow(unsafe_code)]
 
@@ -8,17 +8,34 @@ use std::{ffi::c_void, path::Path, ptr};
 use cryptoki_sys::*;
 use libloading::Library;
 
+/// Calls a function of the list; a function that the list lacks answers as the standard says.
+macro_rules! call {
+    ($self:ident.$name:ident($($argument:expr),* $(,)?)) => {{
+        // SAFETY: the list was given by C_GetFunctionList and lives as long as the library; all
+        // pointers among the arguments are to values that outlive the call, with their true lengths.
+        let rv = unsafe {
+            match (*$self.list).$name {
+                Some(function) => function($($argument),*),
+                None => CKR_FUNCTION_NOT_SUPPORTED,
+            }
+        };
+        if rv == CKR_OK { Ok(()) } else { Err(Code(rv)) }
+    }};
+}
+
+mod describe;
+
 /// A code other than CKR_OK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Code(pub(super) CK_RV);
+pub(crate) struct Code(pub(crate) CK_RV);
 
-pub(super) type Result<T> = std::result::Result<T, Code>;
+pub(crate) type Result<T> = std::result::Result<T, Code>;
 
 /// A loaded and initialised module. `Sync`: it was initialised for use from several threads.
-pub(super) struct Module {
+pub(crate) struct Module {
     list: *const CK_FUNCTION_LIST,
     /// Unloaded last.
-    _library: Library,
+    library: Library,
 }
 
 // SAFETY: the list is constant memory of the library, and the module was initialised with
@@ -28,7 +45,7 @@ unsafe impl Send for Module {}
 unsafe impl Sync for Module {}
 
 /// An attribute of a template.
-pub(super) enum Attribute<'a> {
+pub(crate) enum Attribute<'a> {
     Bool(CK_ATTRIBUTE_TYPE, bool),
     Ulong(CK_ATTRIBUTE_TYPE, CK_ULONG),
     Bytes(CK_ATTRIBUTE_TYPE, &'a [u8]),
@@ -67,24 +84,9 @@ fn mechanism(kind: CK_MECHANISM_TYPE) -> CK_MECHANISM {
     CK_MECHANISM { mechanism: kind, pParameter: ptr::null_mut(), ulParameterLen: 0 }
 }
 
-/// Calls a function of the list; a function that the list lacks answers as the standard says.
-macro_rules! call {
-    ($self:ident.$name:ident($($argument:expr),* $(,)?)) => {{
-        // SAFETY: the list was given by C_GetFunctionList and lives as long as the library; all
-        // pointers among the arguments are to values that outlive the call, with their true lengths.
-        let rv = unsafe {
-            match (*$self.list).$name {
-                Some(function) => function($($argument),*),
-                None => CKR_FUNCTION_NOT_SUPPORTED,
-            }
-        };
-        if rv == CKR_OK { Ok(()) } else { Err(Code(rv)) }
-    }};
-}
-
 impl Module {
     /// Loads and initialises the module.
-    pub(super) fn load(path: &Path) -> std::result::Result<Self, String> {
+    pub(crate) fn load(path: &Path) -> std::result::Result<Self, String> {
         // SAFETY: loading runs the library's constructors; the caller named a PKCS#11 module.
         let library = unsafe { Library::new(path) }.map_err(|error| error.to_string())?;
         let mut list = ptr::null_mut();
@@ -100,12 +102,12 @@ impl Module {
         if rv != CKR_OK || list.is_null() {
             return Err(format!("C_GetFunctionList: 0x{rv:X}"));
         }
-        let module = Self { list, _library: library };
+        let module = Self { list, library };
         module.initialize().map_err(|Code(rv)| format!("C_Initialize: 0x{rv:X}"))?;
         Ok(module)
     }
 
-    pub(super) fn initialize(&self) -> Result<()> {
+    pub(crate) fn initialize(&self) -> Result<()> {
         let mut arguments = CK_C_INITIALIZE_ARGS {
             CreateMutex: None,
             DestroyMutex: None,
@@ -118,11 +120,11 @@ impl Module {
         call!(self.C_Initialize(arguments))
     }
 
-    pub(super) fn finalize(&self) -> Result<()> {
+    pub(crate) fn finalize(&self) -> Result<()> {
         call!(self.C_Finalize(ptr::null_mut()))
     }
 
-    pub(super) fn slots(&self) -> Result<Vec<CK_SLOT_ID>> {
+    pub(crate) fn slots(&self) -> Result<Vec<CK_SLOT_ID>> {
         let mut count = 0;
         call!(self.C_GetSlotList(CK_TRUE, ptr::null_mut(), &mut count))?;
         let mut slots = vec![0; count as usize];
@@ -131,24 +133,24 @@ impl Module {
         Ok(slots)
     }
 
-    pub(super) fn label(&self, slot: CK_SLOT_ID) -> Result<String> {
+    pub(crate) fn label(&self, slot: CK_SLOT_ID) -> Result<String> {
         let mut info = CK_TOKEN_INFO::default();
         call!(self.C_GetTokenInfo(slot, &mut info))?;
         Ok(String::from_utf8_lossy(&info.label).trim_end().to_owned())
     }
 
-    pub(super) fn open(&self, slot: CK_SLOT_ID) -> Result<CK_SESSION_HANDLE> {
+    pub(crate) fn open(&self, slot: CK_SLOT_ID) -> Result<CK_SESSION_HANDLE> {
         let mut session = 0;
         let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
         call!(self.C_OpenSession(slot, flags, ptr::null_mut(), None, &mut session))?;
         Ok(session)
     }
 
-    pub(super) fn close(&self, session: CK_SESSION_HANDLE) -> Result<()> {
+    pub(crate) fn close(&self, session: CK_SESSION_HANDLE) -> Result<()> {
         call!(self.C_CloseSession(session))
     }
 
-    pub(super) fn login(&self, session: CK_SESSION_HANDLE, pin: &str) -> Result<()> {
+    pub(crate) fn login(&self, session: CK_SESSION_HANDLE, pin: &str) -> Result<()> {
         let mut pin = pin.as_bytes().to_vec();
         let len = pin.len() as CK_ULONG;
         match call!(self.C_Login(session, CKU_USER, pin.as_mut_ptr(), len)) {
@@ -157,11 +159,11 @@ impl Module {
         }
     }
 
-    pub(super) fn logout(&self, session: CK_SESSION_HANDLE) -> Result<()> {
+    pub(crate) fn logout(&self, session: CK_SESSION_HANDLE) -> Result<()> {
         call!(self.C_Logout(session))
     }
 
-    pub(super) fn generate_pair(
+    pub(crate) fn generate_pair(
         &self,
         session: CK_SESSION_HANDLE,
         kind: CK_MECHANISM_TYPE,
@@ -185,7 +187,7 @@ impl Module {
         Ok((public_key, private_key))
     }
 
-    pub(super) fn generate(
+    pub(crate) fn generate(
         &self,
         session: CK_SESSION_HANDLE,
         kind: CK_MECHANISM_TYPE,
@@ -205,7 +207,7 @@ impl Module {
         Ok(key)
     }
 
-    pub(super) fn attribute(
+    pub(crate) fn attribute(
         &self,
         session: CK_SESSION_HANDLE,
         object: CK_OBJECT_HANDLE,
@@ -222,7 +224,7 @@ impl Module {
         Ok(value)
     }
 
-    pub(super) fn sign(
+    pub(crate) fn sign(
         &self,
         session: CK_SESSION_HANDLE,
         kind: CK_MECHANISM_TYPE,
@@ -240,7 +242,7 @@ impl Module {
         Ok(signature)
     }
 
-    pub(super) fn verify(
+    pub(crate) fn verify(
         &self,
         session: CK_SESSION_HANDLE,
         kind: CK_MECHANISM_TYPE,
@@ -255,7 +257,7 @@ impl Module {
         call!(self.C_Verify(session, data.as_mut_ptr(), data_len, signature.as_mut_ptr(), len))
     }
 
-    pub(super) fn encrypt_gcm(
+    pub(crate) fn encrypt_gcm(
         &self,
         session: CK_SESSION_HANDLE,
         key: CK_OBJECT_HANDLE,
@@ -285,12 +287,12 @@ impl Module {
         Ok(output)
     }
 
-    pub(super) fn find(&self, session: CK_SESSION_HANDLE, label: &[u8]) -> Result<usize> {
+    pub(crate) fn find(&self, session: CK_SESSION_HANDLE, label: &[u8]) -> Result<usize> {
         self.find_all(session, CKA_LABEL, label).map(|found| found.len())
     }
 
     /// Objects with this value of an attribute, at most sixteen.
-    pub(super) fn find_all(
+    pub(crate) fn find_all(
         &self,
         session: CK_SESSION_HANDLE,
         kind: CK_ATTRIBUTE_TYPE,
@@ -306,7 +308,7 @@ impl Module {
         searched.map(|()| found[..(count as usize).min(found.len())].to_vec())
     }
 
-    pub(super) fn random(&self, session: CK_SESSION_HANDLE, len: usize) -> Result<Vec<u8>> {
+    pub(crate) fn random(&self, session: CK_SESSION_HANDLE, len: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len];
         call!(self.C_GenerateRandom(session, bytes.as_mut_ptr(), len as CK_ULONG))?;
         Ok(bytes)
