@@ -30,8 +30,7 @@ impl Recording {
         writeln!(out, "description = {}\n", quoted(&described, usize::MAX))?;
         let versions: Vec<String> = self.versions().iter().map(|v| quoted(v, 8)).collect();
         writeln!(out, "cryptoki_versions = [{}]", versions.join(", "))?;
-        let first = self.slots.iter().copied().min().unwrap_or(self.slot);
-        writeln!(out, "slot_base = {}", u32::try_from(first).unwrap_or(0))?;
+        writeln!(out, "slot_base = {}", u32::try_from(self.first_slot()).unwrap_or(0))?;
         let pin_min = self.pin_min.clamp(1, 255);
         let pin_max = self.pin_max.clamp(pin_min, 255);
         writeln!(out, "pin = {{ min = {pin_min}, max = {pin_max} }}")?;
@@ -52,6 +51,14 @@ impl Recording {
         self.write_service_times(out)?;
         writeln!(out, "\n[mechanisms]")?;
         self.mechanisms.iter().try_for_each(|mechanism| write_mechanism(out, mechanism))
+    }
+
+    /// The lowest number, if the slots are numbered one after the other; else that of the slot itself.
+    fn first_slot(&self) -> u64 {
+        let mut slots = self.slots.clone();
+        slots.sort_unstable();
+        let in_a_row = slots.windows(2).all(|pair| pair[1] - pair[0] == 1);
+        slots.first().copied().filter(|_| in_a_row).unwrap_or(self.slot)
     }
 
     fn write_strings(&self, out: &mut String) -> std::fmt::Result {
@@ -95,7 +102,7 @@ impl Recording {
             return Ok(());
         }
         let engines = self.threads.clamp(1, ServiceTimes::ENGINES_MAX);
-        writeln!(out, "\n# Measured with {} threads.", self.threads)?;
+        writeln!(out, "\n# Threads that measured: {}.", self.threads)?;
         writeln!(out, "[service_times]\nengines = {engines}\n\n[service_times.per_second]")?;
         self.per_second
             .iter()

@@ -444,7 +444,12 @@ fn offered(rule: &MechanismRule) -> Vec<Entry> {
     // Sizes that are not shown, or in another unit than the standard's, limit nothing.
     let shown = (entry.info.min, entry.info.max);
     let (own_min, own_max) = entry.sizes;
-    if shown != (0, 0) && shown.0 <= own_max && shown.1 >= own_min {
+    // Of Curve25519 and Curve448 some count the bits of the field (255), others those of a key (256).
+    let counted_either_way = matches!(
+        entry.scheme,
+        Scheme::Eddsa | Scheme::EdwardsKeyPairGen | Scheme::MontgomeryKeyPairGen
+    );
+    if shown != (0, 0) && shown.0 <= own_max && shown.1 >= own_min && !counted_either_way {
         entry.sizes = shown;
     }
     if let Some(uses) = &rule.uses {

@@ -162,7 +162,7 @@ fn service_times(profile: &Profile, say: &mut dyn FnMut(Severity, &'static str, 
         say(
             Severity::Info,
             "rate-missing",
-            format!("{class}: no rate; {first}{and_more} take the time of what is nearest"),
+            format!("{class} has no rate, that of the nearest kind counts: {first}{and_more}"),
         );
     }
 }
