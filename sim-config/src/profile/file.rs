@@ -1,6 +1,6 @@
 //! Reads a profile file.
 
-use super::flags::{Flags, MECHANISM, SLOT, TOKEN};
+use super::flags::{CURVE, Flags, MECHANISM, SLOT, TOKEN};
 use super::keys::{known, known_of_mechanism};
 use super::{
     CryptokiVersion, LoginEffect, LoginLimit, LoginLimits, MechanismRule, MechanismUse,
@@ -113,14 +113,14 @@ fn strings(value: &Value<'_>) -> Result<Strings, ConfigError> {
     })
 }
 
+fn flag_words(value: &Value<'_>, all: &[(&str, u64)]) -> Result<u64, ConfigError> {
+    value.array()?.iter().try_fold(0, |flags, word| Ok(flags | word.one_of(all)?))
+}
+
 fn flags(value: &Value<'_>) -> Result<Flags, ConfigError> {
     let table = value.table()?;
     table.known(&known("flags"))?;
-    let words = |key, all: &[(&str, u64)]| {
-        table.optional(key, |v| {
-            v.array()?.iter().try_fold(0, |flags, word| Ok(flags | word.one_of(all)?))
-        })
-    };
+    let words = |key, all: &[_]| table.optional(key, |v| flag_words(v, all));
     let default = Flags::default();
     Ok(Flags {
         slot: words("slot", &SLOT)?,
@@ -183,6 +183,7 @@ fn mechanism(name: &str, value: &Value<'_>) -> Result<MechanismRule, ConfigError
         uses: table.optional("uses", |v| {
             v.array()?.iter().map(|u| u.one_of(&MechanismUse::ALL)).collect()
         })?,
+        curve: table.optional("curve", |v| flag_words(v, &CURVE))?,
     })
 }
 

@@ -32,6 +32,17 @@ pub(crate) const TOKEN: [(&str, u64); 6] = [
 /// Words of `[flags] mechanism`.
 pub(crate) const MECHANISM: [(&str, u64); 1] = [("hw", HW)];
 
+/// Words of a mechanism's `curve`: CKF_EC_F_P to CKF_EC_CURVENAME.
+pub(crate) const CURVE: [(&str, u64); 7] = [
+    ("f_p", 0x0010_0000),
+    ("f_2m", 0x0020_0000),
+    ("parameters", 0x0040_0000),
+    ("oid", 0x0080_0000),
+    ("uncompressed", 0x0100_0000),
+    ("compressed", 0x0200_0000),
+    ("name", 0x0400_0000),
+];
+
 impl Default for Flags {
     /// A hardware token that has random numbers and asks for a login.
     fn default() -> Self {
@@ -43,6 +54,14 @@ impl Flags {
     /// The words for the slot flags that a profile can have.
     pub fn slot_words(flags: u64) -> Vec<&'static str> {
         words(&SLOT, flags)
+    }
+
+    /// All flags that tell which curves a mechanism takes.
+    pub const CURVES: u64 = 0x07F0_0000;
+
+    /// The words for those of them that are set.
+    pub fn curve_words(flags: u64) -> Vec<&'static str> {
+        words(&CURVE, flags)
     }
 
     /// The words for the token flags that a profile can have.

@@ -91,6 +91,7 @@ pub const PROFILE_KEYS: &[ProfileKey] = &[
     key(MECHANISM, "min", "whole number", "hsmsim's own", "CK_MECHANISM_INFO, in the unit of the standard; keys outside are refused, unless both are 0"),
     key(MECHANISM, "max", "whole number", "hsmsim's own", "as `min`"),
     key(MECHANISM, "uses", "list of words", "all that hsmsim can", "functions it may be used with: the CKF_ flags in lower case (`encrypt`, `sign`, `generate_key_pair`, …)"),
+    key(MECHANISM, "curve", "list of `f_p`, `f_2m`, `parameters`, `oid`, `uncompressed`, `compressed`, `name`", "hsmsim's own", "flags of CK_MECHANISM_INFO that tell which curves it takes; they are shown and change nothing"),
 ];
 
 /// The keys of a section.

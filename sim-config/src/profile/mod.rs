@@ -173,6 +173,9 @@ pub struct MechanismRule {
     pub key_max: Option<u32>,
     /// The functions it may be used with; `None` leaves all that the simulator can do.
     pub uses: Option<Vec<MechanismUse>>,
+    /// The flags of `CK_MECHANISM_INFO` that tell which curves it takes (CKF_EC_F_P and its kin);
+    /// `None` leaves the simulator's own.
+    pub curve: Option<u64>,
 }
 
 /// Limits of one partition.

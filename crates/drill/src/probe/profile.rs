@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use cryptoki_sys::*;
-use hsmsim_partition::mechanisms::use_words;
+use hsmsim_partition::{Personality, mechanism_info, mechanisms::use_words};
 use hsmsim_sim_config::{Flags, ServiceTimes};
 use hsmsim_types::names;
 
@@ -176,7 +176,15 @@ fn write_mechanism(out: &mut String, mechanism: &RecordedMechanism) -> std::fmt:
     let size = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
     // Sizes that contradict themselves are none.
     let (min, max) = if min <= max { (size(min), size(max)) } else { (0, 0) };
-    writeln!(out, "{name} = {{ min = {min}, max = {max}, uses = [{uses}] }}")
+    write!(out, "{name} = {{ min = {min}, max = {max}, uses = [{uses}]")?;
+    // Only where hsmsim would show something else.
+    let own = mechanism_info(&Personality::default(), kind).map_or(0, |info| info.flags);
+    if own & Flags::CURVES != flags & Flags::CURVES {
+        let curve: Vec<String> =
+            Flags::curve_words(flags).iter().map(|word| quoted(word, 64)).collect();
+        write!(out, ", curve = [{}]", curve.join(", "))?;
+    }
+    writeln!(out, " }}")
 }
 
 fn one_line(text: &str) -> String {
@@ -232,6 +240,7 @@ mod tests {
             mechanisms: vec![
                 RecordedMechanism { kind: CKM_AES_CBC, min: 16, max: 32, flags: CKF_ENCRYPT },
                 RecordedMechanism { kind: CKM_SHA256, min: 9, max: 1, flags: CKF_DIGEST },
+                RecordedMechanism { kind: CKM_ECDSA, min: 9, max: 99, flags: CKF_SIGN },
                 RecordedMechanism { kind: 0x8765_4321, min: 1, max: 2, flags: CKF_SIGN },
             ],
             data_max: Some(4096),
@@ -259,7 +268,9 @@ mod tests {
         assert_eq!(profile.max_data_per_call, Some(4096));
         let names: Vec<&str> =
             profile.mechanisms.iter().flatten().map(|rule| rule.name.as_str()).collect();
-        assert_eq!(names, ["CKM_AES_CBC", "CKM_SHA256"]);
+        assert_eq!(names, ["CKM_AES_CBC", "CKM_SHA256", "CKM_ECDSA"]);
+        let curve = |name| profile.mechanism(name).map(|rule| rule.curve);
+        assert_eq!((curve("CKM_ECDSA"), curve("CKM_SHA256")), (Some(Some(0)), Some(None)));
         assert_eq!(profile.service_times.map(|times| times.engines), Some(4));
         for said in ["# Unknown: 0x87654321", "PINs of 0 to 9999", "firmware 9.9", "two lines"] {
             assert!(text.contains(said), "{said} in\n{text}");

@@ -14,7 +14,7 @@ use hsmsim_crypto::{
     mac::MacAlg,
     prehash::PreHash,
 };
-use hsmsim_sim_config::{MechanismRule, MechanismUse};
+use hsmsim_sim_config::{Flags, MechanismRule, MechanismUse};
 use hsmsim_types::{
     Result,
     ck::*,
@@ -456,6 +456,9 @@ fn offered(rule: &MechanismRule) -> Vec<Entry> {
         let kept = uses.iter().fold(0, |flags, &used| flags | flag_of(used));
         entry.info.flags &= kept | !MechanismUse::ALL.iter().fold(0, |all, u| all | flag_of(u.1));
     }
+    if let Some(curve) = rule.curve {
+        entry.info.flags = entry.info.flags & !Flags::CURVES | curve;
+    }
     [standard, rule.number].into_iter().flatten().map(|kind| Entry { kind, ..entry }).collect()
 }
 
@@ -539,6 +542,7 @@ mod tests {
             key_min: Some(32),
             key_max: None,
             uses: Some(vec![MechanismUse::Wrap]),
+            curve: None,
         };
         let unknown = MechanismRule { name: "CKM_CAST_CBC".to_owned(), ..rule.clone() };
         let only = Mechanisms::restricted(&[rule, MechanismRule { number: None, ..unknown }]);

@@ -259,6 +259,7 @@ fn a_profile_decides_which_mechanisms_and_sizes_there_are() {
         key_min,
         key_max: None,
         uses: Some(vec![MechanismUse::Sign, MechanismUse::GenerateKeyPair]),
+        curve: None,
     };
     let personality = Personality {
         mechanisms: Mechanisms::restricted(&[
