@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use hsmsim_network::{SimRng, stream};
-use hsmsim_partition::{Partition, port::Change};
+use hsmsim_partition::{
+    Partition,
+    port::{Body, Change},
+};
 use hsmsim_sim_config::{DeviceId, Fault, Group, Member, ParamValue};
-use hsmsim_types::{ObjectId, Role, SecretBytes, names::mechanism_number};
+use hsmsim_types::{ObjectId, Role, names::mechanism_number};
 
 use crate::{Cluster, ClusterError, new_domain};
 
@@ -139,7 +142,7 @@ impl Cluster {
             changes.extend(damaged.map(|mut object| {
                 let mut body = object.body.to_vec();
                 body.iter_mut().take(1).for_each(|byte| *byte ^= 1);
-                object.body = SecretBytes::new(body);
+                object.body = Body::new(body);
                 object.version = UNREADABLE;
                 Change::Put(object)
             }));

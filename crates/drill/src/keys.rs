@@ -47,31 +47,38 @@ type Key = (String, String);
 pub fn findings(history: &History) -> KeyFindings {
     let mut findings =
         KeyFindings { recovery_point: recovery_point(history), ..KeyFindings::default() };
-    let before: BTreeSet<&String> =
-        history.inventory_before.iter().flat_map(|member| &member.keys).collect();
-    let mut holders: BTreeMap<&str, Vec<BTreeSet<&String>>> = BTreeMap::new();
+    let before: BTreeSet<&str> = history
+        .inventory_before
+        .iter()
+        .flat_map(|member| &member.keys)
+        .map(String::as_str)
+        .collect();
+    let mut holders: BTreeMap<&str, Vec<BTreeSet<&str>>> = BTreeMap::new();
     for member in &history.inventory_after {
-        holders.entry(&member.group).or_default().push(member.keys.iter().collect());
+        holders
+            .entry(&member.group)
+            .or_default()
+            .push(member.keys.iter().map(String::as_str).collect());
     }
     let alive = acknowledged(&history.events);
     for (group, id) in &alive {
-        let members = holders.get(group.as_str()).map_or(&[][..], Vec::as_slice);
+        let members = holders.get(group).map_or(&[][..], Vec::as_slice);
         let copies = members.iter().filter(|held| held.contains(id)).count();
         if copies == 0 {
-            findings.lost.push(id.clone());
+            findings.lost.push((*id).to_owned());
         } else {
             findings.missing_copies += (members.len() - copies) as u64;
         }
     }
     let told = ids_of(&history.events, "object_created");
     let destroyed = ids_of(&history.events, "object_destroyed");
-    let living: BTreeSet<&String> = alive.iter().map(|(_, id)| id).collect();
-    let held: BTreeSet<&String> = holders.into_values().flatten().flatten().collect();
+    let living: BTreeSet<&str> = alive.iter().map(|(_, id)| *id).collect();
+    let held: BTreeSet<&str> = holders.into_values().flatten().flatten().collect();
     for id in held {
         if destroyed.contains(id) && !living.contains(id) {
-            findings.resurrected.push(id.clone());
+            findings.resurrected.push(id.to_owned());
         } else if !told.contains(id) && !before.contains(id) {
-            findings.duplicate.push(id.clone());
+            findings.duplicate.push(id.to_owned());
         }
     }
     findings
@@ -99,8 +106,9 @@ pub fn differing(history: &History) -> Vec<String> {
     differ.map(|((_, id), _)| id.to_owned()).collect()
 }
 
-fn ids_of<'a>(events: &'a [EventRecord], name: &str) -> BTreeSet<&'a String> {
-    events.iter().filter(|event| event.event == name).map(|event| &event.detail).collect()
+fn ids_of<'a>(events: &'a [EventRecord], name: &str) -> BTreeSet<&'a str> {
+    let named = events.iter().filter(|event| event.event == name);
+    named.map(|event| event.detail.as_str()).collect()
 }
 
 /// The identities in the detail of `copy_owed`.

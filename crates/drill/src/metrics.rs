@@ -271,8 +271,8 @@ fn recovery_from(
         .map(|to_ns| Stretch { from_ns: fault, to_ns })
 }
 
-/// Token objects that the application was told about and did not destroy.
-pub fn acknowledged(events: &[EventRecord]) -> BTreeSet<(String, String)> {
+/// Token objects that the application was told about and did not destroy, each with its group.
+pub fn acknowledged(events: &[EventRecord]) -> BTreeSet<(&str, &str)> {
     let mut objects = BTreeSet::new();
     for event in events {
         let object = (event.group.as_str(), event.detail.as_str());
@@ -286,7 +286,7 @@ pub fn acknowledged(events: &[EventRecord]) -> BTreeSet<(String, String)> {
             _ => {}
         }
     }
-    objects.into_iter().map(|(group, object)| (group.to_owned(), object.to_owned())).collect()
+    objects
 }
 
 #[cfg(test)]
@@ -406,6 +406,6 @@ mod tests {
             event("object_destroyed", "a"),
         ];
         let left: Vec<_> = acknowledged(&events).into_iter().collect();
-        assert_eq!(left, [("g".to_owned(), "b".to_owned())]);
+        assert_eq!(left, [("g", "b")]);
     }
 }

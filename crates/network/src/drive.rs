@@ -81,6 +81,11 @@ pub(crate) fn note_deadline(deadline: Time) -> bool {
     })
 }
 
+/// Whether the poll now running is one of a [`drive`] on this thread.
+pub(crate) fn is_driving() -> bool {
+    DEADLINE.with(Cell::get) != NOT_DRIVING
+}
+
 /// Keeps what an outer drive on this thread has noted while an inner one polls; gives it back even
 /// if the poll panics.
 struct OuterDeadline(u64);

@@ -5,9 +5,14 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
+use crate::drive::is_driving;
 use crate::time::Time;
 
 /// The deadline passed before the future was done.
@@ -68,25 +73,93 @@ pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output
 
 /// Waits for all of them; gives what they give, in their order.
 ///
-/// Each one that is not done is asked at every poll, since [`drive`](crate::drive) learns deadlines from the
-/// polls alone. The usual `join_all` does that for thirty at most: among more, or when it cannot tell how
-/// many there are, it asks only those that were woken, and a sleep in real time is woken by nobody.
+/// Under an executor only those are asked again that were woken. Under a [`drive`](crate::drive) each one
+/// that is not done is asked at every poll: it learns deadlines from the polls alone, and a sleep in real
+/// time is woken by nobody. The usual `join_all` asks all of thirty at most, and of more, or when it cannot
+/// tell how many there are, only those that were woken.
 pub async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut children: Vec<Child<F>> = futures.into_iter().map(Child::new).collect();
     poll_fn(|cx| {
+        let driven = is_driving();
         let mut done = true;
-        for (future, output) in &mut futures {
-            if output.is_none() {
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(value) => *output = Some(value),
-                    Poll::Pending => done = false,
-                }
-            }
+        for child in &mut children {
+            done &= child.poll(cx, driven);
         }
         if done { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    futures.into_iter().filter_map(|(_, output)| output).collect()
+    children.into_iter().filter_map(|child| child.output).collect()
+}
+
+/// One of the futures that [`all`] waits for.
+struct Child<F: Future> {
+    future: Pin<Box<F>>,
+    output: Option<F::Output>,
+    /// Made when it is first not done at once.
+    wake: Option<(Arc<ChildWake>, Waker)>,
+}
+
+impl<F: Future> Child<F> {
+    fn new(future: F) -> Self {
+        Self { future: Box::pin(future), output: None, wake: None }
+    }
+
+    /// Asks the future, if there is reason to; whether it is done.
+    fn poll(&mut self, cx: &mut Context<'_>, driven: bool) -> bool {
+        if self.output.is_some() {
+            return true;
+        }
+        let polled = if driven {
+            self.future.as_mut().poll(cx)
+        } else {
+            let (wake, waker) = self.wake.get_or_insert_with(|| {
+                let wake = Arc::new(ChildWake {
+                    woken: AtomicBool::new(true),
+                    parent: Mutex::new(cx.waker().clone()),
+                });
+                (Arc::clone(&wake), Waker::from(wake))
+            });
+            wake.belongs_to(cx.waker());
+            if !wake.woken.swap(false, Ordering::AcqRel) {
+                return false;
+            }
+            self.future.as_mut().poll(&mut Context::from_waker(waker))
+        };
+        match polled {
+            Poll::Ready(output) => self.output = Some(output),
+            Poll::Pending => return false,
+        }
+        true
+    }
+}
+
+/// Remembers which future was woken, and wakes the one that waits for it.
+struct ChildWake {
+    woken: AtomicBool,
+    // Held to copy or compare a pointer, never while anything is polled or woken.
+    parent: Mutex<Waker>,
+}
+
+impl ChildWake {
+    fn belongs_to(&self, parent: &Waker) {
+        let mut own = self.parent.lock();
+        if !own.will_wake(parent) {
+            own.clone_from(parent);
+        }
+    }
+}
+
+impl Wake for ChildWake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            let parent = self.parent.lock().clone();
+            parent.wake();
+        }
+    }
 }
 
 /// Waits for `call`, running along with it the `task` that answers it: as [`race`], but the call is

@@ -545,7 +545,7 @@ pub struct SealedObject {
     /// Lookup tags, as in [`StoredObject`](crate::port::StoredObject).
     pub tags: crate::port::Tags,
     /// The encoded attributes.
-    pub body: SecretBytes,
+    pub body: crate::port::Body,
 }
 
 impl std::fmt::Debug for SealedObject {

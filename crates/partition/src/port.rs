@@ -2,7 +2,7 @@
 //!
 //! A store keeps sealed bytes. It cannot open them, and needs no PIN to copy them.
 
-use std::sync::Arc;
+use std::{fmt, ops::Deref, sync::Arc};
 
 use hsmsim_types::{ObjectId, Result, SecretBytes};
 
@@ -18,6 +18,37 @@ pub struct Tags {
     pub id: Option<[u8; 16]>,
 }
 
+/// The sealed attributes of an object, or the plain ones of a public object on its way. Shared by
+/// whoever holds them: a key that goes to four members is one body, not a copy in each message.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Body(Arc<SecretBytes>);
+
+impl Body {
+    /// Takes over `bytes`.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        SecretBytes::new(bytes).into()
+    }
+}
+
+impl From<SecretBytes> for Body {
+    fn from(bytes: SecretBytes) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.len())
+    }
+}
+
 /// A token object as the store keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredObject {
@@ -30,11 +61,11 @@ pub struct StoredObject {
     /// For lookups.
     pub tags: Tags,
     /// The sealed attributes.
-    pub body: SecretBytes,
+    pub body: Body,
 }
 
-impl std::fmt::Debug for StoredObject {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for StoredObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StoredObject({}, version {}, {} bytes)", self.id, self.version, self.body.len())
     }
 }

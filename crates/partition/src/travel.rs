@@ -11,7 +11,7 @@ use crate::{
     Partition,
     api::SealedObject,
     object::{Object, codec, sealing},
-    port::StoredObject,
+    port::{Body, StoredObject},
 };
 
 impl Partition {
@@ -36,7 +36,7 @@ impl Partition {
             body
         } else {
             let object = sealing::open(&id, version, (true, false), &body, self.device_key())?;
-            SecretBytes::from(codec::encode(&object.attributes))
+            Body::from(SecretBytes::from(codec::encode(&object.attributes)))
         };
         Ok(SealedObject { id, version, domain, token: true, private, tags, body })
     }

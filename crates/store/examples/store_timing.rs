@@ -13,10 +13,10 @@ use std::{
 };
 
 use hsmsim_partition::port::{
-    Change, Filter, PartitionStore, StoredObject, TagFilter, Tags, TokenUpdate,
+    Body, Change, Filter, PartitionStore, StoredObject, TagFilter, Tags, TokenUpdate,
 };
 use hsmsim_store::{DeviceStore, StateDir, StateSpec};
-use hsmsim_types::{ObjectId, SecretBytes};
+use hsmsim_types::ObjectId;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let parent = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
@@ -130,7 +130,7 @@ fn put(n: u64) -> Change {
     id[8..].copy_from_slice(&n.to_be_bytes());
     let id = ObjectId(id);
     let tags = Tags { class: 3, label: Some(label(&id)), id: Some(id.0) };
-    let body = SecretBytes::new(vec![0x5A; 1500]);
+    let body = Body::new(vec![0x5A; 1500]);
     Change::Put(StoredObject { id, version: 1, private: true, tags, body })
 }
 

@@ -1,7 +1,7 @@
 //! The tables of one device and the statements over them.
 
-use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, Tags, TokenUpdate};
-use hsmsim_types::{Error, ObjectId, SecretBytes, ck::CKR_OBJECT_HANDLE_INVALID};
+use hsmsim_partition::port::{Body, Change, Filter, StoredObject, TagFilter, Tags, TokenUpdate};
+use hsmsim_types::{Error, ObjectId, ck::CKR_OBJECT_HANDLE_INVALID};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use crate::{
@@ -398,7 +398,7 @@ fn object(row: &Row<'_>) -> rusqlite::Result<StoredObject> {
             label: row.get(5)?,
             id: row.get(6)?,
         },
-        body: SecretBytes::new(row.get(7)?),
+        body: Body::new(row.get(7)?),
     })
 }
 

@@ -14,6 +14,36 @@ use crate::{
     outbox::{self, Carried, Departure, Feed, Merged, News},
 };
 
+/// Numbers of objects by a class or a keyed hash: pairs of both.
+#[derive(Default)]
+struct Index(BTreeSet<(u128, u64)>);
+
+impl Index {
+    fn insert(&mut self, key: u128, seq: u64) {
+        self.0.insert((key, seq));
+    }
+
+    fn remove(&mut self, key: u128, seq: u64) {
+        self.0.remove(&(key, seq));
+    }
+
+    /// In order of creation.
+    fn of(&self, key: u128) -> impl Iterator<Item = &u64> {
+        self.0.range((key, 0)..=(key, u64::MAX)).map(|(_, seq)| seq)
+    }
+}
+
+/// A hash, as [`Index`] has it.
+fn number(tag: [u8; 16]) -> u128 {
+    u128::from_ne_bytes(tag)
+}
+
+/// Where an object is, and in which version.
+struct Place {
+    seq: u64,
+    version: u64,
+}
+
 /// One partition.
 #[derive(Default)]
 pub(crate) struct MemoryPartition {
@@ -21,12 +51,12 @@ pub(crate) struct MemoryPartition {
     /// Counts creations.
     next: u64,
     by_seq: BTreeMap<u64, StoredObject>,
-    by_id: BTreeMap<ObjectId, u64>,
+    by_id: BTreeMap<ObjectId, Place>,
     /// Of all bodies.
     bytes: u64,
-    by_class: HashMap<u64, BTreeSet<u64>>,
-    by_label: HashMap<[u8; 16], BTreeSet<u64>>,
-    by_id_tag: HashMap<[u8; 16], BTreeSet<u64>>,
+    by_class: Index,
+    by_label: Index,
+    by_id_tag: Index,
     /// Rows for each peer, in the order of their numbers.
     outbox: BTreeMap<String, VecDeque<Departure>>,
     last_row: u64,
@@ -57,7 +87,7 @@ impl MemoryPartition {
     }
 
     pub(crate) fn load(&self, id: &ObjectId) -> Option<StoredObject> {
-        self.by_seq.get(self.by_id.get(id)?).cloned()
+        self.by_seq.get(&self.by_id.get(id)?.seq).cloned()
     }
 
     pub(crate) fn find(&self, filter: &Filter) -> Vec<StoredObject> {
@@ -96,22 +126,20 @@ impl MemoryPartition {
                 && (tags.label.is_none() || tags.label == object.tags.label)
                 && (tags.id.is_none() || tags.id == object.tags.id)
         };
-        let index = match (tags.id, tags.label, class) {
-            (Some(tag), _, _) => self.by_id_tag.get(&tag),
-            (_, Some(tag), _) => self.by_label.get(&tag),
-            (_, _, Some(class)) => self.by_class.get(&class),
+        let indexed = match (tags.id, tags.label, class) {
+            (Some(tag), _, _) => self.by_id_tag.of(number(tag)),
+            (_, Some(tag), _) => self.by_label.of(number(tag)),
+            (_, _, Some(class)) => self.by_class.of(class.into()),
             _ => {
                 let all = self.by_seq.iter().map(|(seq, object)| (*seq, object));
                 return to.extend(all.filter(matches));
             }
         };
-        let indexed = index.into_iter().flatten();
         to.extend(indexed.filter_map(|seq| Some((*seq, self.by_seq.get(seq)?))).filter(matches));
     }
 
     pub(crate) fn inventory(&self) -> Vec<(ObjectId, u64)> {
-        let version = |seq: &u64| self.by_seq.get(seq).map_or(0, |object| object.version);
-        self.by_id.iter().map(|(id, seq)| (*id, version(seq))).collect()
+        self.by_id.iter().map(|(id, place)| (*id, place.version)).collect()
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -126,25 +154,31 @@ impl MemoryPartition {
     pub(crate) fn apply(&mut self, changes: &[Change], feed: Option<&Feed>) -> Result<()> {
         self.check(changes)?;
         for change in changes {
-            let news = match change {
+            let removed = match change {
                 Change::Put(object) | Change::Update { object, .. } => {
                     if self.version(&object.id).is_some_and(|stored| stored >= object.version) {
                         continue;
                     }
                     self.put(object);
                     self.buried.remove(&object.id);
-                    News::Put(object.clone())
+                    None
                 }
                 Change::Remove(id) => {
-                    let Some(version) = self.version(id) else { continue };
-                    self.remove(id);
-                    if feed.is_some() {
-                        self.buried.insert(*id, version);
-                    }
-                    News::Removed { id: *id, version }
+                    let Some((_, object)) = self.remove(id) else { continue };
+                    Some(object.version)
                 }
             };
             let Some(feed) = feed else { continue };
+            let news = match (change, removed) {
+                (Change::Put(object) | Change::Update { object, .. }, _) => {
+                    News::Put(object.clone())
+                }
+                (Change::Remove(id), version) => {
+                    let (id, version) = (*id, version.unwrap_or_default());
+                    self.buried.insert(id, version);
+                    News::Removed { id, version }
+                }
+            };
             let at_ns = (feed.now)();
             for peer in &feed.peers {
                 self.last_row += 1;
@@ -254,48 +288,39 @@ impl MemoryPartition {
     }
 
     fn version(&self, id: &ObjectId) -> Option<u64> {
-        Some(self.by_seq.get(self.by_id.get(id)?)?.version)
+        Some(self.by_id.get(id)?.version)
     }
 
     fn put(&mut self, object: &StoredObject) {
-        let seq = self.remove(&object.id).unwrap_or_else(|| {
+        let seq = self.remove(&object.id).map(|(seq, _)| seq).unwrap_or_else(|| {
             self.next += 1;
             self.next
         });
         let tags = object.tags;
-        self.by_id.insert(object.id, seq);
-        self.by_class.entry(tags.class).or_default().insert(seq);
+        self.by_id.insert(object.id, Place { seq, version: object.version });
+        self.by_class.insert(tags.class.into(), seq);
         if let Some(tag) = tags.label {
-            self.by_label.entry(tag).or_default().insert(seq);
+            self.by_label.insert(number(tag), seq);
         }
         if let Some(tag) = tags.id {
-            self.by_id_tag.entry(tag).or_default().insert(seq);
+            self.by_id_tag.insert(number(tag), seq);
         }
         self.bytes += object.body.len() as u64;
         self.by_seq.insert(seq, object.clone());
     }
 
-    fn remove(&mut self, id: &ObjectId) -> Option<u64> {
-        let seq = self.by_id.remove(id)?;
+    fn remove(&mut self, id: &ObjectId) -> Option<(u64, StoredObject)> {
+        let Place { seq, .. } = self.by_id.remove(id)?;
         let removed = self.by_seq.remove(&seq)?;
         self.bytes -= removed.body.len() as u64;
         let tags = removed.tags;
-        forget(&mut self.by_class, tags.class, seq);
+        self.by_class.remove(tags.class.into(), seq);
         if let Some(tag) = tags.label {
-            forget(&mut self.by_label, tag, seq);
+            self.by_label.remove(number(tag), seq);
         }
         if let Some(tag) = tags.id {
-            forget(&mut self.by_id_tag, tag, seq);
+            self.by_id_tag.remove(number(tag), seq);
         }
-        Some(seq)
-    }
-}
-
-fn forget<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<u64>>, key: K, seq: u64) {
-    if let Some(seqs) = index.get_mut(&key) {
-        seqs.remove(&seq);
-        if seqs.is_empty() {
-            index.remove(&key);
-        }
+        Some((seq, removed))
     }
 }

@@ -337,8 +337,8 @@ impl PartitionStore for StoredPartition {
 mod tests {
     use super::*;
     use crate::StateSpec;
-    use hsmsim_partition::port::Tags;
-    use hsmsim_types::{SecretBytes, ck::CKR_DEVICE_MEMORY};
+    use hsmsim_partition::port::{Body, Tags};
+    use hsmsim_types::ck::CKR_DEVICE_MEMORY;
 
     fn object(n: u8, size: usize) -> StoredObject {
         StoredObject {
@@ -346,7 +346,7 @@ mod tests {
             version: 1,
             private: true,
             tags: Tags { class: 4, label: Some([1; 16]), id: None },
-            body: SecretBytes::new(vec![n; size]),
+            body: Body::new(vec![n; size]),
         }
     }
 

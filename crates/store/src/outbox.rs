@@ -121,13 +121,12 @@ pub(crate) fn outcome(news: &News, held: Option<u64>, buried: Option<u64>) -> Me
 
 #[cfg(test)]
 mod tests {
-    use hsmsim_partition::port::Tags;
-    use hsmsim_types::SecretBytes;
+    use hsmsim_partition::port::{Body, Tags};
 
     use super::*;
 
     fn put(version: u64) -> News {
-        let body = SecretBytes::new(Vec::new());
+        let body = Body::new(Vec::new());
         let id = ObjectId([1; 16]);
         News::Put(StoredObject { id, version, private: true, tags: Tags::default(), body })
     }

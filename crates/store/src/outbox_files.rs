@@ -1,7 +1,7 @@
 //! The tables of a device for its outbox and for what it buried.
 
-use hsmsim_partition::port::{StoredObject, Tags};
-use hsmsim_types::{ObjectId, SecretBytes};
+use hsmsim_partition::port::{Body, StoredObject, Tags};
+use hsmsim_types::ObjectId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::outbox::{Carried, Departure, Feed, News};
@@ -50,7 +50,7 @@ pub(crate) fn send(
         version: 0,
         private: false,
         tags: Tags::default(),
-        body: SecretBytes::new(Vec::new()),
+        body: Body::new(Vec::new()),
     };
     let (object, version, body) = match news {
         News::Put(object) => (object, object.version, Some(&*object.body)),
@@ -139,7 +139,7 @@ fn departure(row: &Row<'_>) -> rusqlite::Result<Departure> {
             version,
             private: row.get(5)?,
             tags: Tags { class: number(6)?, label: row.get(7)?, id: row.get(8)? },
-            body: SecretBytes::new(body),
+            body: Body::new(body),
         }),
     };
     Ok(Departure { seq: number(0)?, peer: row.get(1)?, at_ns: number(2)?, news })

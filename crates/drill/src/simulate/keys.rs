@@ -1,22 +1,46 @@
 //! The keys that simulated applications work with: what each is for, who uses it, and what became of
 //! it. The checker compares this with what members hold at the end.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use hsmsim_network::SimRng;
-use hsmsim_types::ObjectHandle;
+use hsmsim_types::{ObjectHandle, ObjectId};
 
 /// A key that its application was told about.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Key {
     /// The application's handle.
-    pub(crate) handle: ObjectHandle,
+    handle: Cell<ObjectHandle>,
     /// How often the library had been finalised when it had that handle.
-    pub(crate) generation: u64,
+    generation: Cell<u64>,
     /// CKA_UNIQUE_ID; what the trace and the members' inventories call it.
-    pub(crate) id: String,
+    pub(crate) id: ObjectId,
     /// The value, known to the checker alone.
     pub(crate) value: Vec<u8>,
+    /// How many operations use it.
+    users: Cell<u32>,
+}
+
+impl Key {
+    /// The handle that the application has had since the library was finalised for the
+    /// `generation`th time; `None` if it has not looked for the key since.
+    pub(crate) fn handle(&self, generation: u64) -> Option<ObjectHandle> {
+        (self.generation.get() == generation).then(|| self.handle.get())
+    }
+
+    /// The key has another handle, after the library was initialised anew.
+    pub(crate) fn found_again(&self, handle: ObjectHandle, generation: u64) {
+        self.handle.set(handle);
+        self.generation.set(generation);
+    }
+
+    /// An operation with the key has ended.
+    pub(crate) fn give_back(&self) {
+        self.users.set(self.users.get() - 1);
+    }
 }
 
 /// The keys of one application.
@@ -28,29 +52,21 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct Inner {
-    /// Keys, with the number of operations that use each.
-    keys: Vec<(Key, u32)>,
+    keys: Vec<Rc<Key>>,
     /// Keys whose destruction was acknowledged.
-    destroyed: Vec<String>,
+    destroyed: Vec<ObjectId>,
     /// Keys whose destruction was begun and whose outcome nobody knows.
-    doubtful: Vec<String>,
+    doubtful: Vec<ObjectId>,
     /// Keys with a change that was begun and not acknowledged, one entry for each change.
-    changing: Vec<String>,
+    changing: Vec<ObjectId>,
 }
 
 impl Pool {
     /// A new key.
-    pub(crate) fn add(&self, key: Key) {
-        self.inner.borrow_mut().keys.push((key, 0));
-    }
-
-    /// A key has another handle, after the library was initialised anew.
-    pub(crate) fn found_again(&self, id: &str, handle: ObjectHandle, generation: u64) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some((key, _)) = inner.keys.iter_mut().find(|(key, _)| key.id == id) {
-            key.handle = handle;
-            key.generation = generation;
-        }
+    pub(crate) fn add(&self, id: ObjectId, value: Vec<u8>, handle: ObjectHandle, generation: u64) {
+        let (handle, generation) = (Cell::new(handle), Cell::new(generation));
+        let key = Key { handle, generation, id, value, users: Cell::new(0) };
+        self.inner.borrow_mut().keys.push(Rc::new(key));
     }
 
     /// How many keys there are.
@@ -58,48 +74,41 @@ impl Pool {
         self.inner.borrow().keys.len()
     }
 
-    /// A key to work with; [`Pool::give_back`] ends its use. `None` if there is none.
-    pub(crate) fn take(&self, chance: &mut SimRng) -> Option<Key> {
-        let mut inner = self.inner.borrow_mut();
+    /// A key to work with; [`Key::give_back`] ends its use. `None` if there is none.
+    pub(crate) fn take(&self, chance: &mut SimRng) -> Option<Rc<Key>> {
+        let inner = self.inner.borrow();
         let index = chance.below(inner.keys.len() as u64) as usize;
-        let (key, users) = inner.keys.get_mut(index)?;
-        *users += 1;
-        Some(key.clone())
-    }
-
-    /// An operation with the key has ended.
-    pub(crate) fn give_back(&self, key: &Key) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some((_, users)) = inner.keys.iter_mut().find(|(own, _)| own.id == key.id) {
-            *users -= 1;
-        }
+        let key = inner.keys.get(index)?;
+        key.users.set(key.users.get() + 1);
+        Some(Rc::clone(key))
     }
 
     /// A key that nobody uses, for its destruction: nobody is given it from now on. The first key
     /// stays, so that there is always one. Until its destruction is acknowledged it is in doubt: its
     /// application may die meanwhile.
-    pub(crate) fn take_out(&self, chance: &mut SimRng) -> Option<Key> {
+    pub(crate) fn take_out(&self, chance: &mut SimRng) -> Option<Rc<Key>> {
         let mut inner = self.inner.borrow_mut();
         let index = 1 + chance.below(inner.keys.len().saturating_sub(1) as u64) as usize;
-        let (_, users) = inner.keys.get(index)?;
-        if *users > 0 {
+        if inner.keys.get(index)?.users.get() > 0 {
             return None;
         }
-        let (key, _) = inner.keys.remove(index);
-        inner.doubtful.push(key.id.clone());
+        let key = inner.keys.remove(index);
+        inner.doubtful.push(key.id);
         Some(key)
     }
 
     /// Its destruction was acknowledged.
     pub(crate) fn is_destroyed(&self, key: &Key) {
         let mut inner = self.inner.borrow_mut();
-        inner.doubtful.retain(|id| *id != key.id);
-        inner.destroyed.push(key.id.clone());
+        if let Some(index) = inner.doubtful.iter().rposition(|id| *id == key.id) {
+            inner.doubtful.swap_remove(index);
+        }
+        inner.destroyed.push(key.id);
     }
 
     /// A key is about to be changed. Until that is acknowledged the change is in doubt.
     pub(crate) fn begin_change(&self, key: &Key) {
-        self.inner.borrow_mut().changing.push(key.id.clone());
+        self.inner.borrow_mut().changing.push(key.id);
     }
 
     /// The change was acknowledged.
@@ -111,17 +120,17 @@ impl Pool {
     }
 
     /// Keys with a change that a member may have made and the others may not have heard of.
-    pub(crate) fn changing(&self) -> Vec<String> {
+    pub(crate) fn changing(&self) -> Vec<ObjectId> {
         self.inner.borrow().changing.clone()
     }
 
     /// Keys whose destruction was acknowledged.
-    pub(crate) fn destroyed(&self) -> Vec<String> {
+    pub(crate) fn destroyed(&self) -> Vec<ObjectId> {
         self.inner.borrow().destroyed.clone()
     }
 
     /// Keys that may or may not be there.
-    pub(crate) fn doubtful(&self) -> Vec<String> {
+    pub(crate) fn doubtful(&self) -> Vec<ObjectId> {
         self.inner.borrow().doubtful.clone()
     }
 }

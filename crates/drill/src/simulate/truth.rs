@@ -8,8 +8,9 @@ use std::{
 
 use hsmsim_cluster::Cluster;
 use hsmsim_sim_config::{Action, DeletePolicy, Replication, Step};
+use hsmsim_types::ObjectId;
 
-use super::{Plan, app::Stage, trace::Trace};
+use super::{Plan, app::Stage, keys::Pool, trace::Trace};
 use crate::{metrics::acknowledged, run::DrillError};
 
 /// A rule that every run must keep.
@@ -81,49 +82,57 @@ pub(crate) fn look(
     for app in stage.apps().iter().filter(|app| app.hanging_calls() > 0) {
         broken.push((Rule::CallEnds, format!("{} calls hang", app.hanging_calls())));
     }
-    let destroyed: BTreeSet<String> =
-        stage.apps().iter().flat_map(|app| app.pool.destroyed()).collect();
-    let doubtful: BTreeSet<String> =
-        stage.apps().iter().flat_map(|app| app.pool.doubtful()).collect();
+    let of_all = |ids: fn(&Pool) -> Vec<ObjectId>| -> BTreeSet<ObjectId> {
+        stage.apps().iter().flat_map(|app| ids(&app.pool)).collect()
+    };
+    let (destroyed, doubtful) = (of_all(Pool::destroyed), of_all(Pool::doubtful));
     // A change that failed may have been made on one member, and nobody owes it to the others.
-    let changing: BTreeSet<String> =
-        stage.apps().iter().flat_map(|app| app.pool.changing()).collect();
-    let acknowledged = trace.events(acknowledged);
+    let changing = of_all(Pool::changing);
+    let acknowledged: Vec<(String, ObjectId)> = trace.events(|events| {
+        let alive = acknowledged(events).into_iter();
+        alive.filter_map(|(group, id)| Some((group.to_owned(), ObjectId::from_hex(id)?))).collect()
+    });
     for group in &cluster.topology().groups {
         let mut holders = Vec::with_capacity(group.members.len());
         for member in &group.members {
-            let inventory = cluster.inventory(member)?.into_iter();
-            let held: BTreeMap<String, u64> =
-                inventory.map(|(id, version)| (id.to_string(), version)).collect();
+            let held: BTreeMap<ObjectId, u64> = cluster.inventory(member)?.into_iter().collect();
             for id in destroyed.iter().filter(|id| held.contains_key(*id)) {
-                if !found.resurrected.contains(id) {
-                    found.resurrected.push(id.clone());
+                let name = id.to_string();
+                broken.push((Rule::NoKeyReturns, format!("{name} on {}", member.device)));
+                if !found.resurrected.contains(&name) {
+                    found.resurrected.push(name);
                 }
-                broken.push((Rule::NoKeyReturns, format!("{id} on {}", member.device)));
             }
-            holders.push((member.device.to_string(), held));
+            holders.push((member.device.as_str(), held));
         }
         let own = acknowledged.iter().filter(|(label, _)| *label == group.label);
         for (_, id) in own.filter(|(_, id)| !destroyed.contains(id) && !doubtful.contains(id)) {
-            let lacking: Vec<&str> = holders
-                .iter()
-                .filter(|(_, held)| !held.contains_key(id))
-                .map(|(device, _)| device.as_str())
-                .collect();
+            let mut lacking: Vec<&str> = Vec::new();
+            let (mut oldest, mut newest) = (u64::MAX, 0);
+            for (device, held) in &holders {
+                match held.get(id) {
+                    Some(&version) => {
+                        (oldest, newest) = (oldest.min(version), newest.max(version));
+                    }
+                    None => lacking.push(device),
+                }
+            }
             if lacking.len() == holders.len() {
-                broken.push((Rule::NoKeyLost, id.clone()));
-                found.lost.push(id.clone());
+                broken.push((Rule::NoKeyLost, id.to_string()));
+                found.lost.push(id.to_string());
             } else if !lacking.is_empty() {
                 found.missing += lacking.len() as u64;
                 broken.push((Rule::MembersEqual, format!("{id} on {}", lacking.join(", "))));
             }
-            let versions = || holders.iter().filter_map(|(_, held)| held.get(id));
-            let newest = versions().max();
-            if !changing.contains(id) && versions().min() != newest {
-                let behind = holders
+            if oldest < newest && !changing.contains(id) {
+                let is_behind = |held: &BTreeMap<ObjectId, u64>| {
+                    held.get(id).is_some_and(|&version| version < newest)
+                };
+                let behind: Vec<&str> = holders
                     .iter()
-                    .filter(|(_, held)| held.get(id).is_some_and(|version| Some(version) < newest));
-                let behind: Vec<&str> = behind.map(|(device, _)| device.as_str()).collect();
+                    .filter(|(_, held)| is_behind(held))
+                    .map(|(device, _)| *device)
+                    .collect();
                 let what = format!("{id}, in an older version on {}", behind.join(", "));
                 broken.push((Rule::MembersEqual, what));
             }

@@ -263,12 +263,15 @@ pub(crate) struct Rule {
 impl Rule {
     /// The rule for an attribute of an object of that shape.
     pub(crate) fn find(kind: CK_ATTRIBUTE_TYPE, shape: Shape) -> Option<&'static Self> {
-        table::RULES.iter().find(|rule| rule.kind == kind && rule.shapes & shape.bit() != 0)
+        let rules = BY_SHAPE[shape as usize].rules();
+        let at = rules.partition_point(|&row| table::RULES[usize::from(row)].kind < kind);
+        let rule = &table::RULES[usize::from(*rules.get(at)?)];
+        (rule.kind == kind).then_some(rule)
     }
 
-    /// All rules for objects of that shape.
+    /// All rules for objects of that shape, in the order of their attributes' numbers.
     pub(crate) fn all(shape: Shape) -> impl Iterator<Item = &'static Self> {
-        table::RULES.iter().filter(move |rule| rule.shapes & shape.bit() != 0)
+        BY_SHAPE[shape as usize].rules().iter().map(|&row| &table::RULES[usize::from(row)])
     }
 
     /// Whether the caller must give it.
@@ -280,6 +283,50 @@ impl Rule {
     pub(crate) fn name(&self) -> String {
         or_hex(attribute, self.kind)
     }
+}
+
+/// The rows of the table that are of one shape, in the order of their attributes' numbers: an object is
+/// built from some forty attributes, and each asks for its rule.
+#[derive(Clone, Copy)]
+struct OfShape {
+    rows: [u8; MOST],
+    len: usize,
+}
+
+/// At least as many rows as any shape has; [`by_shape`] does not compile with fewer.
+const MOST: usize = 96;
+
+static BY_SHAPE: [OfShape; Shapes::BITS as usize] = by_shape();
+
+impl OfShape {
+    fn rules(&self) -> &[u8] {
+        &self.rows[..self.len]
+    }
+}
+
+const fn by_shape() -> [OfShape; Shapes::BITS as usize] {
+    let rules = table::RULES;
+    assert!(rules.len() <= 1 << u8::BITS);
+    let mut all = [OfShape { rows: [0; MOST], len: 0 }; Shapes::BITS as usize];
+    let mut shape = 0;
+    while shape < all.len() {
+        let own = &mut all[shape];
+        let mut row = 0;
+        while row < rules.len() {
+            if rules[row].shapes & (1 << shape) != 0 {
+                let mut at = own.len;
+                while at > 0 && rules[own.rows[at - 1] as usize].kind > rules[row].kind {
+                    own.rows[at] = own.rows[at - 1];
+                    at -= 1;
+                }
+                own.rows[at] = row as u8;
+                own.len += 1;
+            }
+            row += 1;
+        }
+        shape += 1;
+    }
+    all
 }
 
 /// Whether a value is there but not shown (PKCS#11 3.1, 5.7.5): part of the secret of a key that is

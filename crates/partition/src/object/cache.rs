@@ -24,6 +24,9 @@ use super::Object;
 /// Entries of each half.
 const HALF: usize = 4096;
 
+/// A generation at which no entry is current.
+const NEVER: u64 = 1;
+
 /// Opened objects by identity.
 #[derive(Default)]
 pub(crate) struct Cache {
@@ -79,6 +82,12 @@ impl Cache {
         // An odd generation is never current, so the entry will be looked at anew.
         let entry = Arc::new(Entry { object, generation: AtomicU64::new(generation) });
         self.entries.write().put(id, entry);
+    }
+
+    /// Keeps an object that was just stored. Whether the store still has it in that version is asked
+    /// before it is used.
+    pub(crate) fn put_stored(&self, object: Arc<Object>) {
+        self.put(object, NEVER);
     }
 
     /// Forgets an object.

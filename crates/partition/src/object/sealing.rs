@@ -3,12 +3,12 @@
 //! the body, so that nobody can swap bodies in a store.
 
 use hsmsim_crypto::seal::SealingKey;
-use hsmsim_types::{Error, ObjectId, Result, SecretBytes, ck::*, error::fail};
+use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
 
 use super::{Attributes, Object, codec};
 use crate::{
     failure::{During, during},
-    port::{StoredObject, Tags},
+    port::{Body, StoredObject, Tags},
 };
 
 /// What a body is bound to.
@@ -25,11 +25,11 @@ fn associated(id: &ObjectId, version: u64, token: bool, private: bool) -> [u8; 2
 ///
 /// # Errors
 /// CKR_FUNCTION_FAILED without random numbers.
-pub(crate) fn seal(object: &Object, key: &SealingKey) -> Result<SecretBytes> {
+pub(crate) fn seal(object: &Object, key: &SealingKey) -> Result<Body> {
     let data = associated(&object.id, object.version, object.token, object.private);
     let plain = codec::encode(&object.attributes);
     let sealed = key.seal(&data, &plain).map_err(during(During::Stored))?;
-    Ok(SecretBytes::new(sealed))
+    Ok(Body::new(sealed))
 }
 
 /// The object behind sealed attributes.
@@ -48,6 +48,17 @@ pub(crate) fn open(
         Error::new(CKR_DEVICE_ERROR, format!("object {id} does not open: damaged, or of others"))
     })?;
     from_plain(id, version, (token, private), &plain)
+}
+
+/// Whether sealed attributes are of this object and under this key, without looking into them.
+pub(crate) fn opens(
+    id: &ObjectId,
+    version: u64,
+    (token, private): (bool, bool),
+    body: &[u8],
+    key: &SealingKey,
+) -> bool {
+    key.open(&associated(id, version, token, private), body).is_ok()
 }
 
 /// The object behind plain attributes.

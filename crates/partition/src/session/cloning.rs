@@ -12,7 +12,7 @@ use super::Session;
 use crate::{
     api::{InventoryEntry, Reply, SealedObject},
     object::{Object, codec, sealing},
-    port::Change,
+    port::{Body, Change},
     travel,
 };
 
@@ -38,7 +38,7 @@ impl Session {
         let body = if object.private {
             sealing::seal(object, &key)?
         } else {
-            SecretBytes::from(codec::encode(&object.attributes))
+            Body::from(SecretBytes::from(codec::encode(&object.attributes)))
         };
         Ok(SealedObject {
             id: object.id,
@@ -61,7 +61,7 @@ impl Session {
                 // Without a login nobody can look inside; what is no object of this domain does not
                 // open later, and does no harm until then.
                 if sealed.private && self.application.sees_private() {
-                    self.opened(&sealed)?;
+                    self.check_opens(&sealed)?;
                 }
                 changes.push(Change::Put(self.partition.incoming(sealed)?));
             } else {
@@ -89,6 +89,16 @@ impl Session {
         let kind = (sealed.token, true);
         sealing::open(&sealed.id, sealed.version, kind, &sealed.body, &key)
             .map_err(|_| travel::does_not_open(sealed))
+    }
+
+    /// # Errors
+    /// CKR_FAILED_TO_CLONE_AN_OBJECT for a private token object that does not open here.
+    fn check_opens(&self, sealed: &SealedObject) -> Result<()> {
+        let key = self.application.domain_key()?;
+        if sealing::opens(&sealed.id, sealed.version, (true, true), &sealed.body, &key) {
+            return Ok(());
+        }
+        Err(travel::does_not_open(sealed))
     }
 
     pub(super) fn inventory(&self) -> Result<Reply> {

@@ -70,8 +70,12 @@ impl Session {
         }
         let created =
             objects.iter().map(|object| Created { id: object.id, token: object.token }).collect();
-        for object in objects.into_iter().filter(|object| !object.token) {
-            self.application.put_transient(Arc::new(object), self.tag);
+        for object in objects {
+            if object.token {
+                self.partition.cache.put_stored(Arc::new(object));
+            } else {
+                self.application.put_transient(Arc::new(object), self.tag);
+            }
         }
         Ok(Reply::Created(Creation { objects: created, output: Vec::new() }))
     }
@@ -150,7 +154,7 @@ impl Session {
         let changes = [Change::Update { object: stored, before: old.version }];
         self.partition.check_room(&changes)?;
         self.partition.store().apply(&changes)?;
-        self.partition.cache.remove(&old.id);
+        self.partition.cache.put_stored(Arc::new(new));
         Ok(Reply::Done)
     }
 }

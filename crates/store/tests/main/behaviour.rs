@@ -8,9 +8,9 @@ use std::{
     },
 };
 
-use hsmsim_partition::port::{Change, Filter, PartitionStore, TagFilter, Tags, TokenUpdate};
+use hsmsim_partition::port::{Body, Change, Filter, PartitionStore, TagFilter, Tags, TokenUpdate};
 use hsmsim_types::{
-    Error, ObjectId, SecretBytes,
+    Error, ObjectId,
     ck::{CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT},
 };
 
@@ -55,7 +55,7 @@ fn bytes_are_those_of_the_bodies_whatever_happened() {
         let store = partition(state);
         let sized = |number, version, len| {
             let mut object = object(id(number, 0, 0), version);
-            object.body = SecretBytes::new(vec![1; len]);
+            object.body = Body::new(vec![1; len]);
             object
         };
         assert_eq!(store.bytes().unwrap(), 0);

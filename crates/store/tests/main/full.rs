@@ -5,10 +5,10 @@
 
 use std::{ffi::CString, io, path::Path, ptr};
 
-use hsmsim_partition::port::Change;
+use hsmsim_partition::port::{Body, Change};
 use hsmsim_store::StateDir;
 use hsmsim_types::{
-    Error, SecretBytes,
+    Error,
     ck::{CKR_DEVICE_MEMORY, CKR_OK},
 };
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ pub(crate) fn fill(path: &Path) {
     let mut acknowledged = Vec::new();
     let refused = (0..1000).find_map(|n| {
         let mut big = object(id(1, n, 0), 1);
-        big.body = SecretBytes::new(vec![7; 5000]);
+        big.body = Body::new(vec![7; 5000]);
         match store.apply(&[Change::Put(big), put(id(1, n, 1))]) {
             Ok(()) => acknowledged.extend([(id(1, n, 0), 1), (id(1, n, 1), 1)]),
             Err(error) => return Some(error),

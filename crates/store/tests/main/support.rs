@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use hsmsim_partition::port::{Change, PartitionStore, StoredObject, Tags};
+use hsmsim_partition::port::{Body, Change, PartitionStore, StoredObject, Tags};
 use hsmsim_store::{DeviceStore, StateDir, StateSpec};
-use hsmsim_types::{ObjectId, SecretBytes};
+use hsmsim_types::ObjectId;
 use tempfile::TempDir;
 
 /// Two devices of ten partitions.
@@ -42,7 +42,7 @@ pub(crate) fn id(a: u32, b: u32, c: u32) -> ObjectId {
 
 /// A private key object without tags.
 pub(crate) fn object(id: ObjectId, version: u64) -> StoredObject {
-    let body = SecretBytes::new(format!("sealed {id} {version}").into_bytes());
+    let body = Body::new(format!("sealed {id} {version}").into_bytes());
     let tags = Tags { class: 3, label: None, id: None };
     StoredObject { id, version, private: true, tags, body }
 }

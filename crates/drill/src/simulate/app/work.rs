@@ -42,7 +42,7 @@ impl Stage {
                     Op::Rename => self.rename(app, session, &key).await,
                     op => self.sign(app, session, op, &key, chance).await,
                 };
-                app.pool.give_back(&key);
+                key.give_back();
                 if let Err(error) = &result
                     && !app.scripted.get()
                     && [CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID].contains(&error.rv())
@@ -62,27 +62,26 @@ impl Stage {
         key: &Key,
     ) -> Result<ObjectHandle> {
         let generation = app.generation.get();
-        if key.generation == generation {
-            return Ok(key.handle);
+        if let Some(handle) = key.handle(generation) {
+            return Ok(handle);
         }
-        let template = Template(vec![Attribute::bytes(CKA_UNIQUE_ID, key.id.as_bytes())]);
+        let template = Template(vec![Attribute::bytes(CKA_UNIQUE_ID, key.id.to_string())]);
         let found = self.search(app, session, template).await?;
         let handle = *found.first().ok_or_else(|| {
             Error::new(CKR_KEY_HANDLE_INVALID, format!("key {} is not found again", key.id))
         })?;
-        app.pool.found_again(&key.id, handle, generation);
+        key.found_again(handle, generation);
         Ok(handle)
     }
 
     /// A key was not found. That is as it must be if its holders are all away; not if one of those that
     /// serve holds it: then one serves that was not brought up to date.
     fn not_found(&self, app: &App, key: &Key, error: &Error) {
-        let Some(object) = ObjectId::from_hex(&key.id) else { return };
         let serving = app.client().serving(app.slot);
         let group = self.cluster.topology().group(&app.plan.group);
         let holders = group.into_iter().flat_map(|group| &group.members).filter(|member| {
             serving.iter().any(|device| device == member.device.as_str())
-                && self.cluster.holds(member, &object).unwrap_or_default()
+                && self.cluster.holds(member, &key.id).unwrap_or_default()
         });
         for holder in holders {
             let what = format!("key {}, which {} holds: {error}", key.id, holder.device);
@@ -195,15 +194,13 @@ impl Stage {
         let handle = self.call(app, "C_GenerateKey", session.0, make).await?;
         let read = client.attributes(session, handle, vec![CKA_UNIQUE_ID, CKA_VALUE]);
         let read = self.call(app, "C_GetAttributeValue", session.0, read).await?;
-        let bytes = |result: &AttributeResult| match result {
-            AttributeResult::Value(value) => value.as_bytes().map(<[u8]>::to_vec),
+        let bytes = |place: usize| match read.get(place) {
+            Some(AttributeResult::Value(value)) => value.as_bytes(),
             _ => None,
         };
-        match (read.first().and_then(bytes), read.get(1).and_then(bytes)) {
-            (Some(id), Some(value)) => {
-                let id = String::from_utf8_lossy(&id).into_owned();
-                app.pool.add(Key { handle, generation, id, value });
-            }
+        let id = bytes(0).and_then(|id| ObjectId::from_hex(str::from_utf8(id).ok()?));
+        match (id, bytes(1)) {
+            (Some(id), Some(value)) => app.pool.add(id, value.to_vec(), handle, generation),
             _ => self.break_rule(Rule::KeyFound, "a new key shows no value".to_owned()),
         }
         Ok(())
