@@ -92,6 +92,15 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
+    /// The client that serves the call, for work that outlives it; C_Finalize ends that.
+    pub(crate) fn shared(&self) -> Arc<Client> {
+        // SAFETY: made by `Arc::into_raw`, and not released while this value lives, as in `client`.
+        unsafe {
+            Arc::increment_strong_count(self.client);
+            Arc::from_raw(self.client)
+        }
+    }
+
     /// The client that serves the call.
     pub(crate) fn client(&self) -> &Client {
         // SAFETY: `enter` saw the pointer set and `closing` unset after it had counted this call,
