@@ -234,6 +234,7 @@ impl Client {
 
     /// Ends background work and pending calls, and wakes every waiting one; calls in flight return soon after.
     pub fn shut_down(&self) {
+        self.finish_all_saved();
         self.shut_down.store(true, Ordering::Release);
         self.wake_recovery();
         let background = self.background.lock().take();

@@ -38,5 +38,5 @@ c_functions! {
     ) on Session(session);
     let function = NameIn(function);
     let room = Fill(data, data_len);
-    => asynchronous::join[SessionHandle(session), &function, id, &room]
+    => asynchronous::join[SessionHandle(session), &function, id, room]
 }

@@ -96,6 +96,10 @@ macro_rules! session_functions {
                     return client.run($function(client, $($value),*));
                 }
                 $(let $memory = $memory.keep()?;)*
+                let terms = hsmsim_client::pending::Terms {
+                    outlives_session: true $(&& $owned.outlives_session())*,
+                    room: None $(.or($memory.output_room()))*,
+                };
                 let shared = entered.shared();
                 let work = Box::pin(async move {
                     let result = $function(&shared, $($value),*).await;
@@ -104,7 +108,7 @@ macro_rules! session_functions {
                     $($memory.settle(&mut answer);)*
                     answer.with(result)
                 });
-                $crate::fns::asynchronous::begin(client, handle, stringify!($name), work)
+                $crate::fns::asynchronous::begin(client, handle, stringify!($name), terms, work)
             })
         }
     )*};

@@ -6,15 +6,16 @@
 //! answers have other places (C_GetAttributeValue, C_GetObjectSize, C_GetOperationState, C_FindObjects,
 //! derivations that write into their parameter).
 
+use std::any::Any;
+
 use hsmsim_client::{
     Client,
-    pending::{Begun, Finished, Work},
+    pending::{Begun, Completed, Finished, Joined, Terms, Work},
 };
 use hsmsim_types::{
     Result, SessionHandle,
     ck::{
         CK_ULONG, CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL, CKR_FUNCTION_NOT_SUPPORTED, CKR_PENDING,
-        CKR_SAVED_STATE_INVALID, CKR_STATE_UNSAVEABLE,
     },
     error::fail,
 };
@@ -39,9 +40,10 @@ pub(crate) fn begin(
     client: &Client,
     session: SessionHandle,
     function: &'static str,
+    terms: Terms,
     work: Work,
 ) -> Result<()> {
-    let Begun::Finished(mut finished) = client.begin(session, function, work)? else {
+    let Begun::Finished(mut finished) = client.begin(session, function, terms, work)? else {
         return pending();
     };
     // A length is told also to one whose buffer is too small.
@@ -74,13 +76,17 @@ pub(crate) fn complete(
         }
         Ok(())
     };
-    let Some(mut finished) = client.complete(session, &function, accepts)? else {
+    let Some(completed) = client.complete(session, &function, accepts)? else {
         return pending();
     };
-    let answer = answer(&mut finished);
+    let Completed { mut finished, joined } = completed;
+    let mut answer = answer(&mut finished);
+    if let Some(room) = joined.and_then(|joined| joined.downcast::<Fill>().ok()) {
+        answer.redirect(&room);
+    }
     match &finished.result {
-        Ok(()) => place.put(answer.complete()?),
-        Err(error) if error.rv() == CKR_BUFFER_TOO_SMALL => place.put(answer.complete()?),
+        Ok(()) => place.put(answer.complete(&finished.objects)?),
+        Err(error) if error.rv() == CKR_BUFFER_TOO_SMALL => place.put(answer.complete(&[])?),
         Err(_) => place.put_address(answer.address()),
     }
     finished.result
@@ -95,20 +101,24 @@ pub(crate) fn id(
 ) -> Result<()> {
     supported(client)?;
     client.session_info(session)?;
-    let _ = (function.read()?, place.required()?);
-    fail(CKR_STATE_UNSAVEABLE, "not saved")
+    let (function, place) = (function.read()?, place.required()?);
+    place.put(client.save_pending(session, &function)?);
+    Ok(())
 }
 
-/// C_AsyncJoin.
+/// C_AsyncJoin. The buffer is looked at only if the function has output.
 pub(crate) fn join(
     client: &Client,
     session: SessionHandle,
     function: &NameIn,
-    _id: CK_ULONG,
-    _room: &Fill,
+    id: CK_ULONG,
+    room: Fill,
 ) -> Result<()> {
     supported(client)?;
     client.session_info(session)?;
-    function.read()?;
-    fail(CKR_SAVED_STATE_INVALID, "no such call")
+    let function = function.read()?;
+    let len = if room.is_null() { None } else { room.len().ok() };
+    let measure = |answer: &dyn Any| answer.downcast_ref::<Answer>().map_or(0, Answer::len);
+    let joined = Joined { room: len, place: Box::new(room) };
+    client.join_pending(session, &function, id, joined, measure)
 }

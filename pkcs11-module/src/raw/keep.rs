@@ -7,8 +7,8 @@
 
 use hsmsim_client::pending::Finished;
 use hsmsim_types::{
-    Mechanism, ObjectHandle, Pin, Result, Template,
-    ck::{CK_ASYNC_DATA, CK_BYTE, CK_INVALID_HANDLE, CK_OBJECT_HANDLE, CK_ULONG},
+    AttributeValue, Mechanism, ObjectHandle, Pin, Result, Template,
+    ck::{CK_ASYNC_DATA, CK_BYTE, CK_INVALID_HANDLE, CK_OBJECT_HANDLE, CK_ULONG, CKA_TOKEN},
 };
 
 use super::{Buffer, Fill, MessageIn, Place, Places};
@@ -39,6 +39,11 @@ pub(crate) trait Keep: Sized {
     /// CKR_HOST_MEMORY.
     fn keep(self) -> Result<Self>;
 
+    /// How many bytes of output it has room for, if it is for output.
+    fn output_room(&self) -> Option<usize> {
+        None
+    }
+
     /// Hands over what was gathered.
     fn settle(self, _answer: &mut Answer) {}
 }
@@ -49,12 +54,23 @@ pub(crate) trait Owned {
     fn waits(&self) -> bool {
         false
     }
+
+    /// Whether what the call makes of it outlives the session.
+    fn outlives_session(&self) -> bool {
+        true
+    }
 }
 
 impl Owned for Result<Mechanism> {}
 impl Owned for Result<Option<Mechanism>> {}
-impl Owned for Result<Template> {}
 impl Owned for Result<Pin> {}
+
+impl Owned for Result<Template> {
+    fn outlives_session(&self) -> bool {
+        let token = self.as_ref().ok().and_then(|template| template.get(CKA_TOKEN));
+        token.and_then(AttributeValue::as_bool).unwrap_or_default()
+    }
+}
 
 impl Owned for Result<(Mechanism, Places)> {
     fn waits(&self) -> bool {
@@ -107,19 +123,33 @@ impl Answer {
         buffer.or(self.fill.as_ref().map(Fill::address)).unwrap_or_default()
     }
 
+    /// How long the output is.
+    pub(crate) fn len(&self) -> usize {
+        let len = self.buffer.as_ref().map(Buffer::gathered_len);
+        len.or(self.fill.as_ref().map(Fill::gathered_len)).unwrap_or_default()
+    }
+
+    /// Has the output go elsewhere: where it was to go at first is gone.
+    pub(crate) fn redirect(&mut self, place: &Fill) {
+        if let Some(buffer) = &mut self.buffer {
+            buffer.redirect(place.address());
+        }
+        if let Some(fill) = &mut self.fill {
+            fill.redirect(place.address());
+        }
+    }
+
     /// Writes the output, and says the rest.
     ///
     /// # Errors
     /// As [`Self::give`].
-    pub(crate) fn complete(&self) -> Result<CK_ASYNC_DATA> {
+    pub(crate) fn complete(&self, objects: &[ObjectHandle]) -> Result<CK_ASYNC_DATA> {
         let len = self.buffer.as_ref().map(Buffer::give_bytes);
         let len = len.or(self.fill.as_ref().map(Fill::give)).unwrap_or_default();
         if let Some(message) = &self.message {
             message.give()?;
         }
-        let handle = |index: usize| {
-            self.places.get(index).and_then(Place::gathered).unwrap_or(CK_INVALID_HANDLE)
-        };
+        let handle = |index: usize| objects.get(index).map_or(CK_INVALID_HANDLE, |object| object.0);
         Ok(CK_ASYNC_DATA {
             ulVersion: 0,
             pValue: self.address(),

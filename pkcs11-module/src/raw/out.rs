@@ -222,6 +222,19 @@ impl Buffer {
     pub(crate) fn address(&self) -> *mut CK_BYTE {
         self.ptr.0
     }
+
+    /// How many bytes were gathered.
+    pub(crate) fn gathered_len(&self) -> usize {
+        match self.gathered.as_ref().and_then(|gathered| gathered.output.get()) {
+            Some(Output::Bytes(bytes) | Output::Structure(bytes)) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// Has the bytes go elsewhere, to memory of which the promise given to `new` holds.
+    pub(super) fn redirect(&mut self, ptr: *mut CK_BYTE) {
+        self.ptr = Ptr(ptr);
+    }
 }
 
 impl Keep for Buffer {
@@ -231,6 +244,13 @@ impl Keep for Buffer {
             self.gathered = Some(Gathered { room, output: OnceLock::new() });
         }
         Ok(self)
+    }
+
+    fn output_room(&self) -> Option<usize> {
+        match self.room() {
+            Ok(Room::Bytes(room)) => Some(room),
+            _ => Some(0),
+        }
     }
 
     fn settle(self, answer: &mut Answer) {
@@ -299,12 +319,31 @@ impl Fill {
     pub(crate) fn address(&self) -> *mut CK_BYTE {
         self.ptr.0
     }
+
+    /// Whether there is no buffer, whatever its length.
+    pub(crate) fn is_null(&self) -> bool {
+        self.ptr.0.is_null()
+    }
+
+    /// How many bytes were gathered.
+    pub(crate) fn gathered_len(&self) -> usize {
+        self.gathered.as_ref().map_or(0, |gathered| gathered.lock().len())
+    }
+
+    /// As [`Buffer::redirect`].
+    pub(super) fn redirect(&mut self, ptr: *mut CK_BYTE) {
+        self.ptr = Ptr(ptr);
+    }
 }
 
 impl Keep for Fill {
     fn keep(mut self) -> Result<Self> {
         self.gathered = Some(Mutex::default());
         Ok(self)
+    }
+
+    fn output_room(&self) -> Option<usize> {
+        self.len().ok()
     }
 
     fn settle(self, answer: &mut Answer) {
@@ -407,7 +446,7 @@ impl Handles {
 mod tests {
     use std::ptr::null_mut;
 
-    use hsmsim_types::ck::CK_RV;
+    use hsmsim_types::{ObjectHandle, ck::CK_RV};
 
     use super::*;
 
@@ -548,7 +587,7 @@ mod tests {
         let mut answer = Answer::default();
         buffer.settle(&mut answer);
         place.settle(&mut answer);
-        let data = answer.complete().expect("no message");
+        let data = answer.complete(&[ObjectHandle(7)]).expect("no message");
         // The places of length and handle may be gone by now.
         assert_eq!((&room, len, handle), (b"abc\0", 1, 0));
         assert_eq!((data.pValue, data.ulValue), (room.as_mut_ptr(), 3));

@@ -108,14 +108,20 @@ fn plain(mechanism: CK_MECHANISM_TYPE) -> CK_MECHANISM {
 /// DER of the named curve P-256.
 const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 
-/// Begins to make a P-256 key pair of session objects. All that goes in is gone when this returns, and so are the
-/// places of the handles.
+/// Begins to make a P-256 key pair of session objects.
 fn begin_pair(session: CK_SESSION_HANDLE) -> (CK_RV, [u64; 2]) {
+    begin_pair_of(session, CK_FALSE)
+}
+
+/// Begins to make a P-256 key pair. All that goes in is gone when this returns, and so are the places of the
+/// handles.
+fn begin_pair_of(session: CK_SESSION_HANDLE, mut token: CK_BBOOL) -> (CK_RV, [u64; 2]) {
     let (mut curve, mut yes) = (P256, CK_TRUE);
-    let mut public =
-        [CK_ATTRIBUTE { type_: CKA_EC_PARAMS, pValue: curve.as_mut_ptr().cast(), ulValueLen: 10 }];
-    let mut private =
-        [CK_ATTRIBUTE { type_: CKA_SIGN, pValue: (&raw mut yes).cast(), ulValueLen: 1 }];
+    let attribute =
+        |type_, value: *mut u8, len| CK_ATTRIBUTE { type_, pValue: value.cast(), ulValueLen: len };
+    let token = attribute(CKA_TOKEN, &raw mut token, 1);
+    let mut public = [token, attribute(CKA_EC_PARAMS, curve.as_mut_ptr(), 10)];
+    let mut private = [token, attribute(CKA_SIGN, &raw mut yes, 1)];
     let mut places = [UNTOUCHED; 2];
     let [first, second] = &mut places;
     // SAFETY: valid pointers.
@@ -124,9 +130,9 @@ fn begin_pair(session: CK_SESSION_HANDLE) -> (CK_RV, [u64; 2]) {
             session,
             &mut plain(CKM_EC_KEY_PAIR_GEN),
             public.as_mut_ptr(),
-            1,
+            2,
             private.as_mut_ptr(),
-            1,
+            2,
             first,
             second,
         )
@@ -568,4 +574,163 @@ fn sessions_that_are_not_asynchronous_wait_as_ever() {
     assert_ne!(random, [0; 32]);
     let nothing = complete(session, c"C_GenerateRandom", &mut untouched());
     assert_eq!(nothing, CKR_OPERATION_NOT_INITIALIZED);
+}
+
+fn id(session: CK_SESSION_HANDLE, function: &CStr) -> Result<CK_ULONG, CK_RV> {
+    let mut id = 0;
+    // SAFETY: a name that ends with a zero, a valid pointer.
+    match unsafe { C_AsyncGetID(session, function.as_ptr().cast_mut().cast(), &mut id) } {
+        CKR_OK => Ok(id),
+        rv => Err(rv),
+    }
+}
+
+fn join(session: CK_SESSION_HANDLE, function: &CStr, id: CK_ULONG, room: &mut [u8]) -> CK_RV {
+    let (at, len) = match room.len() {
+        0 => (null_mut(), 0),
+        len => (room.as_mut_ptr(), len as CK_ULONG),
+    };
+    let name = function.as_ptr().cast_mut().cast();
+    // SAFETY: a name that ends with a zero, valid pointers.
+    unsafe { C_AsyncJoin(session, name, id, at, len) }
+}
+
+/// A P-256 key pair on the token: public, private.
+fn token_pair(session: CK_SESSION_HANDLE) -> (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) {
+    assert_eq!(begin_pair_of(session, CK_TRUE).0, CKR_PENDING);
+    let (rv, data) = await_call(session, c"C_GenerateKeyPair");
+    assert_eq!(rv, CKR_OK);
+    (data.hObject, data.hAdditionalObject)
+}
+
+fn verify(session: CK_SESSION_HANDLE, public: CK_OBJECT_HANDLE, signature: &mut [u8; 64]) {
+    init(C_VerifyInit, c"C_VerifyInit", session, CKM_ECDSA, public);
+    let mut digest = [7; 32];
+    // SAFETY: valid pointers.
+    let rv = unsafe { C_Verify(session, digest.as_mut_ptr(), 32, signature.as_mut_ptr(), 64) };
+    done(session, c"C_Verify", rv);
+}
+
+#[test]
+fn a_signature_with_a_number_outlives_session_and_library() {
+    let library = Library::over("", "ha-pair");
+    for finalise in [false, true] {
+        let session = library.user();
+        let (public, private) = token_pair(session);
+        init(C_SignInit, c"C_SignInit", session, CKM_ECDSA, private);
+        let mut gone = Box::new([0; 64]);
+        assert_eq!(begin_sign(session, &mut gone), CKR_PENDING);
+        let number = id(session, c"C_Sign").expect("a number");
+        assert_eq!(id(session, c"C_Sign"), Ok(number));
+        // The caller frees the memory that he gave.
+        drop(gone);
+        let nothing = complete(session, c"C_Sign", &mut untouched());
+        assert_eq!(nothing, CKR_OPERATION_NOT_INITIALIZED);
+        let session = if finalise {
+            // SAFETY: NULL.
+            assert_eq!(unsafe { C_Finalize(null_mut()) }, CKR_OK);
+            assert_eq!(library.initialize(), CKR_OK);
+            library.user()
+        } else {
+            let other = library.asynchronous();
+            // SAFETY: no pointers.
+            assert_eq!(unsafe { C_CloseSession(session) }, CKR_OK);
+            other
+        };
+        let (mut room, mut small) = ([0; 64], [0; 63]);
+        assert_eq!(join(session, c"C_Sign", number + 1, &mut room), CKR_SAVED_STATE_INVALID);
+        assert_eq!(join(session, c"C_Digest", number, &mut room), CKR_SAVED_STATE_INVALID);
+        assert_eq!(join(session, c"C_Sign", number, &mut small), CKR_BUFFER_TOO_SMALL);
+        assert_eq!(join(session, c"C_Sign", number, &mut []), CKR_ARGUMENTS_BAD);
+        assert_eq!(join(session, c"C_Sign", number, &mut room), CKR_OK);
+        assert_eq!(join(session, c"C_Sign", number, &mut room), CKR_OPERATION_ACTIVE);
+        let (rv, data) = await_call(session, c"C_Sign");
+        assert_eq!((rv, data.pValue, data.ulValue), (CKR_OK, room.as_mut_ptr(), 64));
+        assert_eq!(join(session, c"C_Sign", number, &mut room), CKR_SAVED_STATE_INVALID);
+        if finalise {
+            // The handle of the public key has ended with its library.
+            assert_ne!(room, [0; 64]);
+        } else {
+            verify(session, public, &mut room);
+        }
+        // SAFETY: no pointers.
+        assert_eq!(unsafe { C_CloseAllSessions(Library::slot()) }, CKR_OK);
+    }
+}
+
+#[test]
+fn a_key_pair_with_a_number_is_found_by_who_joins_it() {
+    let library = Library::over("", "ha-pair");
+    for finalise in [false, true] {
+        let session = library.user();
+        assert_eq!(begin_pair_of(session, CK_TRUE).0, CKR_PENDING);
+        let number = id(session, c"C_GenerateKeyPair").expect("a number");
+        let session = if finalise {
+            // SAFETY: NULL.
+            assert_eq!(unsafe { C_Finalize(null_mut()) }, CKR_OK);
+            assert_eq!(library.initialize(), CKR_OK);
+            library.user()
+        } else {
+            // The call goes on while it belongs to nobody.
+            library.asynchronous()
+        };
+        assert_eq!(join(session, c"C_GenerateKeyPair", number, &mut []), CKR_OK);
+        let (rv, data) = await_call(session, c"C_GenerateKeyPair");
+        assert_eq!((rv, data.pValue), (CKR_OK, null_mut()));
+        init(C_SignInit, c"C_SignInit", session, CKM_ECDSA, data.hAdditionalObject);
+        let mut room = [0; 64];
+        assert_eq!(outcome(session, c"C_Sign", begin_sign(session, &mut room)), CKR_OK);
+        verify(session, data.hObject, &mut room);
+        // SAFETY: no pointers.
+        assert_eq!(unsafe { C_CloseAllSessions(Library::slot()) }, CKR_OK);
+    }
+}
+
+#[test]
+fn what_belongs_to_its_session_gets_no_number() {
+    let library = Library::over("", "ha-pair");
+    let session = library.user();
+    assert_eq!(id(session, c"C_Sign"), Err(CKR_OPERATION_NOT_INITIALIZED));
+    assert_eq!(begin_pair(session).0, CKR_PENDING);
+    assert_eq!(id(session, c"C_Sign"), Err(CKR_OPERATION_NOT_INITIALIZED));
+    assert_eq!(id(session, c"C_GenerateKeyPair"), Err(CKR_STATE_UNSAVEABLE));
+    assert_eq!(await_call(session, c"C_GenerateKeyPair").0, CKR_OK);
+    // SAFETY: valid pointers.
+    let rv = unsafe { C_DigestInit(session, &mut plain(CKM_SHA384)) };
+    assert_eq!(rv, CKR_PENDING);
+    assert_eq!(id(session, c"C_DigestInit"), Err(CKR_STATE_UNSAVEABLE));
+    done(session, c"C_DigestInit", rv);
+    assert_eq!(join(library.session(), c"C_Sign", 1, &mut []), CKR_ARGUMENTS_BAD);
+}
+
+#[test]
+fn session_cancel_reaches_a_call_that_has_a_number() {
+    let library = Library::over("", "ha-pair");
+    let session = library.user();
+    let (_, private) = token_pair(session);
+    init(C_SignInit, c"C_SignInit", session, CKM_ECDSA, private);
+    let mut room = [0; 64];
+    assert_eq!(begin_sign(session, &mut room), CKR_PENDING);
+    let number = id(session, c"C_Sign").expect("a number");
+    // SAFETY: no pointers.
+    assert_eq!(unsafe { C_SessionCancel(session, CKF_SIGN) }, CKR_OK);
+    assert_eq!(join(session, c"C_Sign", number, &mut room), CKR_SAVED_STATE_INVALID);
+    init(C_SignInit, c"C_SignInit", session, CKM_ECDSA, private);
+    assert_eq!(outcome(session, c"C_Sign", begin_sign(session, &mut room)), CKR_OK);
+}
+
+#[test]
+fn a_number_waits_for_who_joins_it_over_any_number_of_libraries() {
+    let library = Library::over("", "ha-pair");
+    let session = library.user();
+    assert_eq!(begin_pair_of(session, CK_TRUE).0, CKR_PENDING);
+    let number = id(session, c"C_GenerateKeyPair").expect("a number");
+    for _ in 0..3 {
+        // SAFETY: NULL.
+        assert_eq!(unsafe { C_Finalize(null_mut()) }, CKR_OK);
+        assert_eq!(library.initialize(), CKR_OK);
+    }
+    let session = library.user();
+    assert_eq!(join(session, c"C_GenerateKeyPair", number, &mut []), CKR_OK);
+    done(session, c"C_GenerateKeyPair", CKR_PENDING);
 }

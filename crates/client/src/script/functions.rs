@@ -118,6 +118,23 @@ pub(crate) fn changes_something(function: &str) -> bool {
     !reads.contains(&function) && !others.contains(&function) && operations(function).is_empty()
 }
 
+/// Whether a call leaves nothing behind in its session but what it made.
+pub(crate) fn may_be_saved(function: &str) -> bool {
+    use OperationKind::*;
+    let one_part =
+        [Encrypt, Decrypt, Digest, Sign, Verify, VerifySignature, SignRecover, VerifyRecover];
+    let makes = CKF_GENERATE
+        | CKF_GENERATE_KEY_PAIR
+        | CKF_WRAP
+        | CKF_UNWRAP
+        | CKF_DERIVE
+        | CKF_ENCAPSULATE
+        | CKF_DECAPSULATE;
+    one_part.iter().any(|kind| names(*kind)[1] == function)
+        || cancel_flags(function) & makes != 0
+        || function == "C_GenerateRandom"
+}
+
 #[cfg(test)]
 mod tests {
     use OperationKind::*;
@@ -148,6 +165,15 @@ mod tests {
     fn what_changes_objects_or_logins_is_not_dropped_half_done() {
         for function in ["C_GenerateKey", "C_Login", "C_DestroyObject", "C_SetPIN", "C_UnwrapKey"] {
             assert!(changes_something(function), "{function}");
+        }
+        for function in ["C_Sign", "C_Digest", "C_GenerateKeyPair", "C_WrapKey", "C_GenerateRandom"]
+        {
+            assert!(may_be_saved(function), "{function}");
+        }
+        for function in
+            ["C_SignInit", "C_SignFinal", "C_SignMessage", "C_Login", "C_FindObjectsInit"]
+        {
+            assert!(!may_be_saved(function), "{function}");
         }
         for function in ["C_Sign", "C_EncryptMessage", "C_DigestKey", "C_WrapKey", "C_SeedRandom"] {
             assert!(!changes_something(function), "{function}");

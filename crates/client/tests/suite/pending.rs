@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use hsmsim_client::{
     Client, Output, Room,
-    pending::{Begun, Finished},
+    pending::{Begun, Finished, Terms},
     script::struck_by,
 };
 use hsmsim_network::VirtualExecutor;
@@ -44,7 +44,8 @@ fn begin<F>(
             Err(error) => Finished { result: Err(error), objects: Vec::new(), answer: None },
         }
     });
-    match world.client.begin(session, function, work).unwrap() {
+    let terms = Terms { outlives_session: true, room: None };
+    match world.client.begin(session, function, terms, work).unwrap() {
         Begun::Pending => {}
         Begun::Finished(finished) => panic!("it is over: {:?}", finished.result),
     }
@@ -61,7 +62,8 @@ fn begin_sign(world: &World, session: SessionHandle) {
 }
 
 fn complete(world: &World, session: SessionHandle, function: &str) -> Result<Option<Finished>> {
-    world.client.complete(session, function, |_| Ok(()))
+    let completed = world.client.complete(session, function, |_| Ok(()))?;
+    Ok(completed.map(|completed| completed.finished))
 }
 
 /// Asks every `pause` until the call is over; gives how long that took.

@@ -7,7 +7,12 @@
 //! a call that is looked at late is not taken for one whose member is silent ([`hsmsim_network::overdue`]).
 //!
 //! A pending call has its session's state, as any call has it; what it has come to waits with the session until
-//! somebody asks for it. Until then every other function that works on the session is refused.
+//! somebody asks for it. Until then every other function that works on the session is refused. A call that was
+//! given a number ([`saved`]) no longer waits there.
+
+mod saved;
+
+pub use saved::{Joined, Over};
 
 use std::{
     any::Any,
@@ -48,6 +53,23 @@ pub struct Finished {
 /// A call that may be left pending. It has all it needs, the client too.
 pub type Work = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
+/// What is known of a call when it begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whether nothing of what it gives belongs to its session.
+    pub outlives_session: bool,
+    /// The bytes of room of its buffer, if it has one.
+    pub room: Option<usize>,
+}
+
+/// What a pending call came to.
+pub struct Completed {
+    /// What it came to.
+    pub finished: Finished,
+    /// With what it was joined, if it was.
+    pub joined: Option<Box<dyn Any + Send>>,
+}
+
 /// What has become of a call that was begun.
 pub enum Begun {
     /// It is over.
@@ -59,10 +81,12 @@ pub enum Begun {
 /// A call that is pending, or that nobody has asked for yet.
 pub(crate) struct Pending {
     function: &'static str,
-    session: SessionHandle,
+    terms: Terms,
     started: Time,
     // Lock: held while the call is polled, by one thread at a time. Whoever only asks does not wait for it.
     state: Mutex<State>,
+    /// What C_AsyncJoin was given.
+    joined: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 enum State {
@@ -89,6 +113,7 @@ pub(crate) struct PendingCalls {
     /// Whether somebody drives them.
     driven: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
+    saved: saved::SavedCalls,
 }
 
 /// How long the driver's thread waits for another call when none is left.
@@ -196,6 +221,7 @@ impl Client {
         &self,
         session: SessionHandle,
         function: &'static str,
+        terms: Terms,
         work: Work,
     ) -> Result<Begun> {
         let slot = self.session(session)?;
@@ -212,8 +238,7 @@ impl Client {
             let over = poll_fn(|cx| call.poll(self.clock(), cx));
             return self.run(async { Ok(Begun::Finished(over.await)) });
         }
-        let state = Mutex::new(State::Running(call));
-        let pending = Arc::new(Pending { function, session, started, state });
+        let pending = Arc::new(Pending::new(function, terms, started, State::Running(call)));
         {
             let mut place = slot.pending.lock();
             if let Some(other) = &*place {
@@ -241,7 +266,7 @@ impl Client {
         session: SessionHandle,
         function: &str,
         accepts: impl FnOnce(&Finished) -> Result<()>,
-    ) -> Result<Option<Finished>> {
+    ) -> Result<Option<Completed>> {
         let slot = self.session(session)?;
         let pending = slot.pending(function)?;
         if !self.pending.driven.load(Ordering::Acquire) {
@@ -265,7 +290,8 @@ impl Client {
         script::put_struck(struck);
         let rv = finished.result.as_ref().err().map_or(CKR_OK, Error::rv);
         self.record_call(pending.function, session.0, rv, Some(at - pending.started));
-        Ok(Some(finished))
+        let joined = pending.joined.lock().take();
+        Ok(Some(Completed { finished, joined }))
     }
 
     /// C_SessionCancel: ends the pending call of a session if it works on what the flags name. The operation that
@@ -276,6 +302,7 @@ impl Client {
     /// call that they do not name, which has the session's state.
     pub async fn cancel_pending(&self, session: SessionHandle, flags: CK_FLAGS) -> Result<bool> {
         let slot = self.session(session)?;
+        self.cancel_saved(&slot, flags).await;
         let Some(pending) = slot.pending.lock().clone() else { return Ok(false) };
         if !pending.is_meant(flags) {
             if slot.active_flags.load(Ordering::Relaxed) & flags != 0 {
@@ -292,8 +319,9 @@ impl Client {
         Ok(false)
     }
 
-    /// Ends the pending call of a session that is about to close.
-    pub(crate) async fn end_pending(&self, slot: &SessionSlot) {
+    /// Ends the pending call of a session that is about to close; one that has a number is driven to its end.
+    pub(crate) async fn end_pending(&self, slot: &Arc<SessionSlot>) {
+        self.finish_saved(slot).await;
         let pending = slot.pending.lock().clone();
         if let Some(pending) = pending {
             self.end_call(slot, &pending).await;
@@ -314,7 +342,7 @@ impl Client {
         };
         for object in made {
             // A member that is lost meanwhile owes it.
-            let _ = self.destroy_object_work(pending.session, object).await;
+            let _ = self.destroy_object_work(slot.handle, object).await;
         }
         self.detach(slot, pending);
     }
