@@ -18,11 +18,16 @@ use hsmsim_types::{
         CK_RV, CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_VALUE_INVALID, CKR_BUFFER_TOO_SMALL,
         CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED,
         CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_MECHANISM_PARAM_INVALID,
-        CKR_OK, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT,
+        CKR_OK, CKR_PENDING, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT,
     },
 };
 
-use crate::{exit, instance, log, record};
+use crate::{
+    exit,
+    fns::asynchronous,
+    instance::{self, Entered},
+    log, record,
+};
 
 /// What a call is about, for the log and the recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ impl fmt::Display for Subject {
 pub(crate) fn inside(
     function: &'static str,
     subject: Subject,
-    body: impl FnOnce(&Client) -> Result<()>,
+    body: impl FnOnce(&Entered) -> Result<()>,
 ) -> CK_RV {
     // Asked here although only C_Finalize needs the answer: see `exit`.
     let _ = exit::thread_locals_are_gone();
@@ -60,10 +65,16 @@ pub(crate) fn inside(
     let client = entered.client();
     let started = (record::times_calls(client) || log::times_calls()).then(Instant::now);
     let outcome = guarded(function, subject, || {
-        body(client).map_err(|error| session_first(client, subject, error))
+        if let Subject::Session(session) = subject {
+            client.may_begin(SessionHandle(session), function)?;
+        }
+        body(&entered).map_err(|error| session_first(client, subject, error))
     });
     let rv = conclude(function, subject, started, outcome);
-    record::call(client, function, subject, rv, started);
+    // A call that is pending is recorded when it is over, under its own name.
+    if rv != CKR_PENDING && function != asynchronous::COMPLETE {
+        record::call(client, function, subject, rv, started);
+    }
     rv
 }
 
@@ -117,7 +128,7 @@ fn conclude(
     };
     let (rv, rule) = (error.return_value(), error.rule());
     match error.rv() {
-        CKR_BUFFER_TOO_SMALL => {
+        CKR_BUFFER_TOO_SMALL | CKR_PENDING => {
             tracing::debug!(target: log::CALLS, "{function}{subject}: {rv}{after}: {rule}");
         }
         CKR_GENERAL_ERROR

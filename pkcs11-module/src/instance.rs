@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant as Time},
 };
 
-use hsmsim_client::Client;
+use hsmsim_client::{Client, pending::Over};
 use hsmsim_types::{
     Result,
     ck::{CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_CRYPTOKI_NOT_INITIALIZED},
@@ -42,6 +42,28 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const STRIPES: usize = 8;
 
 static CURRENT: AtomicPtr<Instance> = AtomicPtr::new(null_mut());
+
+/// What calls came to that outlive their client (C_AsyncGetID), between C_Finalize and C_Initialize; null for
+/// nothing. Whoever takes it owns it.
+static LEFT: AtomicPtr<Left> = AtomicPtr::new(null_mut());
+
+type Left = Vec<(u64, Over)>;
+
+/// Takes what the client before has left.
+fn take_left() -> Left {
+    let left = LEFT.swap(null_mut(), Ordering::AcqRel);
+    // SAFETY: null, or made by `leave_behind` and owned by whoever swaps it out.
+    if left.is_null() { Left::new() } else { *unsafe { Box::from_raw(left) } }
+}
+
+/// Leaves something for the next client, beside what is there.
+fn leave_behind(mut left: Left) {
+    left.extend(take_left());
+    if !left.is_empty() {
+        // Nobody else can have left anything: clients come one after the other.
+        LEFT.store(Box::into_raw(Box::new(left)), Ordering::Release);
+    }
+}
 
 /// A counter on a cache line of its own.
 #[repr(align(64))]
@@ -92,6 +114,15 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
+    /// The client that serves the call, for work that outlives it; C_Finalize ends that.
+    pub(crate) fn shared(&self) -> Arc<Client> {
+        // SAFETY: made by `Arc::into_raw`, and not released while this value lives, as in `client`.
+        unsafe {
+            Arc::increment_strong_count(self.client);
+            Arc::from_raw(self.client)
+        }
+    }
+
     /// The client that serves the call.
     pub(crate) fn client(&self) -> &Client {
         // SAFETY: `enter` saw the pointer set and `closing` unset after it had counted this call,
@@ -193,6 +224,7 @@ pub(crate) fn initialize(start: impl FnOnce() -> Result<Arc<Client>>) -> Result<
     }
     let take_off = TakeOff(instance);
     let client = start()?;
+    client.adopt_saved(take_left());
     std::mem::forget(take_off);
     instance.client.store(Arc::into_raw(client).cast_mut(), Ordering::Release);
     drop(gate);
@@ -215,7 +247,9 @@ pub(crate) fn shut_down() -> Result<()> {
     }
     let _take_off = TakeOff(instance);
     // SAFETY: the client is released below only, by the one thread that set `closing`.
-    unsafe { &*client }.shut_down();
+    let ending = unsafe { &*client };
+    ending.shut_down();
+    leave_behind(ending.take_saved());
     if instance.wait_until_drained() {
         // SAFETY: made by `Arc::into_raw`; no call is in flight, and none can enter any more.
         drop(unsafe { Arc::from_raw(client) });
@@ -242,5 +276,6 @@ pub(crate) fn mark_shut_down() -> Result<()> {
 
 /// Forgets the current instance without touching it: all that a forked child does.
 pub(crate) fn forget() {
+    LEFT.store(null_mut(), Ordering::Release);
     CURRENT.store(null_mut(), Ordering::Release);
 }

@@ -33,6 +33,15 @@ const FLAGS: &[(u64, &str)] = &[
     (CKF_MESSAGE_VERIFY, "message verify"),
 ];
 
+/// Where the functions that work on a session are exported.
+const EXPORTS: [&str; 5] = [
+    include_str!("exports/slot.rs"),
+    include_str!("exports/object.rs"),
+    include_str!("exports/operation.rs"),
+    include_str!("exports/message.rs"),
+    include_str!("exports/key.rs"),
+];
+
 /// The words of a source text that begin so.
 fn words<'a>(text: &'a str, begin: &str) -> Vec<&'a str> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -48,9 +57,7 @@ fn functions(out: &mut String) {
     let all = words(include_str!("list.rs"), "C_");
     let fields = size_of::<CK_FUNCTION_LIST_3_2>() / size_of::<usize>() - 1;
     assert_eq!(all.len(), fields, "every field of the list is named in list.rs");
-    let (parallel, refused): (Vec<_>, Vec<_>) = words(include_str!("exports/unsupported.rs"), "C_")
-        .into_iter()
-        .partition(|name| ["C_GetFunctionStatus", "C_CancelFunction"].contains(name));
+    let parallel = words(include_str!("exports/unsupported.rs"), "C_");
     let versions = [
         (size_of::<CK_FUNCTION_LIST>(), "2.40"),
         (size_of::<CK_FUNCTION_LIST_3_0>(), "3.0"),
@@ -64,9 +71,7 @@ fn functions(out: &mut String) {
         let works: Vec<String> = all
             .iter()
             .enumerate()
-            .filter(|(place, name)| {
-                version(*place) == since && !refused.contains(name) && !parallel.contains(name)
-            })
+            .filter(|(place, name)| version(*place) == since && !parallel.contains(name))
             .map(|(_, name)| format!("`{name}`"))
             .collect();
         let _ = writeln!(out, "**Work, of {since} ({}):** {}.\n", works.len(), works.join(", "));
@@ -74,11 +79,17 @@ fn functions(out: &mut String) {
     let quoted = |names: &[&str]| {
         names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
+    let pending: Vec<&str> = EXPORTS
+        .iter()
+        .flat_map(|text| text.split("\n}\n"))
+        .filter(|block| block.contains("session_functions! {"))
+        .flat_map(|block| words(block, "C_"))
+        .collect();
     let _ = writeln!(
         out,
-        "**CKR_FUNCTION_NOT_SUPPORTED ({}):** {}.\n",
-        refused.len(),
-        quoted(&refused)
+        "**May be left pending on an asynchronous session ({}), all others are waited for:** {}.\n",
+        pending.len(),
+        quoted(&pending)
     );
     let _ = writeln!(
         out,

@@ -10,12 +10,14 @@ use std::{
 };
 
 use hsmsim_client::{Client, InitOptions};
+use hsmsim_sim_config::Topology;
 use hsmsim_types::{Error, ck::*};
 use parking_lot::{Mutex, MutexGuard};
 use tempfile::TempDir;
 
 use crate::{call, exports::*, instance, list::INTERFACES, raw::slices::MAX_BYTES};
 
+mod asynchronous;
 mod derivation;
 mod one_time;
 
@@ -24,25 +26,54 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// The library, initialised with a state of its own.
 struct Library {
-    _turn: MutexGuard<'static, ()>,
+    setting: Setting,
     state: TempDir,
+    // Last: the turn ends when the state is gone.
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// How the library is initialised.
+struct Setting {
+    /// Lines before a shipped topology's own.
+    lines: &'static str,
+    topology: &'static str,
+    no_threads: bool,
+}
+
+impl Setting {
+    fn shipped(topology: &'static str) -> Self {
+        Self { lines: "", topology, no_threads: false }
+    }
 }
 
 impl Library {
     fn new() -> Self {
+        Self::over("", "instant")
+    }
+
+    fn over(lines: &'static str, topology: &'static str) -> Self {
+        Self::of(Setting { lines, ..Setting::shipped(topology) })
+    }
+
+    fn of(setting: Setting) -> Self {
         let turn = TURN.lock();
         let state = tempfile::tempdir().expect("a directory");
-        let library = Self { _turn: turn, state };
+        let Setting { lines, topology, .. } = setting;
+        let text = Topology::shipped_text(topology).expect("shipped");
+        std::fs::write(state.path().join("topology.toml"), format!("{lines}{text}"))
+            .expect("written");
+        let library = Self { setting, state, _turn: turn };
         assert_eq!(library.initialize(), CKR_OK);
         library
     }
 
     /// C_Initialize, but for the environment.
     fn initialize(&self) -> CK_RV {
+        let path = |name| self.state.path().join(name).to_str().map(str::to_owned);
         let options = InitOptions {
-            state: self.state.path().to_str().map(str::to_owned),
-            topology: Some("instant".to_owned()),
-            ..InitOptions::default()
+            state: path("state"),
+            topology: path("topology.toml"),
+            no_threads: self.setting.no_threads,
         };
         call::outside("C_Initialize", || instance::initialize(|| Client::initialize(options)))
     }
@@ -117,13 +148,11 @@ fn nothing_for_every_argument_is_refused_by_every_function() {
             CKR_ARGUMENTS_BAD,
             CKR_SESSION_HANDLE_INVALID,
             CKR_SLOT_ID_INVALID,
-            CKR_FUNCTION_NOT_SUPPORTED,
             CKR_FUNCTION_NOT_PARALLEL,
         ];
         assert!(refusals.contains(rv), "{index}: {rv:#x}");
     }
     let count = |wanted| answers.iter().filter(|&&rv| rv == wanted).count();
-    assert_eq!(count(CKR_FUNCTION_NOT_SUPPORTED), 3);
     assert_eq!(count(CKR_FUNCTION_NOT_PARALLEL), 2);
 }
 
@@ -225,23 +254,6 @@ fn a_digest_is_saved_and_goes_on_after_the_library_was_finalised() {
         let (mut digest, mut digest_len) = ([0; 32], 32);
         assert_eq!(C_DigestFinal(session, digest.as_mut_ptr(), &mut digest_len), CKR_OK);
         assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
-    }
-}
-
-#[test]
-fn no_session_is_asynchronous() {
-    let library = Library::new();
-    library.session();
-    let (mut slots, mut count, mut session) = ([0; 64], 64, 0);
-    let flags = CKF_SERIAL_SESSION | CKF_ASYNC_SESSION;
-    // SAFETY: valid pointers.
-    unsafe {
-        assert_eq!(C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &mut count), CKR_OK);
-        let opened = C_OpenSession(slots[0], flags, null_mut(), None, &mut session);
-        assert_eq!(opened, CKR_SESSION_ASYNC_NOT_SUPPORTED);
-        let mut info = std::mem::zeroed::<CK_TOKEN_INFO>();
-        assert_eq!(C_GetTokenInfo(slots[0], &mut info), CKR_OK);
-        assert_eq!(info.flags & CKF_ASYNC_SESSION_SUPPORTED, 0);
     }
 }
 

@@ -92,7 +92,7 @@ pub struct SessionInfo {
     pub slot: SlotId,
     /// CKS_ number.
     pub state: u64,
-    /// CKF_RW_SESSION, CKF_SERIAL_SESSION.
+    /// CKF_RW_SESSION, CKF_SERIAL_SESSION, CKF_ASYNC_SESSION.
     pub flags: u64,
     /// Vendor's error number; the last code of the device, if the last call failed there.
     pub device_error: u64,

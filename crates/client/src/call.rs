@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_network::{Clock, Sleep};
+use hsmsim_network::{Clock, Sleep, overdue};
 use hsmsim_partition::api::{OpenSession, Reply, Request, SessionTag};
 use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
 
@@ -53,6 +53,12 @@ async fn within_beats<F: Future>(
     let mut future = pin!(future);
     let mut sleep: Option<Sleep> = None;
     poll_fn(move |cx| {
+        if let Some(running) = &sleep
+            && overdue() > Duration::ZERO
+        {
+            // Nobody has looked in the meantime, as at a call that is left pending.
+            sleep = Some(clock.sleep_until(running.deadline() + overdue()));
+        }
         let begin = sleep.as_ref().map(|_| clock.now());
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));

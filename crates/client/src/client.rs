@@ -28,6 +28,7 @@ use crate::{
     ha_log::HaLog,
     handles::Handles,
     in_process::InProcess,
+    pending::PendingCalls,
     planted::Planted,
     process::Process,
     record::{EventSink, Recorder},
@@ -80,6 +81,7 @@ pub struct Client {
     pub(crate) planted: Option<Planted>,
     pub(crate) ha_log: Option<HaLog>,
     pub(crate) recovery: Recovery,
+    pub(crate) pending: PendingCalls,
     /// Told how many objects have been copied to a member that catches up.
     pub(crate) progress: OnceLock<Progress>,
     shut_down: AtomicBool,
@@ -184,6 +186,7 @@ impl Client {
             slot_events: SlotEvents::default(),
             ha_log: HaLog::of(ha),
             recovery: Recovery::new(&cluster),
+            pending: PendingCalls::default(),
             progress: OnceLock::new(),
             shut_down: AtomicBool::new(false),
             background: Mutex::new(None),
@@ -229,8 +232,9 @@ impl Client {
         drive(self.clock(), &tick, until_shut_down)
     }
 
-    /// Ends background work and wakes every waiting call; calls in flight return soon after.
+    /// Ends background work and pending calls, and wakes every waiting one; calls in flight return soon after.
     pub fn shut_down(&self) {
+        self.finish_all_saved();
         self.shut_down.store(true, Ordering::Release);
         self.wake_recovery();
         let background = self.background.lock().take();
@@ -238,6 +242,7 @@ impl Client {
             // A panic of that thread was logged when it happened.
             let _ = thread.join();
         }
+        self.drop_pending();
         self.sessions.write().clear();
         self.process.withdraw();
     }
@@ -275,11 +280,11 @@ impl Client {
         })
     }
 
-    pub(crate) fn add_session(&self, group: &Arc<Group>, read_write: bool) -> Arc<SessionSlot> {
+    pub(crate) fn add_session(&self, group: &Arc<Group>, flags: CK_FLAGS) -> Arc<SessionSlot> {
         let handle = SessionHandle(self.last_session.fetch_add(1, Ordering::Relaxed) + 1);
-        let slot = Arc::new(SessionSlot::new(handle, Arc::clone(group), read_write));
+        let slot = Arc::new(SessionSlot::new(handle, Arc::clone(group), flags));
         group.sessions.fetch_add(1, Ordering::AcqRel);
-        if read_write {
+        if slot.read_write {
             group.rw_sessions.fetch_add(1, Ordering::AcqRel);
         }
         self.sessions.write().insert(handle.0, Arc::clone(&slot));

@@ -28,6 +28,7 @@ mod messages;
 mod objects;
 mod open;
 mod operations;
+pub mod pending;
 #[doc(hidden)]
 pub mod planted;
 mod process;
@@ -49,3 +50,4 @@ pub use api::{
 pub use client::Client;
 pub use listing::{GroupListing, MemberListing};
 pub use recover::MemberRecovery;
+pub use script::functions::CANCEL_FLAGS;

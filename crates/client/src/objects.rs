@@ -190,8 +190,13 @@ impl Client {
             },
         };
         let nothing = ObjectHandle(CK_INVALID_HANDLE);
+        let (kind, keys) = (mechanism.kind, [Some(public_key), None]);
+        session.expect_announced(kind, keys, room);
         Ok(match self.make_or_measure(&mut session, request).await? {
-            Made::Nothing(needed) if room == Room::Query => (Output::Length(needed), nothing),
+            Made::Nothing(needed) if room == Room::Query => {
+                session.announce(kind, keys, needed);
+                (Output::Length(needed), nothing)
+            }
             Made::Nothing(needed) => (Output::TooSmall(needed), nothing),
             Made::Objects(handles, ciphertext) => match handles[..] {
                 [handle] => (Output::Bytes(ciphertext), handle),
@@ -301,9 +306,14 @@ impl Client {
             key,
             associated: associated.map(<[u8]>::to_vec),
         };
+        let (kind, keys) = (mechanism.kind, [Some(wrapping_key), Some(key)]);
+        session.expect_announced(kind, keys, room);
         let wrapped = bytes(self.call_primary(&mut session, request).await?.1)?;
         Ok(match room {
-            Room::Query => Output::Length(wrapped.len()),
+            Room::Query => {
+                session.announce(kind, keys, wrapped.len());
+                Output::Length(wrapped.len())
+            }
             Room::Bytes(room) if room < wrapped.len() => Output::TooSmall(wrapped.len()),
             Room::Bytes(_) => Output::Bytes(wrapped),
         })

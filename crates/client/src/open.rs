@@ -14,12 +14,13 @@ use crate::{
 };
 
 impl Client {
-    /// C_OpenSession. `flags`: CKF_SERIAL_SESSION must be there, CKF_RW_SESSION may.
+    /// C_OpenSession. `flags`: CKF_SERIAL_SESSION must be there, CKF_RW_SESSION and
+    /// CKF_ASYNC_SESSION may.
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID, CKR_SESSION_PARALLEL_NOT_SUPPORTED, CKR_SESSION_ASYNC_NOT_SUPPORTED with
-    /// CKF_ASYNC_SESSION (PKCS#11 3.2, 5.6.1: no token here is asynchronous), CKR_TOKEN_NOT_PRESENT if no
-    /// member is left, CKR_SESSION_READ_WRITE_SO_EXISTS.
+    /// CKF_ASYNC_SESSION where the profile's newest interface is older than that flag (PKCS#11 3.2, 5.6.1),
+    /// CKR_TOKEN_NOT_PRESENT if no member is left, CKR_SESSION_READ_WRITE_SO_EXISTS.
     pub(crate) async fn open_session_work(
         &self,
         slot: SlotId,
@@ -29,7 +30,8 @@ impl Client {
         if flags & CKF_SERIAL_SESSION == 0 {
             return fail(CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION must be set");
         }
-        if flags & CKF_ASYNC_SESSION != 0 {
+        let asynchronous = flags & CKF_ASYNC_SESSION != 0;
+        if asynchronous && !self.has_asynchronous_sessions() {
             return fail(CKR_SESSION_ASYNC_NOT_SUPPORTED, "the token has no asynchronous sessions");
         }
         let read_write = flags & CKF_RW_SESSION != 0;
@@ -41,7 +43,10 @@ impl Client {
         }
         self.before_call(&group).await;
         self.connect_first(&group).await;
-        let session = self.add_session(&group, read_write);
+        if asynchronous {
+            self.asynchronous_session_opened();
+        }
+        let session = self.add_session(&group, flags);
         // The first round trip of the session: a member that is not there shows now.
         let mut checkout = Checkout::new(Arc::clone(&session))?;
         loop {
@@ -97,12 +102,13 @@ impl Client {
         }
     }
 
-    /// C_CloseSession. A call under way on the session ends as it ends.
+    /// C_CloseSession. A pending call is ended; one under way in another thread ends as it ends.
     ///
     /// # Errors
     /// CKR_SESSION_HANDLE_INVALID.
     pub(crate) async fn close_session_work(&self, session: SessionHandle) -> Result<()> {
         let slot = self.session(session)?;
+        self.end_pending(&slot).await;
         self.end_session(&slot).await;
         Ok(())
     }
@@ -114,6 +120,7 @@ impl Client {
     pub(crate) async fn close_all_sessions_work(&self, slot: SlotId) -> Result<()> {
         let group = self.group(slot)?;
         for session in self.sessions_of(&group) {
+            self.end_pending(&session).await;
             self.end_session(&session).await;
         }
         Ok(())
@@ -159,10 +166,11 @@ impl Client {
             (Some(_), true) => CKS_RW_USER_FUNCTIONS,
         };
         let read_write = if slot.read_write { CKF_RW_SESSION } else { 0 };
+        let asynchronous = if slot.asynchronous { CKF_ASYNC_SESSION } else { 0 };
         Ok(SessionInfo {
             slot: group.slot,
             state,
-            flags: CKF_SERIAL_SESSION | read_write,
+            flags: CKF_SERIAL_SESSION | read_write | asynchronous,
             device_error: slot.device_error.load(Ordering::Relaxed),
         })
     }

@@ -198,6 +198,7 @@ impl Client {
                 Ok(Output::Length(length))
             }
             Active::Ready(ready) => {
+                session.expect(ready.checked.output.one_part(data.len()), room);
                 let output =
                     bytes(self.run_one_part(&mut session, kind, &ready, data, &[]).await?)?;
                 let from =
@@ -427,6 +428,10 @@ impl Client {
             };
             *session.active(kind) = active;
             return Ok(Output::Length(length));
+        }
+        if let Active::Ready(ready) | Active::Streaming { ready, .. } = &active {
+            let before = if let Active::Streaming { before, .. } = active { before } else { 0 };
+            session.expect(ready.checked.output.finish(before), room);
         }
         let reply = self.end(&mut session, kind, active, &[]).await?;
         Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Final, Active::None))

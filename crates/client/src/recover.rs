@@ -102,6 +102,13 @@ impl Client {
         self.recovery.threads.store(true, Ordering::Release);
     }
 
+    /// The client for a thread of its own, if there may be one.
+    pub(crate) fn client_for_threads(&self) -> Option<Weak<Self>> {
+        let allowed = self.recovery.threads.load(Ordering::Acquire);
+        let client = allowed.then(|| self.recovery.client.lock().clone())?;
+        (client.strong_count() > 0).then_some(client)
+    }
+
     /// What the background thread does, for a client that has none: spawn it where the client's calls
     /// run. It ends when the client is shut down.
     pub async fn background(self: Arc<Self>) {

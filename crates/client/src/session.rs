@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
 use hsmsim_partition::api::{Checked, OperationKind};
@@ -15,7 +15,7 @@ use hsmsim_types::{
 };
 use parking_lot::Mutex;
 
-use crate::{group::Group, transport::MemberSession};
+use crate::{CANCEL_FLAGS, api::Room, group::Group, pending::Pending, transport::MemberSession};
 
 /// A session on a member, and what it was opened under.
 pub(crate) struct Sub {
@@ -85,11 +85,21 @@ pub(crate) struct Search {
     pub(crate) results: std::vec::IntoIter<ObjectId>,
 }
 
+/// A length that was asked for, of an answer that only a member knows the length of.
+pub(crate) struct Announced {
+    pub(crate) mechanism: u64,
+    /// The keys that it follows from.
+    pub(crate) keys: [Option<ObjectId>; 2],
+    pub(crate) length: usize,
+}
+
 /// The state that travels with the call that uses the session.
 pub(crate) struct SessionState {
     pub(crate) subs: Vec<Option<Sub>>,
     active: [Active; OperationKind::ALL.len()],
     pub(crate) search: Option<Search>,
+    /// On an asynchronous session: the last length that was asked for.
+    pub(crate) announced: Option<Announced>,
     /// Session objects made here; their handles end with the session.
     pub(crate) objects: Vec<(ObjectHandle, ObjectId)>,
 }
@@ -97,6 +107,15 @@ pub(crate) struct SessionState {
 impl SessionState {
     pub(crate) fn active(&mut self, kind: OperationKind) -> &mut Active {
         &mut self.active[kind as usize]
+    }
+
+    /// What is active, as flags of C_SessionCancel.
+    fn active_flags(&self) -> CK_FLAGS {
+        let active = CANCEL_FLAGS
+            .iter()
+            .filter(|(_, kind)| !matches!(self.active[*kind as usize], Active::None));
+        let search = if self.search.is_some() { CKF_FIND_OBJECTS } else { 0 };
+        active.fold(search, |flags, (flag, _)| flags | flag)
     }
 
     /// Takes the operation of that kind out: it is ended unless it is put back.
@@ -110,10 +129,19 @@ pub(crate) struct SessionSlot {
     pub(crate) handle: SessionHandle,
     pub(crate) group: Arc<Group>,
     pub(crate) read_write: bool,
+    /// Whether its calls may be left pending (CKF_ASYNC_SESSION).
+    pub(crate) asynchronous: bool,
+    /// The call that is pending, or that nobody has asked for.
+    // Lock: short, never across an await.
+    pub(crate) pending: Mutex<Option<Arc<Pending>>>,
+    /// Whether the call under way is waited for, on an asynchronous session.
+    pub(crate) waits: AtomicBool,
+    /// What was active after the last call, as flags of C_SessionCancel, on an asynchronous session.
+    pub(crate) active_flags: AtomicU64,
     /// How often the group had lost all its members when the session was opened.
     pub(crate) born: u64,
     /// The member's error number of the last call that failed there (CK_SESSION_INFO).
-    pub(crate) device_error: std::sync::atomic::AtomicU64,
+    pub(crate) device_error: AtomicU64,
     /// One more than the index of the member that answered the call under way; 0 if none has.
     answered: AtomicUsize,
     closed: AtomicBool,
@@ -121,19 +149,24 @@ pub(crate) struct SessionSlot {
 }
 
 impl SessionSlot {
-    pub(crate) fn new(handle: SessionHandle, group: Arc<Group>, read_write: bool) -> Self {
+    pub(crate) fn new(handle: SessionHandle, group: Arc<Group>, flags: CK_FLAGS) -> Self {
         let members = group.members.len();
         let state = SessionState {
             subs: (0..members).map(|_| None).collect(),
             active: Default::default(),
             search: None,
+            announced: None,
             objects: Vec::new(),
         };
         Self {
             handle,
             born: group.total_losses.load(Ordering::Acquire),
             group,
-            read_write,
+            read_write: flags & CKF_RW_SESSION != 0,
+            asynchronous: flags & CKF_ASYNC_SESSION != 0,
+            pending: Mutex::new(None),
+            waits: AtomicBool::new(false),
+            active_flags: AtomicU64::new(0),
             device_error: 0.into(),
             answered: 0.into(),
             closed: AtomicBool::new(false),
@@ -202,6 +235,31 @@ impl Checkout {
         &self.slot.group
     }
 
+    /// Says that the answer has at most `length` bytes and there is that much room: one that may not fit is
+    /// waited for, since a function that finds its buffer too small says so itself (PKCS#11 3.2, 5.22.1).
+    pub(crate) fn expect(&self, length: usize, room: Room) {
+        if !matches!(room, Room::Bytes(room) if room >= length) {
+            self.slot.waits.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// As [`Self::expect`], of an answer whose length only a member knows: it fits for certain where its length
+    /// has been asked for.
+    pub(crate) fn expect_announced(&self, mechanism: u64, keys: [Option<ObjectId>; 2], room: Room) {
+        let length = match &self.announced {
+            Some(asked) if (asked.mechanism, asked.keys) == (mechanism, keys) => asked.length,
+            _ => usize::MAX,
+        };
+        self.expect(length, room);
+    }
+
+    /// Remembers the answer to a question for a length.
+    pub(crate) fn announce(&mut self, mechanism: u64, keys: [Option<ObjectId>; 2], length: usize) {
+        if self.slot.asynchronous {
+            self.announced = Some(Announced { mechanism, keys, length });
+        }
+    }
+
     /// The error of an operation that was never begun, or has ended.
     pub(crate) fn not_initialized(kind: OperationKind) -> Error {
         Error::new(CKR_OPERATION_NOT_INITIALIZED, format!("no active operation: {kind:?}"))
@@ -225,6 +283,10 @@ impl std::ops::DerefMut for Checkout {
 impl Drop for Checkout {
     fn drop(&mut self) {
         let state = self.state.take();
+        if self.slot.asynchronous {
+            let flags = state.as_ref().map_or(0, |state| state.active_flags());
+            self.slot.active_flags.store(flags, Ordering::Relaxed);
+        }
         let mut place = self.slot.state.lock();
         if !self.slot.is_closed() {
             *place = state;

@@ -183,13 +183,16 @@ impl Client {
             other => return Err(unexpected(&other)),
         };
         let strings = &self.profile.strings;
+        // Not the members' doing: the library does it, with any of them.
+        let asynchronous =
+            if self.has_asynchronous_sessions() { CKF_ASYNC_SESSION_SUPPORTED } else { 0 };
         let model = if group.ha { &strings.model } else { &strings.member_model };
         Ok(TokenInfo {
             label: token.label,
             manufacturer: strings.token_manufacturer.clone(),
             model: model.clone(),
             serial: group.serial.clone(),
-            flags: token.flags,
+            flags: token.flags | asynchronous,
             max_sessions: self.profile.limits.sessions_max.unwrap_or(CK_EFFECTIVELY_INFINITE),
             sessions: group.sessions.load(Ordering::Acquire),
             rw_sessions: group.rw_sessions.load(Ordering::Acquire),

@@ -233,6 +233,7 @@ impl Future for Sleep {
                 }
             }
             Source::Virtual(_) => {
+                note_deadline(this.deadline);
                 this.register(cx.waker());
             }
         }

@@ -102,8 +102,64 @@ impl Drop for OuterDeadline {
     }
 }
 
+thread_local! {
+    /// How long the future now polled has been due and nobody has polled it.
+    static OVERDUE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long the future that is being polled on this thread was due before anybody polled it; nothing
+/// under [`drive`], which is there in time. Whoever limits a wait adds it: while nobody looks, an answer
+/// cannot come.
+pub fn overdue() -> Duration {
+    OVERDUE.get()
+}
+
+/// A future that is polled when somebody has the time: by a driver that has others too, or at the next
+/// call of an application that may come much later.
+///
+/// Between two polls nothing of it happens. It knows what it waits for, so that at the next poll
+/// [`overdue`] says how late that is.
+pub struct Aside<F: ?Sized> {
+    future: Pin<Box<F>>,
+    due: Option<Time>,
+}
+
+impl<F: Future + ?Sized> Aside<F> {
+    /// Of a future that has not been polled.
+    pub fn new(future: Pin<Box<F>>) -> Self {
+        Self { future, due: None }
+    }
+
+    /// Polls it once, wherever the caller is: no driver is needed around it. The driver around it, if
+    /// there is one, learns what it waits for.
+    pub fn poll(&mut self, clock: &Clock, cx: &mut Context<'_>) -> Poll<F::Output> {
+        struct Restore(Duration);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                OVERDUE.set(self.0);
+            }
+        }
+        let late = self.due.map_or(Duration::ZERO, |due| {
+            let now = clock.now();
+            if now > due { now - due } else { Duration::ZERO }
+        });
+        let restore = Restore(OVERDUE.replace(late));
+        let polled = poll_once(self.future.as_mut(), cx.waker());
+        drop(restore);
+        match polled {
+            Ok(output) => Poll::Ready(output),
+            Err(due) => {
+                self.due = (due != Time::MAX).then_some(due);
+                // Without a driver around it there is nobody to tell.
+                note_deadline(due);
+                Poll::Pending
+            }
+        }
+    }
+}
+
 /// Polls once; returns the earliest deadline asked for if pending.
-fn poll_once<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Result<F::Output, Time> {
+fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Result<F::Output, Time> {
     let _outer = OuterDeadline::set_aside();
     match future.poll(&mut Context::from_waker(waker)) {
         Poll::Ready(output) => Ok(output),

@@ -33,7 +33,7 @@ mod wait;
 
 pub use chance::{SimRng, stream};
 pub use clock::{Clock, Sleep, VIRTUAL_UNIX_EPOCH_NS};
-pub use drive::{NoTick, TICK_INTERVAL, Tick, drive};
+pub use drive::{Aside, NoTick, TICK_INTERVAL, Tick, drive, overdue};
 pub use executor::{DEFAULT_LIMITS, ExecutorError, Limits, VirtualExecutor};
 pub use impairment::{
     CONNECT_RETRANSMISSION, Distribution, ExtraDelay, Impairment, Impairments, Loss,

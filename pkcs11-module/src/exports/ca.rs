@@ -119,5 +119,5 @@ c_functions! {
 /// Stands in the list for every function that is not here. The C calling convention lets a function
 /// ignore arguments it does not know of.
 pub(crate) unsafe extern "C" fn ca_not_supported() -> CK_RV {
-    call::inside("CA_", Subject::Library, unsupported::not_supported)
+    call::inside("CA_", Subject::Library, |entered| unsupported::not_supported(entered.client()))
 }

@@ -7,7 +7,7 @@ use hsmsim_types::{
 
 use crate::fns::key as keys;
 
-c_functions! {
+session_functions! {
     /// Makes a secret key.
     fn C_GenerateKey(
         session: CK_SESSION_HANDLE,
@@ -15,11 +15,11 @@ c_functions! {
         template: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    let template = TemplateIn(template, count);
+    );
     let key = Place(key);
-    => keys::generate[SessionHandle(session), &mechanism, &template, &key]
+    read mechanism = MechanismIn(mechanism).read();
+    read template = TemplateIn(template, count).read();
+    => keys::generate[SessionHandle(session), mechanism, template, &key]
 
     /// Makes a key pair.
     fn C_GenerateKeyPair(
@@ -31,16 +31,16 @@ c_functions! {
         private_count: CK_ULONG,
         public_key: *mut CK_OBJECT_HANDLE,
         private_key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    let public_template = TemplateIn(public_template, public_count);
-    let private_template = TemplateIn(private_template, private_count);
+    );
     let public_key = Place(public_key);
     let private_key = Place(private_key);
+    read mechanism = MechanismIn(mechanism).read();
+    read public_template = TemplateIn(public_template, public_count).read();
+    read private_template = TemplateIn(private_template, private_count).read();
     => keys::generate_pair[
         SessionHandle(session),
-        &mechanism,
-        (&public_template, &private_template),
+        mechanism,
+        (public_template, private_template),
         (&public_key, &private_key)
     ]
 
@@ -52,12 +52,12 @@ c_functions! {
         key: CK_OBJECT_HANDLE,
         wrapped: *mut CK_BYTE,
         wrapped_len: *mut CK_ULONG,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
+    );
     let wrapped = Buffer(wrapped, wrapped_len);
+    read mechanism = MechanismIn(mechanism).read();
     => keys::wrap[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(wrapping_key),
         ObjectHandle(key),
         None,
@@ -74,13 +74,13 @@ c_functions! {
         associated_len: CK_ULONG,
         wrapped: *mut CK_BYTE,
         wrapped_len: *mut CK_ULONG,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
+    );
     let associated = Input(associated, associated_len);
     let wrapped = Buffer(wrapped, wrapped_len);
+    read mechanism = MechanismIn(mechanism).read();
     => keys::wrap[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(wrapping_key),
         ObjectHandle(key),
         Some(&associated),
@@ -97,17 +97,17 @@ c_functions! {
         template: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
+    );
     let wrapped = Input(wrapped, wrapped_len);
-    let template = TemplateIn(template, count);
     let key = Place(key);
+    read mechanism = MechanismIn(mechanism).read();
+    read template = TemplateIn(template, count).read();
     => keys::unwrap[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(unwrapping_key),
         (&wrapped, None),
-        &template,
+        template,
         &key
     ]
 
@@ -123,18 +123,18 @@ c_functions! {
         associated: *mut CK_BYTE,
         associated_len: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
+    );
     let wrapped = Input(wrapped, wrapped_len);
-    let template = TemplateIn(template, count);
     let associated = Input(associated, associated_len);
     let key = Place(key);
+    read mechanism = MechanismIn(mechanism).read();
+    read template = TemplateIn(template, count).read();
     => keys::unwrap[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(unwrapping_key),
         (&wrapped, Some(&associated)),
-        &template,
+        template,
         &key
     ]
 
@@ -148,16 +148,16 @@ c_functions! {
         ciphertext: *mut CK_BYTE,
         ciphertext_len: *mut CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    let template = TemplateIn(template, count);
+    );
     let ciphertext = Buffer(ciphertext, ciphertext_len);
     let key = Place(key);
+    read mechanism = MechanismIn(mechanism).read();
+    read template = TemplateIn(template, count).read();
     => keys::encapsulate[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(public_key),
-        &template,
+        template,
         &ciphertext,
         &key
     ]
@@ -172,17 +172,17 @@ c_functions! {
         ciphertext: *mut CK_BYTE,
         ciphertext_len: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    let template = TemplateIn(template, count);
+    );
     let ciphertext = Input(ciphertext, ciphertext_len);
     let key = Place(key);
+    read mechanism = MechanismIn(mechanism).read();
+    read template = TemplateIn(template, count).read();
     => keys::decapsulate[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(private_key),
         &ciphertext,
-        &template,
+        template,
         &key
     ]
 
@@ -194,15 +194,15 @@ c_functions! {
         template: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    let template = TemplateIn(template, count);
+    );
     let key = Place(key);
+    read mechanism = MechanismIn(mechanism).read_with_places();
+    read template = TemplateIn(template, count).read();
     => keys::derive[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(base_key),
-        &template,
+        template,
         &key
     ]
 }

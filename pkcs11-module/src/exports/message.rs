@@ -10,17 +10,17 @@ use hsmsim_types::{
     ck::{CK_BYTE, CK_FLAGS, CK_MECHANISM, CK_OBJECT_HANDLE, CK_SESSION_HANDLE, CK_ULONG},
 };
 
-use crate::fns::message as messages;
+use crate::fns::{message as messages, operation};
 
-c_functions! {
+session_functions! {
     /// Begins to encrypt messages.
     fn C_MessageEncryptInit(
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => messages::init[MessageEncrypt, SessionHandle(session), &mechanism, ObjectHandle(key)]
+    );
+    read mechanism = MechanismIn(mechanism).read_kind();
+    => operation::init[MessageEncrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Encrypts a message.
     fn C_EncryptMessage(
@@ -33,7 +33,7 @@ c_functions! {
         plaintext_len: CK_ULONG,
         ciphertext: *mut CK_BYTE,
         ciphertext_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let associated = Input(associated, associated_len);
     let plaintext = Input(plaintext, plaintext_len);
@@ -53,7 +53,7 @@ c_functions! {
         parameter_len: CK_ULONG,
         associated: *mut CK_BYTE,
         associated_len: CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let associated = Input(associated, associated_len);
     => messages::begin[MessageEncrypt, SessionHandle(session), &parameter, &associated]
@@ -68,7 +68,7 @@ c_functions! {
         ciphertext: *mut CK_BYTE,
         ciphertext_len: *mut CK_ULONG,
         flags: CK_FLAGS,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let plaintext = Input(plaintext, plaintext_len);
     let ciphertext = Buffer(ciphertext, ciphertext_len);
@@ -81,7 +81,7 @@ c_functions! {
     ]
 
     /// Ends the encryption of messages.
-    fn C_MessageEncryptFinal(session: CK_SESSION_HANDLE) on Session(session);
+    fn C_MessageEncryptFinal(session: CK_SESSION_HANDLE);
     => messages::end[MessageEncrypt, SessionHandle(session)]
 
     /// Begins to decrypt messages.
@@ -89,9 +89,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => messages::init[MessageDecrypt, SessionHandle(session), &mechanism, ObjectHandle(key)]
+    );
+    read mechanism = MechanismIn(mechanism).read_kind();
+    => operation::init[MessageDecrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Decrypts a message.
     fn C_DecryptMessage(
@@ -104,7 +104,7 @@ c_functions! {
         ciphertext_len: CK_ULONG,
         plaintext: *mut CK_BYTE,
         plaintext_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let associated = Input(associated, associated_len);
     let ciphertext = Input(ciphertext, ciphertext_len);
@@ -124,7 +124,7 @@ c_functions! {
         parameter_len: CK_ULONG,
         associated: *mut CK_BYTE,
         associated_len: CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let associated = Input(associated, associated_len);
     => messages::begin[MessageDecrypt, SessionHandle(session), &parameter, &associated]
@@ -139,7 +139,7 @@ c_functions! {
         plaintext: *mut CK_BYTE,
         plaintext_len: *mut CK_ULONG,
         flags: CK_FLAGS,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let ciphertext = Input(ciphertext, ciphertext_len);
     let plaintext = Buffer(plaintext, plaintext_len);
@@ -152,7 +152,7 @@ c_functions! {
     ]
 
     /// Ends the decryption of messages.
-    fn C_MessageDecryptFinal(session: CK_SESSION_HANDLE) on Session(session);
+    fn C_MessageDecryptFinal(session: CK_SESSION_HANDLE);
     => messages::end[MessageDecrypt, SessionHandle(session)]
 
     /// Begins to sign messages.
@@ -160,9 +160,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => messages::init[MessageSign, SessionHandle(session), &mechanism, ObjectHandle(key)]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[MessageSign, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Signs a message.
     fn C_SignMessage(
@@ -173,7 +173,7 @@ c_functions! {
         data_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let data = Input(data, data_len);
     let signature = Buffer(signature, signature_len);
@@ -184,7 +184,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         parameter: *mut c_void,
         parameter_len: CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     => messages::signed_begin[MessageSign, SessionHandle(session), &parameter]
 
@@ -197,14 +197,14 @@ c_functions! {
         part_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let part = Input(part, part_len);
     let signature = Buffer(signature, signature_len);
     => messages::sign_next[SessionHandle(session), &parameter, &part, &signature]
 
     /// Ends the signing of messages.
-    fn C_MessageSignFinal(session: CK_SESSION_HANDLE) on Session(session);
+    fn C_MessageSignFinal(session: CK_SESSION_HANDLE);
     => messages::end[MessageSign, SessionHandle(session)]
 
     /// Begins to verify messages.
@@ -212,9 +212,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => messages::init[MessageVerify, SessionHandle(session), &mechanism, ObjectHandle(key)]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[MessageVerify, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Verifies a message.
     fn C_VerifyMessage(
@@ -225,7 +225,7 @@ c_functions! {
         data_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let data = Input(data, data_len);
     let signature = Input(signature, signature_len);
@@ -236,7 +236,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         parameter: *mut c_void,
         parameter_len: CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     => messages::signed_begin[MessageVerify, SessionHandle(session), &parameter]
 
@@ -249,13 +249,13 @@ c_functions! {
         part_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: CK_ULONG,
-    ) on Session(session);
+    );
     let parameter = MessageIn(parameter, parameter_len);
     let part = Input(part, part_len);
     let signature = Input(signature, signature_len);
     => messages::verify_next[SessionHandle(session), &parameter, &part, &signature]
 
     /// Ends the verification of messages.
-    fn C_MessageVerifyFinal(session: CK_SESSION_HANDLE) on Session(session);
+    fn C_MessageVerifyFinal(session: CK_SESSION_HANDLE);
     => messages::end[MessageVerify, SessionHandle(session)]
 }

@@ -24,7 +24,7 @@ macro_rules! c_functions {
         ) -> hsmsim_types::ck::CK_RV {
             #[allow(unused_imports)]
             use $crate::{call::Subject::*, raw::*};
-            $crate::call::inside(stringify!($name), $subject, |client| {
+            $crate::call::inside(stringify!($name), $subject, |entered| {
                 $(
                     // SAFETY: the caller of a C_ function promises, by that function's section of
                     // the standard and 5.2, that each pointer is NULL or valid for what goes with
@@ -32,7 +32,7 @@ macro_rules! c_functions {
                     // meanwhile.
                     let $memory = unsafe { $adapter::new($($part),*) };
                 )*
-                $function(client $(, $($value),*)?)
+                $function(entered.client() $(, $($value),*)?)
             })
         }
     )*};
@@ -60,6 +60,61 @@ macro_rules! c_functions {
     )*};
 }
 
+/// Writes wrappers of functions that may be left pending on an asynchronous session (PKCS#11 3.2, 5.22). Their
+/// first argument is the session. What is behind `read` is read before the function begins, and is its own; what
+/// is behind `let` is kept ([`raw::keep`](crate::raw::keep)). The function is async; what it does before it first
+/// waits is done on the caller's thread, before he has an answer.
+macro_rules! session_functions {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($session:ident: CK_SESSION_HANDLE $(, $arg:ident: $type:ty)* $(,)?);
+        $(let $memory:ident = $adapter:ident($($part:ident),*);)*
+        $(read $owned:ident = $reader:ident($($place:ident),*).$read:ident();)*
+        => $function:path [$($value:expr),*]
+    )*) => {$(
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        pub(crate) unsafe extern "C" fn $name(
+            $session: CK_SESSION_HANDLE,
+            $($arg: $type),*
+        ) -> hsmsim_types::ck::CK_RV {
+            #[allow(unused_imports)]
+            use $crate::{call::Subject, raw::*};
+            let subject = Subject::Session($session);
+            $crate::call::inside(stringify!($name), subject, |entered| {
+                let client = entered.client();
+                $(
+                    // SAFETY: as in `c_functions`; of what is kept the types say how long it has to stay.
+                    let $memory = unsafe { $adapter::new($($part),*) };
+                )*
+                $(
+                    // SAFETY: as above; nothing of it is kept.
+                    let $owned = unsafe { $reader::new($($place),*) }.$read();
+                )*
+                let handle = hsmsim_types::SessionHandle($session);
+                if !client.is_asynchronous(handle) $(|| $owned.waits())* {
+                    return client.run($function(client, $($value),*));
+                }
+                $(let $memory = $memory.keep()?;)*
+                let terms = hsmsim_client::pending::Terms {
+                    outlives_session: true $(&& $owned.outlives_session())*,
+                    room: None $(.or($memory.output_room()))*,
+                };
+                let shared = entered.shared();
+                let work = Box::pin(async move {
+                    let result = $function(&shared, $($value),*).await;
+                    #[allow(unused_mut)]
+                    let mut answer = Answer::default();
+                    $($memory.settle(&mut answer);)*
+                    answer.with(result)
+                });
+                $crate::fns::asynchronous::begin(client, handle, stringify!($name), terms, work)
+            })
+        }
+    )*};
+}
+
+mod asynchronous;
 mod ca;
 mod general;
 mod key;
@@ -69,6 +124,7 @@ mod operation;
 mod slot;
 mod unsupported;
 
+pub(crate) use asynchronous::*;
 pub(crate) use ca::*;
 pub(crate) use general::*;
 pub(crate) use key::*;

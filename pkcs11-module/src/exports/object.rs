@@ -7,17 +7,17 @@ use hsmsim_types::{
 
 use crate::fns::{object as objects, random};
 
-c_functions! {
+session_functions! {
     /// Creates an object from its values.
     fn C_CreateObject(
         session: CK_SESSION_HANDLE,
         template: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
         object: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let template = TemplateIn(template, count);
+    );
     let object = Place(object);
-    => objects::create[SessionHandle(session), &template, &object]
+    read template = TemplateIn(template, count).read();
+    => objects::create[SessionHandle(session), template, &object]
 
     /// Copies an object.
     fn C_CopyObject(
@@ -26,15 +26,54 @@ c_functions! {
         template: *mut CK_ATTRIBUTE,
         count: CK_ULONG,
         copy: *mut CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let template = TemplateIn(template, count);
+    );
     let copy = Place(copy);
-    => objects::copy[SessionHandle(session), ObjectHandle(object), &template, &copy]
+    read template = TemplateIn(template, count).read();
+    => objects::copy[SessionHandle(session), ObjectHandle(object), template, &copy]
 
     /// Destroys an object.
-    fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) on Session(session);
+    fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE);
     => objects::destroy[SessionHandle(session), ObjectHandle(object)]
 
+    /// Changes attributes.
+    fn C_SetAttributeValue(
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+    );
+    read template = TemplateIn(template, count).read();
+    => objects::set_attributes[SessionHandle(session), ObjectHandle(object), template]
+
+    /// Begins a search.
+    fn C_FindObjectsInit(
+        session: CK_SESSION_HANDLE,
+        template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG,
+    );
+    read template = TemplateIn(template, count).read();
+    => objects::find_init[SessionHandle(session), template]
+
+    /// Adds to the seed of the token's generator.
+    fn C_SeedRandom(
+        session: CK_SESSION_HANDLE,
+        seed: *mut CK_BYTE,
+        seed_len: CK_ULONG,
+    );
+    let seed = Input(seed, seed_len);
+    => random::seed[SessionHandle(session), &seed]
+
+    /// Random bytes.
+    fn C_GenerateRandom(
+        session: CK_SESSION_HANDLE,
+        random: *mut CK_BYTE,
+        random_len: CK_ULONG,
+    );
+    let room = Fill(random, random_len);
+    => random::generate[SessionHandle(session), &room]
+}
+
+c_functions! {
     /// How many bytes an object takes.
     fn C_GetObjectSize(
         session: CK_SESSION_HANDLE,
@@ -54,25 +93,6 @@ c_functions! {
     let template = TemplateOut(template, count);
     => objects::attributes[SessionHandle(session), ObjectHandle(object), &template]
 
-    /// Changes attributes.
-    fn C_SetAttributeValue(
-        session: CK_SESSION_HANDLE,
-        object: CK_OBJECT_HANDLE,
-        template: *mut CK_ATTRIBUTE,
-        count: CK_ULONG,
-    ) on Session(session);
-    let template = TemplateIn(template, count);
-    => objects::set_attributes[SessionHandle(session), ObjectHandle(object), &template]
-
-    /// Begins a search.
-    fn C_FindObjectsInit(
-        session: CK_SESSION_HANDLE,
-        template: *mut CK_ATTRIBUTE,
-        count: CK_ULONG,
-    ) on Session(session);
-    let template = TemplateIn(template, count);
-    => objects::find_init[SessionHandle(session), &template]
-
     /// Goes on with a search.
     fn C_FindObjects(
         session: CK_SESSION_HANDLE,
@@ -86,22 +106,4 @@ c_functions! {
     /// Ends a search.
     fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) on Session(session);
     => objects::find_final[SessionHandle(session)]
-
-    /// Adds to the seed of the token's generator.
-    fn C_SeedRandom(
-        session: CK_SESSION_HANDLE,
-        seed: *mut CK_BYTE,
-        seed_len: CK_ULONG,
-    ) on Session(session);
-    let seed = Input(seed, seed_len);
-    => random::seed[SessionHandle(session), &seed]
-
-    /// Random bytes.
-    fn C_GenerateRandom(
-        session: CK_SESSION_HANDLE,
-        random: *mut CK_BYTE,
-        random_len: CK_ULONG,
-    ) on Session(session);
-    let room = Fill(random, random_len);
-    => random::generate[SessionHandle(session), &room]
 }

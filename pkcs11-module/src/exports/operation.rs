@@ -10,15 +10,15 @@ use hsmsim_types::{
 
 use crate::fns::{digest, dual, operation, verify};
 
-c_functions! {
+session_functions! {
     /// Begins to encrypt.
     fn C_EncryptInit(
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[Encrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Encrypts in one part.
     fn C_Encrypt(
@@ -27,7 +27,7 @@ c_functions! {
         data_len: CK_ULONG,
         encrypted: *mut CK_BYTE,
         encrypted_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let data = Input(data, data_len);
     let encrypted = Buffer(encrypted, encrypted_len);
     => operation::one_part[Encrypt, SessionHandle(session), &data, &encrypted]
@@ -39,7 +39,7 @@ c_functions! {
         part_len: CK_ULONG,
         encrypted: *mut CK_BYTE,
         encrypted_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     let encrypted = Buffer(encrypted, encrypted_len);
     => operation::update[Encrypt, SessionHandle(session), &part, &encrypted]
@@ -49,7 +49,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         encrypted: *mut CK_BYTE,
         encrypted_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let encrypted = Buffer(encrypted, encrypted_len);
     => operation::finish[Encrypt, SessionHandle(session), &encrypted]
 
@@ -58,9 +58,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[Decrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Decrypts in one part.
     fn C_Decrypt(
@@ -69,7 +69,7 @@ c_functions! {
         encrypted_len: CK_ULONG,
         data: *mut CK_BYTE,
         data_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let encrypted = Input(encrypted, encrypted_len);
     let data = Buffer(data, data_len);
     => operation::one_part[Decrypt, SessionHandle(session), &encrypted, &data]
@@ -81,7 +81,7 @@ c_functions! {
         encrypted_len: CK_ULONG,
         part: *mut CK_BYTE,
         part_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let encrypted = Input(encrypted, encrypted_len);
     let part = Buffer(part, part_len);
     => operation::update[Decrypt, SessionHandle(session), &encrypted, &part]
@@ -91,7 +91,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         part: *mut CK_BYTE,
         part_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let part = Buffer(part, part_len);
     => operation::finish[Decrypt, SessionHandle(session), &part]
 
@@ -99,18 +99,9 @@ c_functions! {
     fn C_DigestInit(
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[Digest, SessionHandle(session), &mechanism, None]
-
-    /// Saves what is active.
-    fn C_GetOperationState(
-        session: CK_SESSION_HANDLE,
-        state: *mut CK_BYTE,
-        state_len: *mut CK_ULONG,
-    ) on Session(session);
-    let state = Buffer(state, state_len);
-    => operation::state[SessionHandle(session), &state]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[Digest, SessionHandle(session), mechanism, None]
 
     /// Goes on with what was saved.
     fn C_SetOperationState(
@@ -119,7 +110,7 @@ c_functions! {
         state_len: CK_ULONG,
         cipher_key: CK_OBJECT_HANDLE,
         authentication_key: CK_OBJECT_HANDLE,
-    ) on Session(session);
+    );
     let state = Input(state, state_len);
     => operation::set_state[SessionHandle(session), &state, cipher_key, authentication_key]
 
@@ -130,7 +121,7 @@ c_functions! {
         data_len: CK_ULONG,
         digest: *mut CK_BYTE,
         digest_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let data = Input(data, data_len);
     let digest = Buffer(digest, digest_len);
     => operation::one_part[Digest, SessionHandle(session), &data, &digest]
@@ -140,12 +131,12 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         part: *mut CK_BYTE,
         part_len: CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     => operation::update_silent[Digest, SessionHandle(session), &part]
 
     /// Digests the value of a secret key.
-    fn C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) on Session(session);
+    fn C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE);
     => digest::key[SessionHandle(session), ObjectHandle(key)]
 
     /// Ends a digest in parts.
@@ -153,7 +144,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         digest: *mut CK_BYTE,
         digest_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let digest = Buffer(digest, digest_len);
     => operation::finish[Digest, SessionHandle(session), &digest]
 
@@ -162,9 +153,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[Sign, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Signs in one part.
     fn C_Sign(
@@ -173,7 +164,7 @@ c_functions! {
         data_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let data = Input(data, data_len);
     let signature = Buffer(signature, signature_len);
     => operation::one_part[Sign, SessionHandle(session), &data, &signature]
@@ -183,7 +174,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         part: *mut CK_BYTE,
         part_len: CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     => operation::update_silent[Sign, SessionHandle(session), &part]
 
@@ -192,7 +183,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         signature: *mut CK_BYTE,
         signature_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let signature = Buffer(signature, signature_len);
     => operation::finish[Sign, SessionHandle(session), &signature]
 
@@ -201,9 +192,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[Verify, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Verifies in one part.
     fn C_Verify(
@@ -212,7 +203,7 @@ c_functions! {
         data_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: CK_ULONG,
-    ) on Session(session);
+    );
     let data = Input(data, data_len);
     let signature = SignatureIn(signature, signature_len);
     => verify::one_part[SessionHandle(session), &data, &signature]
@@ -222,7 +213,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         part: *mut CK_BYTE,
         part_len: CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     => operation::update_silent[Verify, SessionHandle(session), &part]
 
@@ -231,7 +222,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         signature: *mut CK_BYTE,
         signature_len: CK_ULONG,
-    ) on Session(session);
+    );
     let signature = Input(signature, signature_len);
     => verify::finish[SessionHandle(session), &signature]
 
@@ -242,12 +233,12 @@ c_functions! {
         key: CK_OBJECT_HANDLE,
         signature: *mut CK_BYTE,
         signature_len: CK_ULONG,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
+    );
     let signature = Input(signature, signature_len);
+    read mechanism = MechanismIn(mechanism).read_optional();
     => verify::signature_init[
         SessionHandle(session),
-        &mechanism,
+        mechanism,
         ObjectHandle(key),
         &signature
     ]
@@ -257,7 +248,7 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         data: *mut CK_BYTE,
         data_len: CK_ULONG,
-    ) on Session(session);
+    );
     let data = Input(data, data_len);
     => verify::signature[SessionHandle(session), &data]
 
@@ -266,12 +257,12 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         part: *mut CK_BYTE,
         part_len: CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     => operation::update_silent[VerifySignature, SessionHandle(session), &part]
 
     /// Ends a verification in parts.
-    fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE) on Session(session);
+    fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE);
     => verify::signature_final[SessionHandle(session)]
 
     /// Begins to sign so that the data comes back out of the signature.
@@ -279,9 +270,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[SignRecover, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Signs so that the data comes back out of the signature.
     fn C_SignRecover(
@@ -290,7 +281,7 @@ c_functions! {
         data_len: CK_ULONG,
         signature: *mut CK_BYTE,
         signature_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let data = Input(data, data_len);
     let signature = Buffer(signature, signature_len);
     => operation::one_part[SignRecover, SessionHandle(session), &data, &signature]
@@ -300,9 +291,9 @@ c_functions! {
         session: CK_SESSION_HANDLE,
         mechanism: *mut CK_MECHANISM,
         key: CK_OBJECT_HANDLE,
-    ) on Session(session);
-    let mechanism = MechanismIn(mechanism);
-    => operation::init[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
+    );
+    read mechanism = MechanismIn(mechanism).read_optional();
+    => operation::init[VerifyRecover, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
 
     /// Verifies a signature and gives what was signed.
     fn C_VerifyRecover(
@@ -311,7 +302,7 @@ c_functions! {
         signature_len: CK_ULONG,
         data: *mut CK_BYTE,
         data_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let signature = Input(signature, signature_len);
     let data = Buffer(data, data_len);
     => operation::one_part[VerifyRecover, SessionHandle(session), &signature, &data]
@@ -323,7 +314,7 @@ c_functions! {
         part_len: CK_ULONG,
         encrypted: *mut CK_BYTE,
         encrypted_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     let encrypted = Buffer(encrypted, encrypted_len);
     => dual::update_and_encrypt[Digest, SessionHandle(session), &part, &encrypted]
@@ -335,7 +326,7 @@ c_functions! {
         encrypted_len: CK_ULONG,
         part: *mut CK_BYTE,
         part_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let encrypted = Input(encrypted, encrypted_len);
     let part = Buffer(part, part_len);
     => dual::decrypt_and_update[Digest, SessionHandle(session), &encrypted, &part]
@@ -347,7 +338,7 @@ c_functions! {
         part_len: CK_ULONG,
         encrypted: *mut CK_BYTE,
         encrypted_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let part = Input(part, part_len);
     let encrypted = Buffer(encrypted, encrypted_len);
     => dual::update_and_encrypt[Sign, SessionHandle(session), &part, &encrypted]
@@ -359,8 +350,19 @@ c_functions! {
         encrypted_len: CK_ULONG,
         part: *mut CK_BYTE,
         part_len: *mut CK_ULONG,
-    ) on Session(session);
+    );
     let encrypted = Input(encrypted, encrypted_len);
     let part = Buffer(part, part_len);
     => dual::decrypt_and_update[Verify, SessionHandle(session), &encrypted, &part]
+}
+
+c_functions! {
+    /// Saves what is active.
+    fn C_GetOperationState(
+        session: CK_SESSION_HANDLE,
+        state: *mut CK_BYTE,
+        state_len: *mut CK_ULONG,
+    ) on Session(session);
+    let state = Buffer(state, state_len);
+    => operation::state[SessionHandle(session), &state]
 }

@@ -13,6 +13,56 @@ use hsmsim_types::{
 
 use crate::fns::{session as sessions, slot as slots};
 
+session_functions! {
+    /// Sets the user's PIN, as SO.
+    fn C_InitPIN(
+        session: CK_SESSION_HANDLE,
+        pin: *mut CK_UTF8CHAR,
+        pin_len: CK_ULONG,
+    );
+    read pin = PinIn(pin, pin_len).pin();
+    => slots::init_pin[SessionHandle(session), pin]
+
+    /// Changes the PIN of who is logged in.
+    fn C_SetPIN(
+        session: CK_SESSION_HANDLE,
+        old: *mut CK_UTF8CHAR,
+        old_len: CK_ULONG,
+        new: *mut CK_UTF8CHAR,
+        new_len: CK_ULONG,
+    );
+    read old = PinIn(old, old_len).pin();
+    read new = PinIn(new, new_len).pin();
+    => slots::set_pin[SessionHandle(session), old, new]
+
+    /// Logs in to a token.
+    fn C_Login(
+        session: CK_SESSION_HANDLE,
+        user: CK_USER_TYPE,
+        pin: *mut CK_UTF8CHAR,
+        pin_len: CK_ULONG,
+    );
+    read pin = PinIn(pin, pin_len).pin();
+    => sessions::login[SessionHandle(session), user, pin]
+
+    /// Logs in to a token as a user that has a name.
+    fn C_LoginUser(
+        session: CK_SESSION_HANDLE,
+        user: CK_USER_TYPE,
+        pin: *mut CK_UTF8CHAR,
+        pin_len: CK_ULONG,
+        name: *mut CK_UTF8CHAR,
+        name_len: CK_ULONG,
+    );
+    let name = Input(name, name_len);
+    read pin = PinIn(pin, pin_len).pin();
+    => sessions::login_user[SessionHandle(session), user, pin, &name]
+
+    /// Logs out from a token.
+    fn C_Logout(session: CK_SESSION_HANDLE);
+    => sessions::logout[SessionHandle(session)]
+}
+
 c_functions! {
     /// The slots.
     fn C_GetSlotList(present: CK_BBOOL, list: *mut CK_SLOT_ID, count: *mut CK_ULONG) on Library;
@@ -67,27 +117,6 @@ c_functions! {
     let label = Label(label);
     => slots::init_token[SlotId(slot), &pin, &label]
 
-    /// Sets the user's PIN, as SO.
-    fn C_InitPIN(
-        session: CK_SESSION_HANDLE,
-        pin: *mut CK_UTF8CHAR,
-        pin_len: CK_ULONG,
-    ) on Session(session);
-    let pin = PinIn(pin, pin_len);
-    => slots::init_pin[SessionHandle(session), &pin]
-
-    /// Changes the PIN of who is logged in.
-    fn C_SetPIN(
-        session: CK_SESSION_HANDLE,
-        old: *mut CK_UTF8CHAR,
-        old_len: CK_ULONG,
-        new: *mut CK_UTF8CHAR,
-        new_len: CK_ULONG,
-    ) on Session(session);
-    let old = PinIn(old, old_len);
-    let new = PinIn(new, new_len);
-    => slots::set_pin[SessionHandle(session), &old, &new]
-
     /// Opens a session.
     fn C_OpenSession(
         slot: CK_SLOT_ID,
@@ -127,31 +156,4 @@ c_functions! {
     /// Ends active operations.
     fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) on Session(session);
     => sessions::cancel[SessionHandle(session), flags]
-
-    /// Logs in to a token.
-    fn C_Login(
-        session: CK_SESSION_HANDLE,
-        user: CK_USER_TYPE,
-        pin: *mut CK_UTF8CHAR,
-        pin_len: CK_ULONG,
-    ) on Session(session);
-    let pin = PinIn(pin, pin_len);
-    => sessions::login[SessionHandle(session), user, &pin]
-
-    /// Logs in to a token as a user that has a name.
-    fn C_LoginUser(
-        session: CK_SESSION_HANDLE,
-        user: CK_USER_TYPE,
-        pin: *mut CK_UTF8CHAR,
-        pin_len: CK_ULONG,
-        name: *mut CK_UTF8CHAR,
-        name_len: CK_ULONG,
-    ) on Session(session);
-    let pin = PinIn(pin, pin_len);
-    let name = Input(name, name_len);
-    => sessions::login_user[SessionHandle(session), user, &pin, &name]
-
-    /// Logs out from a token.
-    fn C_Logout(session: CK_SESSION_HANDLE) on Session(session);
-    => sessions::logout[SessionHandle(session)]
 }

@@ -4,6 +4,6 @@ use hsmsim_client::Client;
 use hsmsim_types::{ObjectHandle, Result, SessionHandle};
 
 /// C_DigestKey.
-pub(crate) fn key(client: &Client, session: SessionHandle, key: ObjectHandle) -> Result<()> {
-    client.run(client.digest_key(session, key))
+pub(crate) async fn key(client: &Client, session: SessionHandle, key: ObjectHandle) -> Result<()> {
+    client.digest_key(session, key).await
 }

@@ -8,7 +8,7 @@ use super::operation::read;
 use crate::raw::{Buffer, Input};
 
 /// C_DigestEncryptUpdate, C_SignEncryptUpdate.
-pub(crate) fn update_and_encrypt(
+pub(crate) async fn update_and_encrypt(
     client: &Client,
     beside: OperationKind,
     session: SessionHandle,
@@ -16,12 +16,12 @@ pub(crate) fn update_and_encrypt(
     buffer: &Buffer,
 ) -> Result<()> {
     let kinds = [beside, OperationKind::Encrypt];
-    let (room, part) = arguments(client, kinds, session, part, buffer)?;
-    buffer.write(&client.run(client.update_and_encrypt(session, beside, part, room))?)
+    let (room, part) = arguments(client, kinds, session, part, buffer).await?;
+    buffer.write(&client.update_and_encrypt(session, beside, part, room).await?)
 }
 
 /// C_DecryptDigestUpdate, C_DecryptVerifyUpdate.
-pub(crate) fn decrypt_and_update(
+pub(crate) async fn decrypt_and_update(
     client: &Client,
     beside: OperationKind,
     session: SessionHandle,
@@ -29,12 +29,12 @@ pub(crate) fn decrypt_and_update(
     buffer: &Buffer,
 ) -> Result<()> {
     let kinds = [beside, OperationKind::Decrypt];
-    let (room, part) = arguments(client, kinds, session, part, buffer)?;
-    buffer.write(&client.run(client.decrypt_and_update(session, beside, part, room))?)
+    let (room, part) = arguments(client, kinds, session, part, buffer).await?;
+    buffer.write(&client.decrypt_and_update(session, beside, part, room).await?)
 }
 
 /// What cannot be read ends both operations, as any error of theirs does.
-fn arguments<'a>(
+async fn arguments<'a>(
     client: &Client,
     kinds: [OperationKind; 2],
     session: SessionHandle,
@@ -42,5 +42,11 @@ fn arguments<'a>(
     buffer: &Buffer,
 ) -> Result<(Room, &'a [u8])> {
     let arguments = buffer.room().and_then(|room| Ok((room, part.bytes()?)));
-    kinds.into_iter().fold(arguments, |arguments, kind| read(client, kind, session, arguments))
+    if let Err(error) = arguments {
+        for kind in kinds {
+            let _ = read(client, kind, session, Err::<(), _>(error.clone())).await;
+        }
+        return Err(error);
+    }
+    arguments
 }

@@ -1,94 +1,96 @@
 //! Key management (PKCS#11 3.1, 5.18).
 
 use hsmsim_client::{Client, Room};
-use hsmsim_types::{ObjectHandle, Result, SessionHandle, ck::CK_OBJECT_HANDLE};
+use hsmsim_types::{
+    Mechanism, ObjectHandle, Result, SessionHandle, Template, ck::CK_OBJECT_HANDLE,
+};
 
-use crate::raw::{Buffer, Input, MechanismIn, Place, TemplateIn};
+use crate::raw::{Buffer, Input, Place, Places};
 
 /// C_GenerateKey.
-pub(crate) fn generate(
+pub(crate) async fn generate(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
-    template: &TemplateIn,
+    mechanism: Result<Mechanism>,
+    template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
-    let (mechanism, template) = (mechanism.read()?, template.read()?);
-    let ObjectHandle(key) = client.run(client.generate_key(session, mechanism, template))?;
+    let (mechanism, template) = (mechanism?, template?);
+    let ObjectHandle(key) = client.generate_key(session, mechanism, template).await?;
     place.put(key);
     Ok(())
 }
 
 /// C_GenerateKeyPair. Public key first, in `templates` and in `places`.
-pub(crate) fn generate_pair(
+pub(crate) async fn generate_pair(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
-    templates: (&TemplateIn, &TemplateIn),
+    mechanism: Result<Mechanism>,
+    templates: (Result<Template>, Result<Template>),
     places: (&Place<CK_OBJECT_HANDLE>, &Place<CK_OBJECT_HANDLE>),
 ) -> Result<()> {
     let places = (places.0.required()?, places.1.required()?);
-    let mechanism = mechanism.read()?;
-    let (public, private) = (templates.0.read()?, templates.1.read()?);
+    let mechanism = mechanism?;
+    let (public, private) = (templates.0?, templates.1?);
     let (ObjectHandle(public), ObjectHandle(private)) =
-        client.run(client.generate_key_pair(session, mechanism, public, private))?;
+        client.generate_key_pair(session, mechanism, public, private).await?;
     places.0.put(public);
     places.1.put(private);
     Ok(())
 }
 
 /// C_WrapKey, C_WrapKeyAuthenticated.
-pub(crate) fn wrap(
+pub(crate) async fn wrap(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    mechanism: Result<Mechanism>,
     wrapping_key: ObjectHandle,
     key: ObjectHandle,
     associated: Option<&Input>,
     buffer: &Buffer,
 ) -> Result<()> {
-    let (room, mechanism) = (buffer.room()?, mechanism.read()?);
+    let (room, mechanism) = (buffer.room()?, mechanism?);
     let associated = associated.map(Input::bytes).transpose()?;
     let wrap = client.wrap_key(session, mechanism, wrapping_key, key, associated, room);
-    buffer.write(&client.run(wrap)?)
+    buffer.write(&wrap.await?)
 }
 
 /// C_UnwrapKey, C_UnwrapKeyAuthenticated. `wrapped` comes with what is authenticated besides.
-pub(crate) fn unwrap(
+pub(crate) async fn unwrap(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    mechanism: Result<Mechanism>,
     unwrapping_key: ObjectHandle,
     (wrapped, associated): (&Input, Option<&Input>),
-    template: &TemplateIn,
+    template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
-    let (mechanism, wrapped, template) = (mechanism.read()?, wrapped.bytes()?, template.read()?);
+    let (mechanism, wrapped, template) = (mechanism?, wrapped.bytes()?, template?);
     let associated = associated.map(Input::bytes).transpose()?;
     let unwrapping =
         client.unwrap_key(session, mechanism, unwrapping_key, wrapped, template, associated);
-    let ObjectHandle(key) = client.run(unwrapping)?;
+    let ObjectHandle(key) = unwrapping.await?;
     place.put(key);
     Ok(())
 }
 
 /// C_DeriveKey. What goes into the mechanism's own structure has its places checked before anything is
 /// done, so that no key comes into being whose handle cannot be told.
-pub(crate) fn derive(
+pub(crate) async fn derive(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    mechanism: Result<(Mechanism, Places)>,
     base_key: ObjectHandle,
-    template: &TemplateIn,
+    template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
-    let (given, places) = (mechanism.read()?, mechanism.derived_places()?);
+    let (mechanism, places) = mechanism?;
     // 6.26.6: where all keys have places in the structure, that of the call is ignored.
     let place = if places.all_in_structure() { None } else { Some(place.required()?) };
-    let template = template.read()?;
-    let derived = client.run(client.derive_key(session, given, base_key, template));
+    let template = template?;
+    let derived = client.derive_key(session, mechanism, base_key, template).await;
     let derived = derived.inspect_err(|_| places.put_none())?;
     let mut keys = derived.keys.iter().map(|&ObjectHandle(key)| key);
     if let Some(place) = place
@@ -101,21 +103,21 @@ pub(crate) fn derive(
 }
 
 /// C_EncapsulateKey.
-pub(crate) fn encapsulate(
+pub(crate) async fn encapsulate(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    mechanism: Result<Mechanism>,
     public_key: ObjectHandle,
-    template: &TemplateIn,
+    template: Result<Template>,
     buffer: &Buffer,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let room = buffer.room()?;
     // Whoever asks for a length needs no place for a key.
     let place = if room == Room::Query { None } else { Some(place.required()?) };
-    let (mechanism, template) = (mechanism.read()?, template.read()?);
+    let (mechanism, template) = (mechanism?, template?);
     let encapsulate = client.encapsulate_key(session, mechanism, public_key, template, room);
-    let (output, ObjectHandle(key)) = client.run(encapsulate)?;
+    let (output, ObjectHandle(key)) = encapsulate.await?;
     buffer.write(&output)?;
     if let Some(place) = place {
         place.put(key);
@@ -124,20 +126,20 @@ pub(crate) fn encapsulate(
 }
 
 /// C_DecapsulateKey.
-pub(crate) fn decapsulate(
+pub(crate) async fn decapsulate(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    mechanism: Result<Mechanism>,
     private_key: ObjectHandle,
     ciphertext: &Input,
-    template: &TemplateIn,
+    template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
-    let (mechanism, template) = (mechanism.read()?, template.read()?);
+    let (mechanism, template) = (mechanism?, template?);
     let ciphertext = ciphertext.bytes()?;
     let decapsulate = client.decapsulate_key(session, mechanism, private_key, ciphertext, template);
-    let ObjectHandle(key) = client.run(decapsulate)?;
+    let ObjectHandle(key) = decapsulate.await?;
     place.put(key);
     Ok(())
 }

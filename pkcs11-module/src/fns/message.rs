@@ -3,38 +3,23 @@
 use hsmsim_client::{Client, Room};
 use hsmsim_partition::api::OperationKind::{self, MessageDecrypt, MessageEncrypt};
 use hsmsim_types::{
-    ObjectHandle, Result, SessionHandle,
+    Result, SessionHandle,
     ck::{CK_FLAGS, CKF_END_OF_MESSAGE},
 };
 
-use crate::raw::{Buffer, Input, MechanismIn, MessageIn};
+use crate::raw::{Buffer, Input, MessageIn};
 
-/// C_MessageEncryptInit and its kin; a NULL mechanism ends the active operation.
-pub(crate) fn init(
+/// C_MessageEncryptFinal and its kin.
+pub(crate) async fn end(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
-    mechanism: &MechanismIn,
-    key: ObjectHandle,
 ) -> Result<()> {
-    // The parameter of an AEAD comes with each message, that of a signature with the init.
-    let mechanism = match kind {
-        MessageEncrypt | MessageDecrypt => mechanism.read_kind()?,
-        _ => mechanism.read_optional()?,
-    };
-    match mechanism {
-        Some(mechanism) => client.run(client.operation_init(session, kind, mechanism, Some(key))),
-        None => client.run(client.operation_cancel(session, kind)),
-    }
-}
-
-/// C_MessageEncryptFinal and its kin.
-pub(crate) fn end(client: &Client, kind: OperationKind, session: SessionHandle) -> Result<()> {
-    client.run(client.messages_end(session, kind))
+    client.messages_end(session, kind).await
 }
 
 /// C_EncryptMessage.
-pub(crate) fn encrypt(
+pub(crate) async fn encrypt(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -49,13 +34,13 @@ pub(crate) fn encrypt(
         parameter.has_room_for_tag(mechanism)?;
     }
     params.aad = associated.bytes()?.to_vec();
-    let message = client.run(client.encrypt_message(session, params, data.bytes()?, room))?;
+    let message = client.encrypt_message(session, params, data.bytes()?, room).await?;
     parameter.write(mechanism, &message.nonce, &message.tag)?;
     buffer.write(&message.output)
 }
 
 /// C_DecryptMessage.
-pub(crate) fn decrypt(
+pub(crate) async fn decrypt(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -68,11 +53,11 @@ pub(crate) fn decrypt(
     let (mut params, tag) = parameter.read_with_tag(mechanism)?;
     params.aad = associated.bytes()?.to_vec();
     let data = data.bytes()?;
-    buffer.write(&client.run(client.decrypt_message(session, params, data, &tag, room))?)
+    buffer.write(&client.decrypt_message(session, params, data, &tag, room).await?)
 }
 
 /// C_EncryptMessageBegin, C_DecryptMessageBegin.
-pub(crate) fn begin(
+pub(crate) async fn begin(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
@@ -82,12 +67,12 @@ pub(crate) fn begin(
     let mechanism = client.message_mechanism(session, kind)?;
     let (mut params, _) = parameter.read(mechanism)?;
     params.aad = associated.bytes()?.to_vec();
-    let nonce = client.run(client.message_begin(session, kind, params))?;
+    let nonce = client.message_begin(session, kind, params).await?;
     parameter.write(mechanism, &nonce, &[])
 }
 
 /// C_EncryptMessageNext.
-pub(crate) fn encrypt_next(
+pub(crate) async fn encrypt_next(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -103,13 +88,13 @@ pub(crate) fn encrypt_next(
     }
     let last = last.then_some(&[][..]);
     let next = client.message_next(session, MessageEncrypt, part, last, room);
-    let message = client.run(next)?;
+    let message = next.await?;
     parameter.write(mechanism, &[], &message.tag)?;
     buffer.write(&message.output)
 }
 
 /// C_DecryptMessageNext.
-pub(crate) fn decrypt_next(
+pub(crate) async fn decrypt_next(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -124,11 +109,11 @@ pub(crate) fn decrypt_next(
         _ => Some(parameter.read_with_tag(mechanism)?.1),
     };
     let next = client.message_next(session, MessageDecrypt, part, tag.as_deref(), room);
-    buffer.write(&client.run(next)?.output)
+    buffer.write(&next.await?.output)
 }
 
 /// C_SignMessage.
-pub(crate) fn sign(
+pub(crate) async fn sign(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -137,22 +122,22 @@ pub(crate) fn sign(
 ) -> Result<()> {
     parameter.none()?;
     let (room, data) = (buffer.room()?, data.bytes()?);
-    buffer.write(&client.run(client.sign_message(session, data, room))?)
+    buffer.write(&client.sign_message(session, data, room).await?)
 }
 
 /// C_SignMessageBegin, C_VerifyMessageBegin.
-pub(crate) fn signed_begin(
+pub(crate) async fn signed_begin(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
     parameter: &MessageIn,
 ) -> Result<()> {
     parameter.none()?;
-    client.run(client.signed_message_begin(session, kind))
+    client.signed_message_begin(session, kind).await
 }
 
 /// C_SignMessageNext: the last part is the one with a place for the signature's length.
-pub(crate) fn sign_next(
+pub(crate) async fn sign_next(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -161,12 +146,12 @@ pub(crate) fn sign_next(
 ) -> Result<()> {
     parameter.none()?;
     let (room, part) = (buffer.optional_room(), part.bytes()?);
-    let output = client.run(client.sign_message_next(session, part, room))?;
+    let output = client.sign_message_next(session, part, room).await?;
     if room.is_some() { buffer.write(&output) } else { Ok(()) }
 }
 
 /// C_VerifyMessage.
-pub(crate) fn verify(
+pub(crate) async fn verify(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -174,11 +159,11 @@ pub(crate) fn verify(
     signature: &Input,
 ) -> Result<()> {
     parameter.none()?;
-    client.run(client.verify_message(session, data.bytes()?, signature.bytes()?))
+    client.verify_message(session, data.bytes()?, signature.bytes()?).await
 }
 
 /// C_VerifyMessageNext: the last part is the one with a signature.
-pub(crate) fn verify_next(
+pub(crate) async fn verify_next(
     client: &Client,
     session: SessionHandle,
     parameter: &MessageIn,
@@ -187,5 +172,5 @@ pub(crate) fn verify_next(
 ) -> Result<()> {
     parameter.none()?;
     let signature = (!signature.is_null()).then(|| signature.bytes()).transpose()?;
-    client.run(client.verify_message_next(session, part.bytes()?, signature))
+    client.verify_message_next(session, part.bytes()?, signature).await
 }

@@ -2,10 +2,12 @@
 //!
 //! All have the same shape: check that there are places for the answers, read the arguments, call
 //! the client, write the answers. What the client must not see (a NULL handle pointer, say) is
-//! refused first, so that a refused call has done nothing.
+//! refused first, so that a refused call has done nothing. Functions that may be left pending
+//! ([`asynchronous`]) are async, the others run the client themselves.
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod asynchronous;
 pub(crate) mod ca;
 pub(crate) mod digest;
 pub(crate) mod dual;

@@ -2,44 +2,48 @@
 
 use hsmsim_client::{Client, script::CalledOn};
 use hsmsim_types::{
-    ObjectHandle, Result, SessionHandle,
+    ObjectHandle, Result, SessionHandle, Template,
     ck::{CK_OBJECT_HANDLE, CK_ULONG},
 };
 
-use crate::raw::{Handles, Place, TemplateIn, TemplateOut};
+use crate::raw::{Handles, Place, TemplateOut};
 
 /// C_CreateObject.
-pub(crate) fn create(
+pub(crate) async fn create(
     client: &Client,
     session: SessionHandle,
-    template: &TemplateIn,
+    template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
-    let template = template.read()?;
-    let ObjectHandle(object) = client.run(client.create_object(session, template))?;
+    let template = template?;
+    let ObjectHandle(object) = client.create_object(session, template).await?;
     place.put(object);
     Ok(())
 }
 
 /// C_CopyObject.
-pub(crate) fn copy(
+pub(crate) async fn copy(
     client: &Client,
     session: SessionHandle,
     object: ObjectHandle,
-    template: &TemplateIn,
+    template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
-    let template = template.read()?;
-    let ObjectHandle(copy) = client.run(client.copy_object(session, object, template))?;
+    let template = template?;
+    let ObjectHandle(copy) = client.copy_object(session, object, template).await?;
     place.put(copy);
     Ok(())
 }
 
 /// C_DestroyObject.
-pub(crate) fn destroy(client: &Client, session: SessionHandle, object: ObjectHandle) -> Result<()> {
-    client.run(client.destroy_object(session, object))
+pub(crate) async fn destroy(
+    client: &Client,
+    session: SessionHandle,
+    object: ObjectHandle,
+) -> Result<()> {
+    client.destroy_object(session, object).await
 }
 
 /// C_GetObjectSize.
@@ -69,24 +73,24 @@ pub(crate) fn attributes(
 }
 
 /// C_SetAttributeValue.
-pub(crate) fn set_attributes(
+pub(crate) async fn set_attributes(
     client: &Client,
     session: SessionHandle,
     object: ObjectHandle,
-    template: &TemplateIn,
+    template: Result<Template>,
 ) -> Result<()> {
-    let template = template.read()?;
-    client.run(client.set_attributes(session, object, template))
+    let template = template?;
+    client.set_attributes(session, object, template).await
 }
 
 /// C_FindObjectsInit.
-pub(crate) fn find_init(
+pub(crate) async fn find_init(
     client: &Client,
     session: SessionHandle,
-    template: &TemplateIn,
+    template: Result<Template>,
 ) -> Result<()> {
-    let template = template.read()?;
-    client.run(client.find_init(session, template))
+    let template = template?;
+    client.find_init(session, template).await
 }
 
 /// C_FindObjects.

@@ -4,75 +4,77 @@
 use hsmsim_client::{Client, Room};
 use hsmsim_partition::api::OperationKind;
 use hsmsim_types::{
-    ObjectHandle, Result, SessionHandle,
+    Mechanism, ObjectHandle, Result, SessionHandle,
     ck::{CK_INVALID_HANDLE, CK_OBJECT_HANDLE},
 };
 
-use crate::raw::{Buffer, Input, MechanismIn};
+use crate::raw::{Buffer, Input};
 
-/// C_EncryptInit and its kin; a NULL mechanism ends the active operation (since PKCS#11 3.0).
-pub(crate) fn init(
+/// C_EncryptInit, C_MessageEncryptInit and their kin; no mechanism ends the active operation (since PKCS#11
+/// 3.0).
+pub(crate) async fn init(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    mechanism: Result<Option<Mechanism>>,
     key: Option<ObjectHandle>,
 ) -> Result<()> {
-    match mechanism.read_optional()? {
-        Some(mechanism) => client.run(client.operation_init(session, kind, mechanism, key)),
-        None => client.run(client.operation_cancel(session, kind)),
+    match mechanism? {
+        Some(mechanism) => client.operation_init(session, kind, mechanism, key).await,
+        None => client.operation_cancel(session, kind).await,
     }
 }
 
 /// What was read from the arguments. If that failed the active operation ends: every error but
 /// CKR_BUFFER_TOO_SMALL ends it (PKCS#11 3.1, 5.2), and the client does not hear of this one.
-pub(crate) fn read<T>(
+pub(crate) async fn read<T>(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
     arguments: Result<T>,
 ) -> Result<T> {
-    arguments.inspect_err(|_| {
+    if arguments.is_err() {
         // There may be no such session, or no such operation.
-        let _ = client.run(client.operation_cancel(session, kind));
-    })
+        let _ = Box::pin(client.operation_cancel(session, kind)).await;
+    }
+    arguments
 }
 
 /// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
-pub(crate) fn one_part(
+pub(crate) async fn one_part(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
     data: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let room = read(client, kind, session, buffer.room())?;
-    let data = read(client, kind, session, data.bytes())?;
-    buffer.write(&client.run(client.one_part(session, kind, data, room))?)
+    let arguments = buffer.room().and_then(|room| Ok((room, data.bytes()?)));
+    let (room, data) = read(client, kind, session, arguments).await?;
+    buffer.write(&client.one_part(session, kind, data, room).await?)
 }
 
 /// C_EncryptUpdate, C_DecryptUpdate.
-pub(crate) fn update(
+pub(crate) async fn update(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
     part: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let room = read(client, kind, session, buffer.room())?;
-    let part = read(client, kind, session, part.bytes())?;
-    buffer.write(&client.run(client.update(session, kind, part, room))?)
+    let arguments = buffer.room().and_then(|room| Ok((room, part.bytes()?)));
+    let (room, part) = read(client, kind, session, arguments).await?;
+    buffer.write(&client.update(session, kind, part, room).await?)
 }
 
 /// C_DigestUpdate, C_SignUpdate, C_VerifyUpdate: parts that give nothing back.
-pub(crate) fn update_silent(
+pub(crate) async fn update_silent(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
     part: &Input,
 ) -> Result<()> {
-    let part = read(client, kind, session, part.bytes())?;
-    client.run(client.update(session, kind, part, Room::Bytes(0))).map(drop)
+    let part = read(client, kind, session, part.bytes()).await?;
+    client.update(session, kind, part, Room::Bytes(0)).await.map(drop)
 }
 
 /// C_GetOperationState. It ends nothing, whatever it answers.
@@ -82,7 +84,7 @@ pub(crate) fn state(client: &Client, session: SessionHandle, buffer: &Buffer) ->
 }
 
 /// C_SetOperationState; a key that no operation needs is 0.
-pub(crate) fn set_state(
+pub(crate) async fn set_state(
     client: &Client,
     session: SessionHandle,
     state: &Input,
@@ -92,16 +94,16 @@ pub(crate) fn set_state(
     let key = |handle| (handle != CK_INVALID_HANDLE).then_some(ObjectHandle(handle));
     let (state, cipher, authentication) =
         (state.bytes()?, key(cipher_key), key(authentication_key));
-    client.run(client.set_operation_state(session, state, cipher, authentication))
+    client.set_operation_state(session, state, cipher, authentication).await
 }
 
 /// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.
-pub(crate) fn finish(
+pub(crate) async fn finish(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
     buffer: &Buffer,
 ) -> Result<()> {
-    let room = read(client, kind, session, buffer.room())?;
-    buffer.write(&client.run(client.finish(session, kind, room))?)
+    let room = read(client, kind, session, buffer.room()).await?;
+    buffer.write(&client.finish(session, kind, room).await?)
 }

@@ -9,12 +9,21 @@ use crate::raw::{Fill, Input};
 const STEP: usize = 1 << 20;
 
 /// C_SeedRandom.
-pub(crate) fn seed(client: &Client, session: SessionHandle, seed: &Input) -> Result<()> {
+pub(crate) async fn seed(client: &Client, session: SessionHandle, seed: &Input) -> Result<()> {
     let seed = seed.bytes()?;
-    client.run(client.seed_random(session, seed))
+    client.seed_random(session, seed).await
 }
 
-/// C_GenerateRandom.
-pub(crate) fn generate(client: &Client, session: SessionHandle, room: &Fill) -> Result<()> {
-    room.fill(STEP, |len| client.run(client.random(session, len)))
+/// C_GenerateRandom. No room asks for nothing, but of a session that has to be there.
+pub(crate) async fn generate(client: &Client, session: SessionHandle, room: &Fill) -> Result<()> {
+    let len = room.len()?;
+    let mut at = 0;
+    loop {
+        let random = client.random(session, STEP.min(len - at)).await?;
+        room.put(at, &random)?;
+        at += random.len();
+        if at == len {
+            return Ok(());
+        }
+    }
 }

@@ -1,21 +1,18 @@
 //! Session management (PKCS#11 3.1, 5.6).
 
-use hsmsim_client::{Client, script::CalledOn};
-use hsmsim_partition::api::OperationKind;
+use hsmsim_client::{CANCEL_FLAGS, Client, script::CalledOn};
 use hsmsim_types::{
-    Result, SessionHandle, SlotId,
+    Pin, Result, SessionHandle, SlotId,
     ck::{
         CK_FLAGS, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SESSION_VALIDATION_FLAGS_TYPE,
-        CK_USER_TYPE, CKF_DECRYPT, CKF_DIGEST, CKF_ENCRYPT, CKF_FIND_OBJECTS, CKF_MESSAGE_DECRYPT,
-        CKF_MESSAGE_ENCRYPT, CKF_MESSAGE_SIGN, CKF_MESSAGE_VERIFY, CKF_SIGN, CKF_SIGN_RECOVER,
-        CKF_VERIFY, CKF_VERIFY_RECOVER, CKR_ARGUMENTS_BAD, CKR_OPERATION_NOT_INITIALIZED,
+        CK_USER_TYPE, CKF_FIND_OBJECTS, CKR_ARGUMENTS_BAD, CKR_OPERATION_NOT_INITIALIZED,
         CKR_USER_TYPE_INVALID, CKS_LAST_VALIDATION_OK,
     },
     error::fail,
     role::UserType,
 };
 
-use crate::raw::{Input, PinIn, Place};
+use crate::raw::{Input, Place};
 
 /// C_OpenSession. The notification callback is never called: nothing here calls back.
 pub(crate) fn open(
@@ -59,38 +56,36 @@ pub(crate) fn info(
 }
 
 /// C_Login.
-pub(crate) fn login(
+pub(crate) async fn login(
     client: &Client,
     session: SessionHandle,
     user: CK_USER_TYPE,
-    pin: &PinIn,
+    pin: Result<Pin>,
 ) -> Result<()> {
     let Some(user) = UserType::from_cku(user) else {
         return fail(CKR_USER_TYPE_INVALID, format!("no user of type {user:#x}"));
     };
-    let pin = pin.pin()?;
-    client.run(client.login(session, user, pin))
+    client.login(session, user, pin?).await
 }
 
 /// C_LoginUser.
-pub(crate) fn login_user(
+pub(crate) async fn login_user(
     client: &Client,
     session: SessionHandle,
     user: CK_USER_TYPE,
-    pin: &PinIn,
+    pin: Result<Pin>,
     name: &Input,
 ) -> Result<()> {
     let name = String::from_utf8_lossy(name.bytes()?);
     let Some(user) = UserType::from_cku_and_name(user, &name) else {
         return fail(CKR_USER_TYPE_INVALID, format!("no user of type {user:#x} named {name:?}"));
     };
-    let pin = pin.pin()?;
-    client.run(client.login(session, user, pin))
+    client.login(session, user, pin?).await
 }
 
 /// C_Logout.
-pub(crate) fn logout(client: &Client, session: SessionHandle) -> Result<()> {
-    client.run(client.logout(session))
+pub(crate) async fn logout(client: &Client, session: SessionHandle) -> Result<()> {
+    client.logout(session).await
 }
 
 /// C_GetSessionValidationFlags: no validation holds for anything here, so no flag is ever set (PKCS#11
@@ -110,24 +105,14 @@ pub(crate) fn validation_flags(
     Ok(())
 }
 
-/// C_SessionCancel: ends what is active of the kinds named by `flags`; what is not active is no
+/// C_SessionCancel: ends what is active or pending of the kinds named by `flags`; what is neither is no
 /// error.
 pub(crate) fn cancel(client: &Client, session: SessionHandle, flags: CK_FLAGS) -> Result<()> {
     client.session_info(session)?;
-    for (flag, kind) in [
-        (CKF_ENCRYPT, OperationKind::Encrypt),
-        (CKF_DECRYPT, OperationKind::Decrypt),
-        (CKF_DIGEST, OperationKind::Digest),
-        (CKF_SIGN, OperationKind::Sign),
-        (CKF_VERIFY, OperationKind::Verify),
-        (CKF_VERIFY, OperationKind::VerifySignature),
-        (CKF_SIGN_RECOVER, OperationKind::SignRecover),
-        (CKF_VERIFY_RECOVER, OperationKind::VerifyRecover),
-        (CKF_MESSAGE_ENCRYPT, OperationKind::MessageEncrypt),
-        (CKF_MESSAGE_DECRYPT, OperationKind::MessageDecrypt),
-        (CKF_MESSAGE_SIGN, OperationKind::MessageSign),
-        (CKF_MESSAGE_VERIFY, OperationKind::MessageVerify),
-    ] {
+    if client.run(client.cancel_pending(session, flags))? {
+        return Ok(());
+    }
+    for (flag, kind) in CANCEL_FLAGS {
         if flags & flag != 0 {
             unless_idle(client.run(client.operation_cancel(session, kind)))?;
         }

@@ -2,7 +2,7 @@
 
 use hsmsim_client::{Client, script::CalledOn};
 use hsmsim_types::{
-    Result, SessionHandle, SlotId,
+    Pin, Result, SessionHandle, SlotId,
     ck::{
         CK_BBOOL, CK_FALSE, CK_FLAGS, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_SLOT_ID,
         CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_DONT_BLOCK,
@@ -124,18 +124,20 @@ pub(crate) fn init_token(client: &Client, slot: SlotId, pin: &PinIn, label: &Lab
 }
 
 /// C_InitPIN.
-pub(crate) fn init_pin(client: &Client, session: SessionHandle, pin: &PinIn) -> Result<()> {
-    let pin = pin.pin()?;
-    client.run(client.init_pin(session, pin))
+pub(crate) async fn init_pin(
+    client: &Client,
+    session: SessionHandle,
+    pin: Result<Pin>,
+) -> Result<()> {
+    client.init_pin(session, pin?).await
 }
 
 /// C_SetPIN.
-pub(crate) fn set_pin(
+pub(crate) async fn set_pin(
     client: &Client,
     session: SessionHandle,
-    old: &PinIn,
-    new: &PinIn,
+    old: Result<Pin>,
+    new: Result<Pin>,
 ) -> Result<()> {
-    let (old, new) = (old.pin()?, new.pin()?);
-    client.run(client.set_pin(session, old, new))
+    client.set_pin(session, old?, new?).await
 }

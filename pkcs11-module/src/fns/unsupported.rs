@@ -7,7 +7,7 @@ use hsmsim_types::{
     error::fail,
 };
 
-/// Asynchronous calls, which belong to sessions that no token here has, and validation flags.
+/// Functions of Luna's list that are not here.
 pub(crate) fn not_supported(_: &Client) -> Result<()> {
     fail(CKR_FUNCTION_NOT_SUPPORTED, "not supported")
 }

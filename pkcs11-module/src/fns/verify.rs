@@ -2,56 +2,60 @@
 
 use hsmsim_client::Client;
 use hsmsim_partition::api::OperationKind::{Verify, VerifySignature};
-use hsmsim_types::{ObjectHandle, Result, SessionHandle};
+use hsmsim_types::{Mechanism, ObjectHandle, Result, SessionHandle};
 
 use super::operation::read;
-use crate::raw::{Input, MechanismIn, SignatureIn};
+use crate::raw::{Input, SignatureIn};
 
 /// C_Verify.
-pub(crate) fn one_part(
+pub(crate) async fn one_part(
     client: &Client,
     session: SessionHandle,
     data: &Input,
     signature: &SignatureIn,
 ) -> Result<()> {
-    let data = read(client, Verify, session, data.bytes())?;
+    let data = read(client, Verify, session, data.bytes()).await?;
     // A structure is as long as some MACs: what it is only the operation knows.
     if signature.may_be_otp() && client.verifies_one_time_passwords(session) {
-        let image = read(client, Verify, session, signature.otp_image())?;
-        return client.run(client.verify(session, Verify, data, Some(&image)));
+        let image = read(client, Verify, session, signature.otp_image()).await?;
+        return client.verify(session, Verify, data, Some(&image)).await;
     }
-    let signature = read(client, Verify, session, signature.bytes())?;
-    client.run(client.verify(session, Verify, data, Some(signature)))
+    let signature = read(client, Verify, session, signature.bytes()).await?;
+    client.verify(session, Verify, data, Some(signature)).await
 }
 
 /// C_VerifyFinal.
-pub(crate) fn finish(client: &Client, session: SessionHandle, signature: &Input) -> Result<()> {
-    let signature = read(client, Verify, session, signature.bytes())?;
-    client.run(client.verify_final(session, Verify, Some(signature)))
-}
-
-/// C_VerifySignatureInit; a NULL mechanism ends the active operation.
-pub(crate) fn signature_init(
+pub(crate) async fn finish(
     client: &Client,
     session: SessionHandle,
-    mechanism: &MechanismIn,
+    signature: &Input,
+) -> Result<()> {
+    let signature = read(client, Verify, session, signature.bytes()).await?;
+    client.verify_final(session, Verify, Some(signature)).await
+}
+
+/// C_VerifySignatureInit; no mechanism ends the active operation.
+pub(crate) async fn signature_init(
+    client: &Client,
+    session: SessionHandle,
+    mechanism: Result<Option<Mechanism>>,
     key: ObjectHandle,
     signature: &Input,
 ) -> Result<()> {
-    let Some(mechanism) = mechanism.read_optional()? else {
-        return client.run(client.operation_cancel(session, VerifySignature));
+    let Some(mechanism) = mechanism? else {
+        return client.operation_cancel(session, VerifySignature).await;
     };
     let signature = signature.bytes()?;
-    client.run(client.verify_signature_init(session, mechanism, key, signature))
+    client.verify_signature_init(session, mechanism, key, signature).await
 }
 
 /// C_VerifySignature.
-pub(crate) fn signature(client: &Client, session: SessionHandle, data: &Input) -> Result<()> {
-    let data = read(client, VerifySignature, session, data.bytes())?;
-    client.run(client.verify(session, VerifySignature, data, None))
+pub(crate) async fn signature(client: &Client, session: SessionHandle, data: &Input) -> Result<()> {
+    let data = read(client, VerifySignature, session, data.bytes()).await?;
+    client.verify(session, VerifySignature, data, None).await
 }
 
 /// C_VerifySignatureFinal.
-pub(crate) fn signature_final(client: &Client, session: SessionHandle) -> Result<()> {
-    client.run(client.verify_final(session, VerifySignature, None))
+pub(crate) async fn signature_final(client: &Client, session: SessionHandle) -> Result<()> {
+    client.verify_final(session, VerifySignature, None).await
 }

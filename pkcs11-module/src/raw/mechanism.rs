@@ -207,11 +207,19 @@ impl MechanismIn {
 }
 
 impl MechanismIn {
+    /// As [`Self::read`], with where the parameter has places for what is derived.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`]; CKR_MECHANISM_PARAM_INVALID for a place that is missing.
+    pub(crate) fn read_with_places(&self) -> Result<(Mechanism, places::Places)> {
+        Ok((self.read()?, self.derived_places()?))
+    }
+
     /// Where the parameter has places for what is derived.
     ///
     /// # Errors
     /// CKR_MECHANISM_PARAM_INVALID for a place that is missing.
-    pub(crate) fn derived_places(&self) -> Result<places::Places> {
+    fn derived_places(&self) -> Result<places::Places> {
         // SAFETY: NULL, or a mechanism with a parameter as promised to `new`.
         unsafe {
             if self.0.is_null() {

@@ -1,17 +1,30 @@
 //! The parameter of one message of an AEAD (PKCS#11 3.1, 6.13.4 and 6.64.3): read before the message, and written
 //! after it, where the nonce was generated and the tag was made.
 
+use std::sync::OnceLock;
+
 use hsmsim_types::{MessageParams, Result, ck::*, error::fail};
 
-use super::slices::{bytes, owned};
+use super::{
+    keep::{Answer, Keep, Ptr},
+    slices::{bytes, owned},
+};
 
 /// The longest nonce and the longest tag in bytes that are believed.
 const MAX_PART: CK_ULONG = 1 << 16;
 
 /// What the caller gives as `pParameter`.
 pub(crate) struct MessageIn {
-    ptr: *mut std::ffi::c_void,
+    ptr: Ptr<std::ffi::c_void>,
     len: CK_ULONG,
+    gathered: Option<OnceLock<Gathered>>,
+}
+
+/// What is to be written after the message.
+struct Gathered {
+    mechanism: CK_MECHANISM_TYPE,
+    nonce: Vec<u8>,
+    tag: Vec<u8>,
 }
 
 /// Where nonce and tag of a message are, whatever its structure.
@@ -25,9 +38,10 @@ impl MessageIn {
     /// # Safety
     /// `ptr` is NULL or points at `len` bytes which, where the operation's mechanism is an AEAD, are the structure that
     /// belongs to its messages, whose pointers are NULL or hold as many bytes as it says; all of it stays
-    /// readable and writable while this value lives and nobody else uses it.
+    /// readable and writable while this value lives and nobody else uses it; of one that gathers, until
+    /// C_AsyncComplete has given the result.
     pub(crate) unsafe fn new(ptr: *mut std::ffi::c_void, len: CK_ULONG) -> Self {
-        Self { ptr, len }
+        Self { ptr: Ptr(ptr), len, gathered: None }
     }
 
     /// Signatures of messages take no parameter.
@@ -86,6 +100,26 @@ impl MessageIn {
         nonce: &[u8],
         tag: &[u8],
     ) -> Result<()> {
+        if let Some(gathered) = &self.gathered {
+            // There is one answer.
+            let _ = gathered.set(Gathered { mechanism, nonce: nonce.to_vec(), tag: tag.to_vec() });
+            return Ok(());
+        }
+        self.put(mechanism, nonce, tag)
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(crate) fn give(&self) -> Result<()> {
+        match self.gathered.as_ref().and_then(OnceLock::get) {
+            Some(Gathered { mechanism, nonce, tag }) => self.put(*mechanism, nonce, tag),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&self, mechanism: CK_MECHANISM_TYPE, nonce: &[u8], tag: &[u8]) -> Result<()> {
         let places = self.places(mechanism)?;
         for (value, (ptr, len)) in [(nonce, places.nonce), (tag, places.tag)] {
             if value.is_empty() {
@@ -128,14 +162,25 @@ impl MessageIn {
     /// # Safety
     /// Any bytes are a valid `T`.
     unsafe fn structure<T: Copy>(&self) -> Result<T> {
-        if self.ptr.is_null() || self.len != size_of::<T>() as CK_ULONG {
+        if self.ptr.0.is_null() || self.len != size_of::<T>() as CK_ULONG {
             return fail(
                 CKR_MECHANISM_PARAM_INVALID,
                 format!("the parameter has {} bytes, not {}", self.len, size_of::<T>()),
             );
         }
         // SAFETY: not NULL, and long enough by the promise given to `new`.
-        Ok(unsafe { self.ptr.cast::<T>().read_unaligned() })
+        Ok(unsafe { self.ptr.0.cast::<T>().read_unaligned() })
+    }
+}
+
+impl Keep for MessageIn {
+    fn keep(mut self) -> Result<Self> {
+        self.gathered = Some(OnceLock::new());
+        Ok(self)
+    }
+
+    fn settle(self, answer: &mut Answer) {
+        answer.message = Some(self);
     }
 }
 

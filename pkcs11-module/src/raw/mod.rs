@@ -11,7 +11,9 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod async_data;
 pub(crate) mod init;
+pub(crate) mod keep;
 pub(crate) mod mechanism;
 pub(crate) mod message;
 pub(crate) mod out;
@@ -19,8 +21,10 @@ pub(crate) mod slices;
 pub(crate) mod templates;
 pub(crate) mod text;
 
+pub(crate) use async_data::{AsyncOut, NameIn};
 pub(crate) use init::{InitArgs, InterfaceQuery};
-pub(crate) use mechanism::{MechanismIn, derivation::SignatureIn};
+pub(crate) use keep::{Answer, Keep, Owned};
+pub(crate) use mechanism::{MechanismIn, derivation::SignatureIn, places::Places};
 pub(crate) use message::MessageIn;
 pub(crate) use out::{Buffer, Fill, Handles, List, Place};
 pub(crate) use slices::{Input, Label, PinIn, UidIn};

@@ -1,6 +1,8 @@
 //! Places for answers: single values, bytes and lists by the two-call convention (PKCS#11 3.2,
 //! 5.2).
 
+use std::sync::OnceLock;
+
 use hsmsim_client::{Output, Room};
 use hsmsim_types::{
     OtpParam, Result,
@@ -10,20 +12,42 @@ use hsmsim_types::{
     },
     error::fail,
 };
+use parking_lot::Mutex;
 
-use super::slices::MAX_BYTES;
+use super::{
+    keep::{Answer, Keep, Ptr},
+    slices::MAX_BYTES,
+};
 
 /// The most object handles that one C_FindObjects gives.
 const MAX_HANDLES: usize = 1 << 24;
 
 /// A place for one value: a handle, a structure, a pointer.
-pub(crate) struct Place<T>(*mut T);
+pub(crate) struct Place<T> {
+    ptr: Ptr<T>,
+    /// The value, where it is not written at once.
+    gathered: Option<OnceLock<T>>,
+}
 
 impl<T: Copy> Place<T> {
     /// # Safety
-    /// `ptr` is NULL or points at room for a `T` that stays writable while this value lives.
+    /// `ptr` is NULL or points at room for a `T` that stays writable while this value lives, or, of one that
+    /// gathers, until the function returns.
     pub(crate) unsafe fn new(ptr: *mut T) -> Self {
-        Self(ptr)
+        Self { ptr: Ptr(ptr), gathered: None }
+    }
+
+    /// The value that was gathered.
+    pub(crate) fn gathered(&self) -> Option<T> {
+        self.gathered.as_ref().and_then(OnceLock::get).copied()
+    }
+
+    /// Writes what was gathered; the function has not returned yet.
+    pub(crate) fn give(&self) {
+        if let (Some(value), false) = (self.gathered(), self.ptr.0.is_null()) {
+            // SAFETY: not NULL, so writable by the promise given to `new`.
+            unsafe { self.ptr.0.write_unaligned(value) }
+        }
     }
 
     /// The place, if there is one: asked for before anything is done, so that no object comes into
@@ -32,7 +56,7 @@ impl<T: Copy> Place<T> {
     /// # Errors
     /// CKR_ARGUMENTS_BAD for NULL.
     pub(crate) fn required(&self) -> Result<Writable<'_, T>> {
-        if self.0.is_null() {
+        if self.ptr.0.is_null() {
             return fail(CKR_ARGUMENTS_BAD, "the place for the answer is NULL");
         }
         Ok(Writable(self))
@@ -45,13 +69,29 @@ pub(crate) struct Writable<'a, T>(&'a Place<T>);
 impl<T: Copy> Writable<'_, T> {
     /// Writes the answer.
     pub(crate) fn put(&self, value: T) {
+        if let Some(gathered) = &self.0.gathered {
+            // There is one answer.
+            let _ = gathered.set(value);
+            return;
+        }
         // SAFETY: not NULL, so writable by the promise given to `Place::new`.
-        unsafe { self.0.0.write_unaligned(value) }
+        unsafe { self.0.ptr.0.write_unaligned(value) }
+    }
+}
+
+impl Keep for Place<CK_OBJECT_HANDLE> {
+    fn keep(mut self) -> Result<Self> {
+        self.gathered = Some(OnceLock::new());
+        Ok(self)
+    }
+
+    fn settle(self, answer: &mut Answer) {
+        answer.places.push(self);
     }
 }
 
 /// A length or count that goes in as the caller's room and comes back as what there is.
-struct Length(*mut CK_ULONG);
+struct Length(Ptr<CK_ULONG>);
 
 impl Length {
     /// The caller's room.
@@ -59,34 +99,48 @@ impl Length {
     /// # Errors
     /// CKR_ARGUMENTS_BAD for NULL.
     fn read(&self) -> Result<usize> {
-        if self.0.is_null() {
+        if self.is_null() {
             return fail(CKR_ARGUMENTS_BAD, "the place for the length is NULL");
         }
         // SAFETY: not NULL, so readable by the promise given to the constructor of its owner.
-        let len = unsafe { self.0.read_unaligned() };
+        let len = unsafe { self.0.0.read_unaligned() };
         Ok(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
     fn write(&self, len: usize) {
-        if !self.0.is_null() {
+        if !self.is_null() {
             // SAFETY: not NULL, so writable by the promise given to the constructor of its owner.
-            unsafe { self.0.write_unaligned(len as CK_ULONG) }
+            unsafe { self.0.0.write_unaligned(len as CK_ULONG) }
         }
+    }
+
+    fn is_null(&self) -> bool {
+        self.0.0.is_null()
     }
 }
 
 /// Room for the output of an operation, with the place of its length.
 pub(crate) struct Buffer {
-    ptr: *mut CK_BYTE,
+    ptr: Ptr<CK_BYTE>,
     len: Length,
+    gathered: Option<Gathered>,
+}
+
+/// The output of a call that may be left pending.
+struct Gathered {
+    /// As it was when the call began.
+    room: Room,
+    output: OnceLock<Output>,
 }
 
 impl Buffer {
     /// # Safety
     /// `len` is NULL or points at a CK_ULONG, `ptr` is NULL or points at as many bytes as that
-    /// says; both stay writable while this value lives and nobody else uses them.
+    /// says; both stay writable while this value lives and nobody else uses them. Of one that gathers, the place
+    /// of the length does so until the function returns, and the bytes until C_AsyncComplete has given the result
+    /// (PKCS#11 3.2, 5.22.1).
     pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: *mut CK_ULONG) -> Self {
-        Self { ptr, len: Length(len) }
+        Self { ptr: Ptr(ptr), len: Length(Ptr(len)), gathered: None }
     }
 
     /// How much room there is.
@@ -94,8 +148,11 @@ impl Buffer {
     /// # Errors
     /// CKR_ARGUMENTS_BAD if there is no place for the length.
     pub(crate) fn room(&self) -> Result<Room> {
+        if let Some(gathered) = &self.gathered {
+            return Ok(gathered.room);
+        }
         let len = self.len.read()?;
-        Ok(if self.ptr.is_null() { Room::Query } else { Room::Bytes(len) })
+        Ok(if self.ptr.0.is_null() { Room::Query } else { Room::Bytes(len) })
     }
 
     /// How much room there is; `None` if there is not even a place for the length, by which
@@ -109,81 +166,188 @@ impl Buffer {
     /// # Errors
     /// CKR_BUFFER_TOO_SMALL if it did not fit; the length is written all the same.
     pub(crate) fn write(&self, output: &Output) -> Result<()> {
+        if let Output::Bytes(bytes) | Output::Structure(bytes) = output
+            && !matches!(self.room()?, Room::Bytes(room) if room >= bytes.len())
+            && !bytes.is_empty()
+        {
+            return fail(CKR_GENERAL_ERROR, "the output outgrew the room that was announced");
+        }
+        match &self.gathered {
+            // There is one answer.
+            Some(gathered) => drop(gathered.output.set(output.clone())),
+            None => self.len.write(self.put(output)),
+        }
         match output {
-            Output::Length(len) => self.len.write(*len),
             Output::TooSmall(len) => {
-                self.len.write(*len);
-                return fail(CKR_BUFFER_TOO_SMALL, format!("the output has {len} bytes"));
+                fail(CKR_BUFFER_TOO_SMALL, format!("the output has {len} bytes"))
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the bytes, which fit, and nothing else; gives the length of the output.
+    fn put(&self, output: &Output) -> usize {
+        match output {
+            Output::Length(len) | Output::TooSmall(len) => *len,
             Output::Structure(image) => {
                 let mut image = image.clone();
-                OtpParam::settle(&mut image, self.ptr.expose_provenance());
-                return self.write(&Output::Bytes(image));
+                OtpParam::settle(&mut image, self.ptr.0.expose_provenance());
+                self.put(&Output::Bytes(image))
             }
             Output::Bytes(bytes) => {
-                let room = if let Room::Bytes(room) = self.room()? { room } else { 0 };
-                if room < bytes.len() {
-                    return fail(
-                        CKR_GENERAL_ERROR,
-                        "the output outgrew the room that was announced",
-                    );
-                }
                 if !bytes.is_empty() {
                     // SAFETY: there is room, so the pointer is not NULL; `new` was promised as
                     // much.
-                    unsafe { self.ptr.copy_from(bytes.as_ptr(), bytes.len()) };
+                    unsafe { self.ptr.0.copy_from(bytes.as_ptr(), bytes.len()) };
                 }
-                self.len.write(bytes.len());
+                bytes.len()
             }
         }
-        Ok(())
+    }
+
+    /// Writes what was gathered, with its length; the function has not returned yet.
+    pub(crate) fn give(&self) {
+        if let Some(output) = self.gathered.as_ref().and_then(|gathered| gathered.output.get()) {
+            self.len.write(self.put(output));
+        }
+    }
+
+    /// Writes the bytes that were gathered; gives the length of the output.
+    pub(crate) fn give_bytes(&self) -> usize {
+        let output = self.gathered.as_ref().and_then(|gathered| gathered.output.get());
+        output.map_or(0, |output| self.put(output))
+    }
+
+    /// Where the bytes go.
+    pub(crate) fn address(&self) -> *mut CK_BYTE {
+        self.ptr.0
+    }
+
+    /// How many bytes were gathered.
+    pub(crate) fn gathered_len(&self) -> usize {
+        match self.gathered.as_ref().and_then(|gathered| gathered.output.get()) {
+            Some(Output::Bytes(bytes) | Output::Structure(bytes)) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// Has the bytes go elsewhere, to memory of which the promise given to `new` holds.
+    pub(super) fn redirect(&mut self, ptr: *mut CK_BYTE) {
+        self.ptr = Ptr(ptr);
+    }
+}
+
+impl Keep for Buffer {
+    fn keep(mut self) -> Result<Self> {
+        // Without a place for the length the function refuses by itself, or it has no output.
+        if let Ok(room) = self.room() {
+            self.gathered = Some(Gathered { room, output: OnceLock::new() });
+        }
+        Ok(self)
+    }
+
+    fn output_room(&self) -> Option<usize> {
+        match self.room() {
+            Ok(Room::Bytes(room)) => Some(room),
+            _ => Some(0),
+        }
+    }
+
+    fn settle(self, answer: &mut Answer) {
+        answer.buffer = Some(self);
     }
 }
 
 /// Room that is to be filled whole: C_GenerateRandom.
 pub(crate) struct Fill {
-    ptr: *mut CK_BYTE,
+    ptr: Ptr<CK_BYTE>,
     len: CK_ULONG,
+    // Lock: for a few instructions, by the one call that fills it.
+    gathered: Option<Mutex<Vec<u8>>>,
 }
 
 impl Fill {
     /// # Safety
     /// `ptr` is NULL or points at `len` bytes that stay writable while this value lives and that
-    /// nobody else uses.
+    /// nobody else uses; of one that gathers, until C_AsyncComplete has given the result.
     pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
-        Self { ptr, len }
+        Self { ptr: Ptr(ptr), len, gathered: None }
     }
 
-    /// Fills the room from `source`, which is asked for at most `step` bytes at a time: what a
-    /// caller can ask for is not what a process can hold twice.
+    /// How long it is.
     ///
     /// # Errors
-    /// CKR_ARGUMENTS_BAD for NULL with a length or for an absurd length, and what `source` refuses.
-    pub(crate) fn fill(
-        &self,
-        step: usize,
-        mut source: impl FnMut(usize) -> Result<Vec<u8>>,
-    ) -> Result<()> {
+    /// CKR_ARGUMENTS_BAD for NULL with a length or for an absurd length.
+    pub(crate) fn len(&self) -> Result<usize> {
         let len = usize::try_from(self.len).unwrap_or(usize::MAX);
-        if len > MAX_BYTES || (self.ptr.is_null() && len > 0) {
+        if len > MAX_BYTES || (self.ptr.0.is_null() && len > 0) {
             return fail(CKR_ARGUMENTS_BAD, format!("no room for {} bytes", self.len));
         }
-        let mut at = 0;
-        loop {
-            let wanted = step.min(len - at);
-            let bytes = source(wanted)?;
-            if bytes.len() != wanted {
-                return fail(CKR_GENERAL_ERROR, "not as many bytes as were asked for");
-            }
-            if wanted > 0 {
-                // SAFETY: `at + wanted` is within the promised room.
-                unsafe { self.ptr.add(at).copy_from(bytes.as_ptr(), wanted) };
-            }
-            at += wanted;
-            if at == len {
-                return Ok(());
-            }
+        Ok(len)
+    }
+
+    /// Writes the bytes that begin at `at`; they come in order.
+    ///
+    /// # Errors
+    /// CKR_GENERAL_ERROR beyond the end, and for no bytes where there is room.
+    pub(crate) fn put(&self, at: usize, bytes: &[u8]) -> Result<()> {
+        let len = self.len()?;
+        if bytes.len() > len - at.min(len) || (bytes.is_empty() && at < len) {
+            return fail(CKR_GENERAL_ERROR, "not as many bytes as were asked for");
         }
+        match &self.gathered {
+            Some(gathered) => gathered.lock().extend_from_slice(bytes),
+            None if bytes.is_empty() => {}
+            // SAFETY: within the promised room, which is not NULL where it is not empty.
+            None => unsafe { self.ptr.0.add(at).copy_from(bytes.as_ptr(), bytes.len()) },
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered, if that fills the room; gives its length.
+    pub(crate) fn give(&self) -> usize {
+        let Some(gathered) = &self.gathered else { return 0 };
+        let bytes = gathered.lock();
+        if bytes.len() as CK_ULONG == self.len && !bytes.is_empty() {
+            // SAFETY: as long as the promised room, which is not NULL where it is not empty.
+            unsafe { self.ptr.0.copy_from(bytes.as_ptr(), bytes.len()) };
+        }
+        bytes.len()
+    }
+
+    /// Where the bytes go.
+    pub(crate) fn address(&self) -> *mut CK_BYTE {
+        self.ptr.0
+    }
+
+    /// Whether there is no buffer, whatever its length.
+    pub(crate) fn is_null(&self) -> bool {
+        self.ptr.0.is_null()
+    }
+
+    /// How many bytes were gathered.
+    pub(crate) fn gathered_len(&self) -> usize {
+        self.gathered.as_ref().map_or(0, |gathered| gathered.lock().len())
+    }
+
+    /// As [`Buffer::redirect`].
+    pub(super) fn redirect(&mut self, ptr: *mut CK_BYTE) {
+        self.ptr = Ptr(ptr);
+    }
+}
+
+impl Keep for Fill {
+    fn keep(mut self) -> Result<Self> {
+        self.gathered = Some(Mutex::default());
+        Ok(self)
+    }
+
+    fn output_room(&self) -> Option<usize> {
+        self.len().ok()
+    }
+
+    fn settle(self, answer: &mut Answer) {
+        answer.fill = Some(self);
     }
 }
 
@@ -198,7 +362,7 @@ impl<T: Copy> List<T> {
     /// `count` is NULL or points at a CK_ULONG, `ptr` is NULL or points at room for as many `T` as
     /// that says; both stay writable while this value lives and nobody else uses them.
     pub(crate) unsafe fn new(ptr: *mut T, count: *mut CK_ULONG) -> Self {
-        Self { ptr, count: Length(count) }
+        Self { ptr, count: Length(Ptr(count)) }
     }
 
     /// Whether there is a place for the count at all.
@@ -246,7 +410,7 @@ impl Handles {
         max: CK_ULONG,
         count: *mut CK_ULONG,
     ) -> Self {
-        Self { ptr, max, count: Length(count) }
+        Self { ptr, max, count: Length(Ptr(count)) }
     }
 
     /// How many handles may be written.
@@ -254,7 +418,7 @@ impl Handles {
     /// # Errors
     /// CKR_ARGUMENTS_BAD if there is no place for the handles or for their count.
     pub(crate) fn max(&self) -> Result<usize> {
-        if self.count.0.is_null() || (self.ptr.is_null() && self.max > 0) {
+        if self.count.is_null() || (self.ptr.is_null() && self.max > 0) {
             return fail(CKR_ARGUMENTS_BAD, "the place for the handles or for their count is NULL");
         }
         Ok(usize::try_from(self.max).unwrap_or(usize::MAX).min(MAX_HANDLES))
@@ -282,7 +446,7 @@ impl Handles {
 mod tests {
     use std::ptr::null_mut;
 
-    use hsmsim_types::ck::CK_RV;
+    use hsmsim_types::{ObjectHandle, ck::CK_RV};
 
     use super::*;
 
@@ -374,27 +538,61 @@ mod tests {
     }
 
     #[test]
-    fn a_large_room_is_filled_in_steps() {
-        let mut room = [0_u8; 10];
-        // SAFETY: ten bytes.
-        let fill = unsafe { Fill::new(room.as_mut_ptr(), 10) };
-        let mut steps = Vec::new();
-        fill.fill(4, |len| {
-            steps.push(len);
-            Ok(vec![steps.len() as u8; len])
-        })
-        .expect("filled");
-        assert_eq!((steps, room), (vec![4, 4, 2], [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]));
+    fn room_is_filled_from_its_beginning_and_not_beyond_its_end() {
+        for gathers in [false, true] {
+            let mut room = [0_u8; 10];
+            // SAFETY: ten bytes.
+            let mut fill = unsafe { Fill::new(room.as_mut_ptr(), 10) };
+            if gathers {
+                fill = fill.keep().expect("kept");
+            }
+            fill.put(0, &[1; 4]).expect("room");
+            fill.put(4, &[2; 6]).expect("room");
+            assert_eq!(rv(fill.put(10, &[3])), Some(CKR_GENERAL_ERROR));
+            assert_eq!(rv(fill.put(4, &[])), Some(CKR_GENERAL_ERROR));
+            if gathers {
+                assert_eq!(room, [0; 10], "not before it is asked for");
+                assert_eq!(fill.give(), 10);
+            }
+            assert_eq!(room, [1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);
+        }
     }
 
     #[test]
     fn absurd_room_is_refused_and_no_room_asks_for_nothing() {
         for (len, expected) in
-            [(1, Some(CKR_ARGUMENTS_BAD)), (u64::MAX, Some(CKR_ARGUMENTS_BAD)), (0, None)]
+            [(1, Err(CKR_ARGUMENTS_BAD)), (u64::MAX, Err(CKR_ARGUMENTS_BAD)), (0, Ok(0))]
         {
             // SAFETY: NULL.
             let fill = unsafe { Fill::new(null_mut(), len) };
-            assert_eq!(rv(fill.fill(4, |len| Ok(vec![0; len]))), expected);
+            assert_eq!(fill.len().map_err(|error| error.rv()), expected);
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_written_when_it_is_given_and_not_before() {
+        let (mut room, mut len, mut handle) = ([0_u8; 4], 4, 0_u64);
+        // SAFETY: valid pointers.
+        let (buffer, place) = unsafe {
+            (
+                Buffer::new(room.as_mut_ptr(), &raw mut len).keep().expect("kept"),
+                Place::new(&raw mut handle).keep().expect("kept"),
+            )
+        };
+        len = 1;
+        assert_eq!(buffer.room(), Ok(Room::Bytes(4)), "as when the call began");
+        buffer.write(&Output::Bytes(b"abc".to_vec())).expect("it fits");
+        place.required().expect("a place").put(7);
+        assert_eq!((room, len, handle), ([0; 4], 1, 0));
+        let mut answer = Answer::default();
+        buffer.settle(&mut answer);
+        place.settle(&mut answer);
+        let data = answer.complete(&[ObjectHandle(7)]).expect("no message");
+        // The places of length and handle may be gone by now.
+        assert_eq!((&room, len, handle), (b"abc\0", 1, 0));
+        assert_eq!((data.pValue, data.ulValue), (room.as_mut_ptr(), 3));
+        assert_eq!((data.hObject, data.hAdditionalObject), (7, 0));
+        answer.give().expect("no message");
+        assert_eq!((len, handle), (3, 7));
     }
 }

@@ -7,6 +7,8 @@ use hsmsim_types::{
     error::fail,
 };
 
+use super::keep::{Keep, Ptr};
+
 /// The longest input in bytes that is believed. Whatever is longer does not exist on the caller's
 /// side either, and an attempt to copy it would end the process.
 pub(crate) const MAX_BYTES: usize = 1 << 31;
@@ -54,21 +56,23 @@ pub(super) fn owned(bytes: &[u8]) -> Result<Vec<u8>> {
 
 /// Data of a call: a pointer and its length.
 pub(crate) struct Input {
-    ptr: *const CK_BYTE,
+    ptr: Ptr<CK_BYTE>,
     len: CK_ULONG,
+    /// A copy, of which the call makes use instead.
+    kept: Option<Vec<u8>>,
 }
 
 impl Input {
     /// # Safety
     /// `ptr` is NULL or points at `len` bytes that stay readable and unchanged while this value
-    /// lives.
+    /// lives, or until it is kept.
     pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
-        Self { ptr, len }
+        Self { ptr: Ptr(ptr), len, kept: None }
     }
 
     /// Whether the pointer is NULL.
     pub(crate) fn is_null(&self) -> bool {
-        self.ptr.is_null()
+        self.ptr.0.is_null()
     }
 
     /// The bytes.
@@ -76,8 +80,21 @@ impl Input {
     /// # Errors
     /// CKR_ARGUMENTS_BAD for NULL with a length, or an absurd length.
     pub(crate) fn bytes(&self) -> Result<&[u8]> {
+        if let Some(kept) = &self.kept {
+            return Ok(kept);
+        }
         // SAFETY: the promise given to `new` holds while `self` lives.
-        unsafe { bytes(self.ptr, self.len, CKR_ARGUMENTS_BAD, "input") }
+        unsafe { bytes(self.ptr.0, self.len, CKR_ARGUMENTS_BAD, "input") }
+    }
+}
+
+impl Keep for Input {
+    fn keep(mut self) -> Result<Self> {
+        // What cannot be read the function refuses by itself.
+        if let Ok(bytes) = self.bytes() {
+            self.kept = Some(owned(bytes)?);
+        }
+        Ok(self)
     }
 }
 
@@ -88,7 +105,7 @@ impl PinIn {
     /// # Safety
     /// As [`Input::new`].
     pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
-        Self(Input { ptr, len })
+        Self(Input { ptr: Ptr(ptr), len, kept: None })
     }
 
     /// An owned copy, wiped when dropped. An empty PIN that is not NULL is a PIN like any other.
@@ -97,7 +114,7 @@ impl PinIn {
     /// CKR_ARGUMENTS_BAD for NULL (that would ask for a protected authentication path, which no
     /// token here claims to have: PKCS#11 3.1, 5.6.8), or for an absurd length.
     pub(crate) fn pin(&self) -> Result<Pin> {
-        if self.0.ptr.is_null() {
+        if self.0.is_null() {
             return fail(
                 CKR_ARGUMENTS_BAD,
                 "PIN is NULL, there is no protected authentication path",

@@ -7,63 +7,13 @@ use hsmsim_types::{
     role::UserType,
 };
 
-use super::{Call, CalledOn::Session, CalledOn::Slot, Head};
+use super::{
+    Call,
+    CalledOn::{Session, Slot},
+    Head,
+    functions::{dual_names, message_names, names},
+};
 use crate::{Client, Derived, Message, Output, Room, TokenInfo};
-
-/// The functions of a kind of operation: init, in one part, update, final; of messages init, a whole
-/// message, and the last.
-fn names(kind: OperationKind) -> [&'static str; 4] {
-    match kind {
-        OperationKind::VerifySignature => [
-            "C_VerifySignatureInit",
-            "C_VerifySignature",
-            "C_VerifySignatureUpdate",
-            "C_VerifySignatureFinal",
-        ],
-        OperationKind::SignRecover => ["C_SignRecoverInit", "C_SignRecover", "", ""],
-        OperationKind::VerifyRecover => ["C_VerifyRecoverInit", "C_VerifyRecover", "", ""],
-        OperationKind::MessageEncrypt => {
-            ["C_MessageEncryptInit", "C_EncryptMessage", "", "C_MessageEncryptFinal"]
-        }
-        OperationKind::MessageDecrypt => {
-            ["C_MessageDecryptInit", "C_DecryptMessage", "", "C_MessageDecryptFinal"]
-        }
-        OperationKind::MessageSign => {
-            ["C_MessageSignInit", "C_SignMessage", "", "C_MessageSignFinal"]
-        }
-        OperationKind::MessageVerify => {
-            ["C_MessageVerifyInit", "C_VerifyMessage", "", "C_MessageVerifyFinal"]
-        }
-        OperationKind::Encrypt => {
-            ["C_EncryptInit", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal"]
-        }
-        OperationKind::Decrypt => {
-            ["C_DecryptInit", "C_Decrypt", "C_DecryptUpdate", "C_DecryptFinal"]
-        }
-        OperationKind::Digest => ["C_DigestInit", "C_Digest", "C_DigestUpdate", "C_DigestFinal"],
-        OperationKind::Sign => ["C_SignInit", "C_Sign", "C_SignUpdate", "C_SignFinal"],
-        OperationKind::Verify => ["C_VerifyInit", "C_Verify", "C_VerifyUpdate", "C_VerifyFinal"],
-    }
-}
-
-/// The functions that begin a message and take a part of one.
-fn message_names(kind: OperationKind) -> [&'static str; 2] {
-    match kind {
-        OperationKind::MessageEncrypt => ["C_EncryptMessageBegin", "C_EncryptMessageNext"],
-        OperationKind::MessageDecrypt => ["C_DecryptMessageBegin", "C_DecryptMessageNext"],
-        OperationKind::MessageSign => ["C_SignMessageBegin", "C_SignMessageNext"],
-        _ => ["C_VerifyMessageBegin", "C_VerifyMessageNext"],
-    }
-}
-
-/// The functions of 5.13 that work on two operations; `beside` is not the cipher.
-fn dual_names(beside: OperationKind) -> [&'static str; 2] {
-    match beside {
-        OperationKind::Digest => ["C_DigestEncryptUpdate", "C_DecryptDigestUpdate"],
-        OperationKind::Sign => ["C_SignEncryptUpdate", ""],
-        _ => ["", "C_DecryptVerifyUpdate"],
-    }
-}
 
 /// Writes the calls: name and what it is made on (`is`), what else a rule may ask (`about`), when it
 /// only asks for a length and is no call to a rule (`unless`), and the function that does the work

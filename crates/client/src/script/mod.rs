@@ -3,6 +3,7 @@
 //! call, and from a file of this process alone ([`CALL_FAULTS_VARIABLE`]).
 //!
 //! - `calls`: the application's calls, each with what a rule may ask about it.
+//! - `functions`: what the functions work on, by their names.
 //! - `rules`: which rule strikes; pure.
 //! - here: what a rule does.
 //!
@@ -11,6 +12,7 @@
 //! arguments the C boundary refuses.
 
 mod calls;
+pub(crate) mod functions;
 mod rules;
 
 use std::{
@@ -172,6 +174,17 @@ thread_local! {
     /// call ends and taken where it is recorded, between which a thread does nothing else. No
     /// destructor: exit handlers may call.
     static STRUCK: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Takes the mark of the rule that struck the call that has just ended on this thread, so that it can be told
+/// where the call is asked for; 0 if none did.
+pub(crate) fn take_struck() -> u64 {
+    STRUCK.take()
+}
+
+/// Puts a mark back.
+pub(crate) fn put_struck(mark: u64) {
+    STRUCK.set(mark);
 }
 
 /// Marks a number as one of the file's.

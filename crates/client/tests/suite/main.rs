@@ -16,6 +16,7 @@ mod ha_log;
 mod login;
 mod messages;
 mod objects;
+mod pending;
 mod people;
 mod recovery;
 mod replication;

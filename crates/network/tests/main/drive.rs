@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use hsmsim_network::{Clock, NoTick, TICK_INTERVAL, Time, Timers, drive, timeout};
+use hsmsim_network::{Aside, Clock, NoTick, TICK_INTERVAL, Time, Timers, drive, overdue, timeout};
 use tokio::sync::oneshot;
 
 use crate::{at_ms, ms, watchdog};
@@ -293,4 +293,51 @@ fn real_waits_are_never_short_and_mostly_within_a_fifth_of_a_millisecond() {
     println!("overshoot of 1.5 ms waits: p50 {:?}, p99 {:?}", overshoots[50], overshoots[98]);
     // Only the median: other work on the machine may delay any single wait.
     assert!(overshoots[50] <= Duration::from_micros(200), "{:?}", overshoots[50]);
+}
+
+#[test]
+fn future_put_aside_learns_how_late_it_is_polled() {
+    let clock = Clock::virtual_at(Time::ZERO);
+    let (mut first, mut second) = (clock.sleep(ms(10)), clock.sleep(ms(30)));
+    let mut aside = Aside::new(Box::pin(poll_fn(|cx| {
+        // As long as neither is over the earlier one counts.
+        let over = Pin::new(&mut first).poll(cx).is_ready();
+        match Pin::new(&mut second).poll(cx) {
+            Poll::Ready(()) => Poll::Ready(overdue()),
+            Poll::Pending => {
+                assert_eq!(overdue(), if over { ms(7) } else { Duration::ZERO });
+                Poll::Pending
+            }
+        }
+    })));
+    let cx = &mut Context::from_waker(Waker::noop());
+    for now in [0, 4, 17] {
+        clock.advance_to(at_ms(now));
+        assert!(aside.poll(&clock, cx).is_pending());
+        assert_eq!(overdue(), Duration::ZERO, "nothing of it outside");
+    }
+    clock.advance_to(at_ms(35));
+    assert_eq!(aside.poll(&clock, cx), Poll::Ready(ms(5)));
+}
+
+#[test]
+fn sleep_of_the_real_clock_may_be_polled_aside_without_a_driver() {
+    let clock = Clock::real();
+    let deadline = clock.now() + ms(5);
+    let mut aside = Aside::new(Box::pin(clock.sleep_until(deadline)));
+    let cx = &mut Context::from_waker(Waker::noop());
+    while aside.poll(&clock, cx).is_pending() {
+        thread::yield_now();
+    }
+    assert!(clock.now() >= deadline);
+}
+
+#[test]
+fn driver_wakes_for_what_a_future_put_aside_waits_for() {
+    let clock = Clock::real();
+    let begin = clock.now();
+    let mut aside = Aside::new(Box::pin(clock.sleep(ms(8))));
+    let tick = || -> bool { false };
+    drive(&clock, &tick, poll_fn(|cx| aside.poll(&clock, cx)));
+    assert!(clock.now() - begin >= ms(8));
 }

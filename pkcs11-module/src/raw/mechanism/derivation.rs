@@ -7,7 +7,7 @@ use hsmsim_types::{
 };
 
 use super::{MAX_PLAIN, part, structure};
-use crate::raw::{Input, TemplateIn};
+use crate::raw::{Input, Keep, TemplateIn};
 
 /// The most parts of an input to a pseudorandom function, and the most additional keys, that are
 /// believed.
@@ -265,6 +265,13 @@ unsafe fn otp(ptr: *const CK_OTP_PARAM, count: CK_ULONG) -> Result<Vec<OtpParam>
 
 /// The signature that C_Verify is given: bytes, or a CK_OTP_SIGNATURE_INFO.
 pub(crate) struct SignatureIn(Input);
+
+impl Keep for SignatureIn {
+    /// Copies the bytes. What a CK_OTP_SIGNATURE_INFO points at is read before the function first waits.
+    fn keep(self) -> Result<Self> {
+        self.0.keep().map(Self)
+    }
+}
 
 impl SignatureIn {
     /// # Safety

@@ -20,6 +20,12 @@ pub(crate) enum Places {
     KeyMaterial { out: *mut CK_SSL3_KEY_MAT_OUT, macs: bool, keys: bool, iv_len: usize },
 }
 
+// SAFETY: the pointers are followed on the thread of the call that they were given to: a derivation that writes
+// into its parameter is waited for (`Owned::waits`).
+unsafe impl Send for Places {}
+// SAFETY: as above.
+unsafe impl Sync for Places {}
+
 /// The places in a mechanism's parameter, which was read before.
 ///
 /// # Errors
