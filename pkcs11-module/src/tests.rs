@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::{call, exports::*, instance, list::INTERFACES, raw::slices::MAX_BYTES};
 
 mod derivation;
+mod ecies;
 mod one_time;
 
 /// There is one library in a process: the tests take turns.

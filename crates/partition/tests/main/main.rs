@@ -10,6 +10,7 @@ mod classes;
 mod cloning;
 mod dates;
 mod derivation;
+mod ecies;
 mod keys;
 mod objects;
 mod operations;
