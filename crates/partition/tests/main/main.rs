@@ -11,6 +11,7 @@ mod cloning;
 mod dates;
 mod derivation;
 mod ecies;
+mod features;
 mod keys;
 mod objects;
 mod operations;

@@ -118,7 +118,10 @@ impl Client {
     }
 
     pub(crate) fn get(&mut self, object: ObjectId, kind: u64) -> AttributeResult {
-        match self.ask(Request::GetAttributes { object, kinds: vec![kind] }).unwrap() {
+        match self
+            .ask(Request::GetAttributes { object, kinds: vec![kind], lengths: false })
+            .unwrap()
+        {
             Reply::Attributes(mut results) => results.remove(0),
             other => panic!("{other:?}"),
         }
