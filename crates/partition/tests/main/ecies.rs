@@ -50,7 +50,7 @@ fn hex(digits: &str) -> Vec<u8> {
 /// 3GPP TS 33.501, C.4.3.1 (profile A) and C.4.4.1 (profile B), which the Luna guide names as what
 /// its firmware is to be verified with.
 #[test]
-fn the_published_messages_of_5g_are_opened() {
+pub(crate) fn the_published_messages_of_5g_are_opened() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
     for (key_type, curve, private, temporary, sealed) in [

@@ -21,4 +21,5 @@ mod saved;
 mod sharing;
 mod storage;
 mod support;
+mod vectors;
 mod wrapping;
