@@ -72,6 +72,8 @@ pub struct TokenInfo {
     pub hardware: (u8, u8),
     /// Firmware version.
     pub firmware: (u8, u8),
+    /// utcTime; blank without CKF_CLOCK_ON_TOKEN.
+    pub utc_time: [u8; 16],
 }
 
 /// CK_MECHANISM_INFO.

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use hsmsim_partition::api::{AttributeResult, Created, Reply, Request};
+use hsmsim_partition::{
+    api::{AttributeResult, Created, Reply, Request},
+    counts_on_read,
+};
 use hsmsim_store::OwedKind;
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, Template, ck::*, error::fail,
@@ -364,12 +367,29 @@ impl Client {
         object: ObjectHandle,
         kinds: Vec<u64>,
     ) -> Result<Vec<AttributeResult>> {
+        self.read_attributes(session, object, kinds, false).await
+    }
+
+    /// C_GetAttributeValue, or of its lengths alone. What a monotonic counter was read at is brought to
+    /// the other members before the answer is given: none of them may say it again.
+    pub(crate) async fn read_attributes(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        kinds: Vec<u64>,
+        lengths: bool,
+    ) -> Result<Vec<AttributeResult>> {
         let mut session = self.checkout(session)?;
         let object = self.object(session.group(), object)?;
-        let request = || Request::GetAttributes { object, kinds: kinds.clone() };
-        match self.call_primary(&mut session, request).await? {
-            (_, Reply::Attributes(results)) => Ok(results),
-            (_, other) => Err(unexpected(&other)),
+        let counts = !lengths && counts_on_read(&object, &kinds);
+        let request = || Request::GetAttributes { object, kinds: kinds.clone(), lengths };
+        loop {
+            let (primary, reply) = self.call_primary(&mut session, request).await?;
+            let Reply::Attributes(results) = reply else { return Err(unexpected(&reply)) };
+            if !counts || self.replicate(&mut session, primary, &[object]).await? {
+                return Ok(results);
+            }
+            self.moved_on(session.group(), primary)?;
         }
     }
 

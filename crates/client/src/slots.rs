@@ -203,6 +203,7 @@ impl Client {
             private_memory: token.storage.unzip(),
             hardware: pair(strings.hardware_version),
             firmware: pair(strings.firmware_version),
+            utc_time: token.utc_time,
         })
     }
 

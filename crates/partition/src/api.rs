@@ -225,6 +225,9 @@ pub enum Request {
         object: ObjectId,
         /// Which, in the caller's order.
         kinds: Vec<CK_ATTRIBUTE_TYPE>,
+        /// Whether their lengths alone are asked for: a counter that counts its readings does not count
+        /// that one.
+        lengths: bool,
     },
     /// C_SetAttributeValue.
     SetAttributes {
@@ -583,4 +586,6 @@ pub struct TokenInfo {
     pub objects: u64,
     /// Bytes for token objects, in all and free; `None` where there is no limit.
     pub storage: Option<(u64, u64)>,
+    /// utcTime, when a session asks; blank without CKF_CLOCK_ON_TOKEN.
+    pub utc_time: [u8; 16],
 }

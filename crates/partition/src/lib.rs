@@ -37,6 +37,7 @@ mod storage;
 mod travel;
 pub mod version;
 
+pub use built_in::counts_on_read;
 pub use mechanisms::{MechanismInfo, Mechanisms, mechanism_info, mechanism_list, service::Service};
 pub use partition::{Connection, Identities, Partition};
 pub use personality::Personality;

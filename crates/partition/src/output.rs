@@ -25,6 +25,14 @@ pub enum OutputLen {
     HoldsBlock(usize),
     /// AEAD encryption: everything comes at the end, longer by the tag of this many bytes.
     TagAppend(usize),
+    /// Everything comes at the end, padded to whole blocks of so many bytes (one block more than fits)
+    /// and longer by what stands around it.
+    PadTagAppend {
+        /// Bytes of a block.
+        block: usize,
+        /// Bytes around the ciphertext.
+        tag: usize,
+    },
     /// AEAD decryption: everything comes at the end, shorter by the tag of this many bytes.
     TagRemove(usize),
 }
@@ -40,7 +48,7 @@ impl OutputLen {
         let blocks = |total: usize, block: usize| total / block * block;
         match self {
             Self::None | Self::Fixed(_) | Self::AtMost(_) => 0,
-            Self::TagAppend(_) | Self::TagRemove(_) => 0,
+            Self::TagAppend(_) | Self::PadTagAppend { .. } | Self::TagRemove(_) => 0,
             Self::Stream => part,
             Self::Blocks(block) | Self::PadEncrypt(block) => {
                 blocks(before + part, block) - blocks(before, block)
@@ -67,6 +75,7 @@ impl OutputLen {
             Self::Stealing(block) => total - stolen(total, block),
             Self::HoldsBlock(block) => total - (total / block * block).saturating_sub(block),
             Self::TagAppend(tag) => total + tag,
+            Self::PadTagAppend { block, tag } => total / block * block + block + tag,
             Self::TagRemove(tag) => total.saturating_sub(tag),
         }
     }
@@ -94,6 +103,8 @@ mod tests {
             (OutputLen::Stealing(8), 9, 9),
             (OutputLen::HoldsBlock(16), 33, 33),
             (OutputLen::TagAppend(16), 100, 116),
+            (OutputLen::PadTagAppend { block: 16, tag: 97 }, 96, 209),
+            (OutputLen::PadTagAppend { block: 8, tag: 40 }, 100, 144),
             (OutputLen::TagRemove(16), 116, 100),
         ] {
             for step in [1, 7, 16, 33] {

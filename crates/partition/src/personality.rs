@@ -3,7 +3,7 @@
 use hsmsim_sim_config::{
     CryptokiVersion, Flags, LoginEffect, LoginLimit, LoginLimits, PinRule, Profile,
 };
-use hsmsim_types::Role;
+use hsmsim_types::{Role, ck::CKF_CLOCK_ON_TOKEN};
 
 use crate::mechanisms::Mechanisms;
 
@@ -26,7 +26,8 @@ pub struct Personality {
     pub mechanisms: Mechanisms,
     /// Most bytes of data in one call of an operation; `None` means no limit.
     pub data_max: Option<u64>,
-    /// CKF_RNG and its kin: the token's flags that nothing follows from.
+    /// CKF_RNG and its kin. With CKF_CLOCK_ON_TOKEN the SO can set the clock; nothing follows from the
+    /// others.
     pub token_flags: u64,
     /// Most token objects; `None` means as many as the store holds.
     pub objects_max: Option<u64>,
@@ -91,7 +92,7 @@ impl Default for Personality {
             },
             vendor_codes: false,
             mechanisms: Mechanisms::all(),
-            token_flags: Flags::default().token,
+            token_flags: Flags::default().token | CKF_CLOCK_ON_TOKEN,
             data_max: None,
             objects_max: None,
             storage_bytes: None,

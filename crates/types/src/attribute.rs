@@ -190,6 +190,12 @@ pub fn kind(attribute: CK_ATTRIBUTE_TYPE) -> AttributeKind {
         | CKA_VALUE_LEN
         | CKA_KEY_GEN_MECHANISM
         | CKA_HW_FEATURE_TYPE
+        | CKA_PIXEL_X
+        | CKA_PIXEL_Y
+        | CKA_RESOLUTION
+        | CKA_CHAR_ROWS
+        | CKA_CHAR_COLUMNS
+        | CKA_BITS_PER_PIXEL
         | CKA_MECHANISM_TYPE
         | CKA_PROFILE_ID
         | CKA_PARAMETER_SET

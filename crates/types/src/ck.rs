@@ -121,6 +121,63 @@ pub struct CK_KDF_PRF_PARAMS {
     pub ulEncodingScheme: CK_ULONG,
 }
 
+vendor! { CK_ULONG;
+    CKDHP_STANDARD = 1;
+    /// Of older headers: not implemented.
+    CKDHP_MODIFIED = 2;
+    CKDHP_ECDH1 = 3;
+    CKES_XOR = 1;
+    CKES_DES3_CBC_PAD = 2;
+    CKES_AES_CBC_PAD = 3;
+    CKES_DES3_CBC = 4;
+    CKES_AES_CBC = 5;
+    CKES_AES_CTR = 6;
+    CKES_AES_GCM = 7;
+    CKES_AES_KW = 8;
+    CKES_AES_KWP = 9;
+    CKMS_HMAC_SHA1 = 1;
+    CKMS_SHA1 = 2;
+    CKMS_HMAC_SHA224 = 3;
+    CKMS_SHA224 = 4;
+    CKMS_HMAC_SHA256 = 5;
+    CKMS_SHA256 = 6;
+    CKMS_HMAC_SHA384 = 7;
+    CKMS_SHA384 = 8;
+    CKMS_HMAC_SHA512 = 9;
+    CKMS_SHA512 = 10;
+    CKMS_HMAC_RIPEMD160 = 11;
+    CKMS_RIPEMD160 = 12;
+}
+
+/// Luna's parameters of CKM_ECIES (the vendor's cryptoki_v2.h; SDK guide, "ECIES general").
+#[allow(non_camel_case_types, non_snake_case)]
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct CK_ECIES_PARAMS {
+    /// CKDHP number of how the secret is agreed on.
+    pub dhPrimitive: CK_ULONG,
+    /// CKD number of the key derivation function.
+    pub kdf: CK_ULONG,
+    /// Bytes of the first shared data.
+    pub ulSharedDataLen1: CK_ULONG,
+    /// Shared data of the key derivation.
+    pub pSharedData1: *mut CK_BYTE,
+    /// CKES number of the encryption.
+    pub encScheme: CK_ULONG,
+    /// Bits of the encryption key; 0 with CKES_XOR.
+    pub ulEncKeyLenInBits: CK_ULONG,
+    /// CKMS number of the MAC.
+    pub macScheme: CK_ULONG,
+    /// Bits of the MAC key.
+    pub ulMacKeyLenInBits: CK_ULONG,
+    /// Bits of the MAC.
+    pub ulMacLenInBits: CK_ULONG,
+    /// Bytes of the second shared data.
+    pub ulSharedDataLen2: CK_ULONG,
+    /// Shared data of the MAC.
+    pub pSharedData2: *mut CK_BYTE,
+}
+
 vendor! { CK_ATTRIBUTE_TYPE;
     CKA_CCM_PRIVATE = 0x8000_0001;
     CKA_FINGERPRINT_SHA1 = 0x8000_0002;

@@ -173,6 +173,8 @@ pub enum Params {
         /// Shared info for the key derivation function.
         shared_data: Vec<u8>,
     },
+    /// Luna's CK_ECIES_PARAMS.
+    Ecies(Box<EciesParams>),
     /// CK_KEY_DERIVATION_STRING_DATA, and the parameter of the ECB_ENCRYPT_DATA derivations.
     DerivationData(Vec<u8>),
     /// CK_AES_CBC_ENCRYPT_DATA_PARAMS and its kin.
@@ -217,4 +219,27 @@ pub struct MessageParams {
     pub tag_bits: u64,
     /// Length of the message in bytes, where the mechanism wants to know it before (CCM).
     pub data_len: Option<u64>,
+}
+
+/// Luna's CK_ECIES_PARAMS (SDK guide, "ECIES general"): numbers as the caller gave them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EciesParams {
+    /// CKDHP number of how the secret is agreed on.
+    pub primitive: u64,
+    /// CKD number of the key derivation function.
+    pub kdf: u64,
+    /// Shared data of the key derivation.
+    pub shared_data_1: Vec<u8>,
+    /// CKES number of the encryption.
+    pub encryption: u64,
+    /// Bits of the encryption key.
+    pub key_bits: u64,
+    /// CKMS number of the MAC.
+    pub mac: u64,
+    /// Bits of the MAC key.
+    pub mac_key_bits: u64,
+    /// Bits of the MAC.
+    pub mac_bits: u64,
+    /// Shared data of the MAC.
+    pub shared_data_2: Vec<u8>,
 }

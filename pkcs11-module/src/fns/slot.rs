@@ -65,8 +65,7 @@ pub(crate) fn token_info(
         ulFreePrivateMemory: known(info.private_memory.1),
         hardwareVersion: version(info.hardware),
         firmwareVersion: version(info.firmware),
-        // Means nothing without CKF_CLOCK_ON_TOKEN.
-        utcTime: padded(b""),
+        utcTime: info.utc_time,
     });
     Ok(())
 }

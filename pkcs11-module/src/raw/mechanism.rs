@@ -4,7 +4,9 @@
 //! One table, [`shape`], says which structure belongs to which mechanism. A structure is read only
 //! if its length is exactly right; pointers in it are followed by the same rules as any others.
 
-use hsmsim_types::{Error, Mechanism, Params, Result, ck::*, error::fail, names};
+use hsmsim_types::{
+    Error, Mechanism, Params, Result, ck::*, error::fail, mechanism::EciesParams, names,
+};
 
 use super::slices::{bytes, owned};
 
@@ -46,6 +48,7 @@ enum Shape {
     X942,
     RsaAesWrap,
     EcdhAesWrap,
+    Ecies,
     Ccm,
     ChaCha20,
     ChaCha20Poly1305,
@@ -102,6 +105,7 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         CKM_ECDH_AES_KEY_WRAP | CKM_ECDH_X_AES_KEY_WRAP | CKM_ECDH_COF_AES_KEY_WRAP => {
             Shape::EcdhAesWrap
         }
+        CKM_ECIES => Shape::Ecies,
         CKM_LUNA_SHAKE_128 | CKM_LUNA_SHAKE_256 => Shape::OptionalNumber,
         CKM_AES_CCM => Shape::Ccm,
         CKM_CHACHA20 => Shape::ChaCha20,
@@ -316,6 +320,7 @@ unsafe fn read_params(raw: &CK_MECHANISM) -> Result<Params> {
                     shared_data: part(raw.pSharedData, raw.ulSharedDataLen, "the shared data")?,
                 })
             }
+            Shape::Ecies => ecies(&structure(raw)?),
             Shape::Ccm => ccm(&structure(raw)?),
             Shape::ChaCha20 => chacha20(&structure(raw)?),
             Shape::ChaCha20Poly1305 => chacha20_poly1305(&structure(raw)?),
@@ -451,6 +456,29 @@ unsafe fn ecdh1(raw: &CK_ECDH1_DERIVE_PARAMS) -> Result<Params> {
             public_data: part(raw.pPublicData, raw.ulPublicDataLen, "the public data")?,
         })
     }
+}
+
+/// # Safety
+/// The pointers in it are NULL or hold as many bytes as they say.
+unsafe fn ecies(raw: &CK_ECIES_PARAMS) -> Result<Params> {
+    // SAFETY: promised by the caller of this function.
+    let (shared_data_1, shared_data_2) = unsafe {
+        (
+            part(raw.pSharedData1, raw.ulSharedDataLen1, "the shared data")?,
+            part(raw.pSharedData2, raw.ulSharedDataLen2, "the shared data")?,
+        )
+    };
+    Ok(Params::Ecies(Box::new(EciesParams {
+        primitive: raw.dhPrimitive,
+        kdf: raw.kdf,
+        shared_data_1,
+        encryption: raw.encScheme,
+        key_bits: raw.ulEncKeyLenInBits,
+        mac: raw.macScheme,
+        mac_key_bits: raw.ulMacKeyLenInBits,
+        mac_bits: raw.ulMacLenInBits,
+        shared_data_2,
+    })))
 }
 
 /// # Safety

@@ -75,7 +75,7 @@ pub const PROFILE_KEYS: &[ProfileKey] = &[
     key("strings", "firmware_version", PAIR, "", "slot and token"),
     key("strings", "firmware_subminor", "`0` to `255`", "`0`", "third number of the firmware's version (`CA_GetFirmwareVersion`)"),
     key("flags", "slot", "list of `removable_device`, `hw_slot`", "`hw_slot`; on a member's own slot both", "CK_SLOT_INFO"),
-    key("flags", "token", "list of `rng`, `login_required`, `restore_key_not_needed`, `clock_on_token`, `protected_authentication_path`, `dual_crypto_operations`", "`rng`, `login_required`", "CK_TOKEN_INFO; they are shown and change nothing"),
+    key("flags", "token", "list of `rng`, `login_required`, `restore_key_not_needed`, `clock_on_token`, `protected_authentication_path`, `dual_crypto_operations`", "`rng`, `login_required`", "CK_TOKEN_INFO; with `clock_on_token` the SO can set the clock and `utcTime` tells it, the others are shown and change nothing"),
     key("flags", "mechanism", "list of `hw`", "`hw`", "CK_MECHANISM_INFO of every mechanism"),
     key("login_limits", "hsm_so", LIMIT, "", "security officer of the device; effect is `lock`, `lock_for` (with `time`), `lock_permanently`, `zeroize_partition` or `zeroize_device`"),
     key("login_limits", "partition_so", LIMIT, "", "security officer of the partition (CKU_SO)"),

@@ -183,11 +183,15 @@ fn fips_mode_is_one_switch_of_the_a790() {
 #[test]
 fn flags_are_words_and_have_defaults() {
     let open = shipped("open");
-    assert_eq!((open.flags.slot, open.flags.token, open.flags.mechanism), (None, 5, 1));
+    assert_eq!((open.flags.slot, open.flags.token, open.flags.mechanism), (None, 0x45, 1));
+    let without = shipped("a790").flags;
+    assert_eq!((without.slot, without.token, without.mechanism), (None, 5, 1));
     let text = Profile::shipped_text("open").unwrap_or_default();
-    let rest = "[flags]\nslot = []\ntoken = [\"rng\", \"clock_on_token\"]\nmechanism = []\n";
-    let own =
-        Profile::parse(&format!("{text}\n{rest}"), "p.toml").unwrap_or_else(|e| panic!("{e}"));
+    let flags = "token = [\"rng\", \"login_required\", \"clock_on_token\"]";
+    assert!(text.contains(flags));
+    let other = "slot = []\ntoken = [\"rng\", \"clock_on_token\"]\nmechanism = []";
+    let own = Profile::parse(&text.replace(flags, other), "p.toml");
+    let own = own.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((own.flags.slot, own.flags.token, own.flags.mechanism), (Some(0), 0x41, 0));
 }
 
@@ -213,6 +217,7 @@ fn profile_files_are_read_strictly() {
     refused("slot_base", "slotbase", &["\"slotbase\"", "\"slot_base\""]);
     refused("min = 4, max", "min = 4, mx", &["\"mx\"", "\"max\""]);
     refused("{ min = 4, max = 255 }", "{ min = 9, max = 8 }", &["from 9 to 255"]);
+    refused("\"rng\"", "\"rgn\"", &["\"rng\""]);
     refused("\"HA group\"", "\"Seventeen letters\"", &["16 bytes, not 17"]);
     refused("[\"3.2\", \"3.0\", \"2.40\"]", "[\"3.2\"]", &["2.x"]);
     refused("\"2.40\"", "\"2.41\"", &["\"2.41\"", "\"2.40\""]);
@@ -238,7 +243,6 @@ fn profile_files_are_read_strictly() {
         ("[service_times]\nengines = 1\nper_second = { sign_rsa_2048 = 0 }\n", 2, &["above 0"]),
         ("[service_times]\nengines = 17\nper_second = {}\n", 1, &["from 1 to 16"]),
         ("[limits]\nobjects = 5\n", 1, &["objects_max"]),
-        ("[flags]\ntoken = [\"rgn\"]\n", 1, &["\"rng\""]),
     ] {
         let text = with(rest);
         assert_refused(Profile::parse(&text, "p.toml"), line + below, parts, &text);

@@ -437,6 +437,6 @@ impl Client {
         object: ObjectHandle,
         kinds: Vec<u64>,
     ) -> Result<Vec<AttributeResult>> {
-        self.attributes_work(session, object, kinds).await
+        self.read_attributes(session, object, kinds, true).await
     }
 }

@@ -1,9 +1,9 @@
-//! SHA-3 in parts (FIPS 202): the sponge over Keccak's permutation. AWS-LC's, which serves whole
-//! messages and SHAKE, does not give its state away.
+//! SHA-3 and SHAKE in parts (FIPS 202): the sponge over Keccak's permutation. AWS-LC's, which serves
+//! whole messages, does not give its state away.
 
 use zeroize::Zeroize;
 
-use super::HashAlg;
+use super::{HashAlg, Xof};
 use crate::ffi::hashing::DIGEST_LEN_MAX;
 use crate::state::Reader;
 use crate::{Error, Result};
@@ -13,15 +13,21 @@ const LANE: usize = 8;
 #[derive(Clone)]
 pub(super) struct Sponge {
     lanes: [u64; 25],
-    /// Bytes of the block that are taken in; less than the rate.
+    /// Bytes of the block that are taken in, or given out; less than the rate.
     at: usize,
     /// Bytes of a block.
     rate: usize,
+    /// The bits that tell SHA-3 from SHAKE, and the first of the padding (FIPS 202, 6 and B.2).
+    suffix: u8,
 }
 
 impl Sponge {
     pub(super) fn new(alg: HashAlg) -> Self {
-        Sponge { lanes: [0; 25], at: 0, rate: alg.block_len() }
+        Sponge { lanes: [0; 25], at: 0, rate: alg.block_len(), suffix: 0x06 }
+    }
+
+    pub(super) fn shake(xof: Xof) -> Self {
+        Sponge { lanes: [0; 25], at: 0, rate: xof.block_len(), suffix: 0x1f }
     }
 
     pub(super) fn update(&mut self, mut data: &[u8]) {
@@ -56,11 +62,28 @@ impl Sponge {
         self.lanes[at / LANE] ^= u64::from(byte) << (8 * (at % LANE));
     }
 
-    pub(super) fn finish(mut self) -> [u8; DIGEST_LEN_MAX] {
-        // The two bits that tell SHA-3 from SHAKE, and the padding (FIPS 202, 6.1 and B.2).
-        self.add(self.at, 0x06);
+    /// Ends the message: from here on the sponge gives out.
+    pub(super) fn pad(&mut self) {
+        self.add(self.at, self.suffix);
         self.add(self.rate - 1, 0x80);
         keccak::f1600(&mut self.lanes);
+        self.at = 0;
+    }
+
+    /// Fills `out` with what comes next, after [`pad`](Self::pad).
+    pub(super) fn squeeze(&mut self, out: &mut [u8]) {
+        for byte in out {
+            if self.at == self.rate {
+                keccak::f1600(&mut self.lanes);
+                self.at = 0;
+            }
+            *byte = self.lanes[self.at / LANE].to_le_bytes()[self.at % LANE];
+            self.at += 1;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> [u8; DIGEST_LEN_MAX] {
+        self.pad();
         let mut digest = [0; DIGEST_LEN_MAX];
         for (bytes, lane) in digest.as_chunks_mut().0.iter_mut().zip(self.lanes) {
             *bytes = lane.to_le_bytes();
@@ -70,7 +93,7 @@ impl Sponge {
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.lanes.iter().for_each(|lane| out.extend_from_slice(&lane.to_le_bytes()));
-        // Less than 144.
+        // Less than 168.
         out.push(self.at as u8);
     }
 

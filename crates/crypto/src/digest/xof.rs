@@ -4,7 +4,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::ffi::digest::{Md, MdContext};
+use super::sponge::Sponge;
+use crate::Result;
+use crate::ffi::shake::{Shake, shake};
+use crate::state::{self, Reader};
 
 /// A hash function with output of any length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,19 +30,27 @@ impl Xof {
             Xof::Shake256 => 64,
         }
     }
+
+    /// Bytes of a block, the rate.
+    pub(super) const fn block_len(self) -> usize {
+        match self {
+            Xof::Shake128 => 168,
+            Xof::Shake256 => 136,
+        }
+    }
 }
 
 /// A message in progress. A clone goes on from the same state independently.
 #[derive(Clone)]
 pub struct XofHasher {
     xof: Xof,
-    context: MdContext,
+    sponge: Sponge,
 }
 
 impl XofHasher {
     /// Starts a message.
     pub fn new(xof: Xof) -> Self {
-        XofHasher { xof, context: MdContext::new(Md::shake(xof), 0) }
+        XofHasher { xof, sponge: Sponge::shake(xof) }
     }
 
     /// The hash function this message was started with.
@@ -49,7 +60,7 @@ impl XofHasher {
 
     /// Takes the next part of the message.
     pub fn update(&mut self, data: &[u8]) {
-        self.context.update(data);
+        self.sponge.update(data);
     }
 
     /// Ends the message and fills `out`.
@@ -58,8 +69,28 @@ impl XofHasher {
     }
 
     /// Ends the message, for output in parts. `C_DigestXofExtract`.
-    pub fn into_reader(self) -> XofReader {
-        XofReader { xof: self.xof, context: self.context }
+    pub fn into_reader(mut self) -> XofReader {
+        self.sponge.pad();
+        XofReader { xof: self.xof, sponge: self.sponge }
+    }
+
+    /// What [`resume`](Self::resume) goes on from: it may hold a part of the message.
+    pub fn state(&self) -> state::State {
+        let mut out = state::empty();
+        self.sponge.write(&mut out);
+        out
+    }
+
+    /// Goes on from a state that a message with this function gave.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`](crate::Error::InvalidState) for bytes that are no state of it.
+    pub fn resume(xof: Xof, state: &[u8]) -> Result<Self> {
+        let mut this = XofHasher::new(xof);
+        let mut reader = Reader::new(state);
+        this.sponge.read(&mut reader)?;
+        reader.end()?;
+        Ok(this)
     }
 }
 
@@ -67,13 +98,13 @@ impl XofHasher {
 #[derive(Clone)]
 pub struct XofReader {
     xof: Xof,
-    context: MdContext,
+    sponge: Sponge,
 }
 
 impl XofReader {
     /// Fills `out` with what comes next.
     pub fn read(&mut self, out: &mut [u8]) {
-        self.context.squeeze(out);
+        self.sponge.squeeze(out);
     }
 }
 
@@ -93,9 +124,11 @@ impl fmt::Debug for XofHasher {
 
 /// `len` bytes of output for a whole message.
 pub fn expand(xof: Xof, data: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
-    let mut hasher = XofHasher::new(xof);
-    hasher.update(data);
+    let function = match xof {
+        Xof::Shake128 => Shake::Shake128,
+        Xof::Shake256 => Shake::Shake256,
+    };
     let mut out = Zeroizing::new(vec![0; len]);
-    hasher.finish(&mut out);
+    shake(function, &[data], &mut out);
     out
 }

@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 use aws_lc_sys as sys;
 
 use super::{allocated, infallible};
-use crate::digest::{HashAlg, Xof};
+use crate::digest::HashAlg;
 use crate::{Error, Result};
 
 /// The library's static descriptor of a hash function.
@@ -56,16 +56,6 @@ impl Md {
         }
     }
 
-    pub(crate) fn shake(xof: Xof) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            match xof {
-                Xof::Shake128 => Md(sys::EVP_shake128()),
-                Xof::Shake256 => Md(sys::EVP_shake256()),
-            }
-        }
-    }
-
     pub(super) fn as_ptr(self) -> *const sys::EVP_MD {
         self.0
     }
@@ -76,19 +66,14 @@ pub(super) fn evp_md(alg: HashAlg) -> Result<*const sys::EVP_MD> {
     Md::of(alg).map(Md::as_ptr).ok_or(Error::Unsupported)
 }
 
-/// A digest in progress.
+/// A digest of a whole message, in progress.
 pub(crate) struct MdContext {
     context: NonNull<sys::EVP_MD_CTX>,
     output_len: usize,
 }
 
-// SAFETY: the context is a plain heap object without ties to a thread.
-unsafe impl Send for MdContext {}
-// SAFETY: a shared reference only allows `clone`, which reads.
-unsafe impl Sync for MdContext {}
-
 impl MdContext {
-    /// Starts a digest of the function's output length, or for one without, of none.
+    /// Starts a digest of the function's output length.
     pub(crate) fn new(md: Md, output_len: usize) -> Self {
         // SAFETY: the new context is owned by `this` before it is initialised; the descriptor is static.
         unsafe {
@@ -106,18 +91,6 @@ impl MdContext {
         });
     }
 
-    /// Fills `out` from a function whose output has any length; may be called again for more, but
-    /// after it no data is taken.
-    pub(crate) fn squeeze(&mut self, out: &mut [u8]) {
-        if out.is_empty() {
-            return;
-        }
-        // SAFETY: the context is initialised; pointer and length are of one slice.
-        infallible(unsafe {
-            sys::EVP_DigestSqueeze(self.context.as_ptr(), out.as_mut_ptr(), out.len())
-        });
-    }
-
     pub(crate) fn finish(self) -> Vec<u8> {
         let mut out = vec![0; self.output_len];
         // SAFETY: the context is initialised; `out` has the output length of its hash function.
@@ -125,20 +98,6 @@ impl MdContext {
             sys::EVP_DigestFinal_ex(self.context.as_ptr(), out.as_mut_ptr(), ptr::null_mut())
         });
         out
-    }
-}
-
-impl Clone for MdContext {
-    fn clone(&self) -> Self {
-        // SAFETY: the copy is owned before it is filled; the source is initialised and only read.
-        unsafe {
-            let copy = MdContext {
-                context: allocated(sys::EVP_MD_CTX_new()),
-                output_len: self.output_len,
-            };
-            infallible(sys::EVP_MD_CTX_copy_ex(copy.context.as_ptr(), self.context.as_ptr()));
-            copy
-        }
     }
 }
 

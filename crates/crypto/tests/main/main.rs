@@ -6,6 +6,7 @@ mod ciphers;
 mod curve448;
 mod des;
 mod ec;
+mod ecies;
 mod finite_field;
 mod hex;
 mod hss;

@@ -7,7 +7,7 @@ use hsmsim_crypto::Error;
 use hsmsim_crypto::aes::{XtsCipher, XtsKey};
 use hsmsim_crypto::block::{BlockAlg, Cipher, CipherMode, Direction};
 use hsmsim_crypto::chacha20::{ChaCha20, ChaCha20Key};
-use hsmsim_crypto::digest::{HashAlg, Hasher, TruncationBits, hash};
+use hsmsim_crypto::digest::{HashAlg, Hasher, TruncationBits, Xof, XofHasher, expand, hash};
 use hsmsim_crypto::mac::{Mac, MacAlg, MacKey};
 
 /// Bytes without a pattern that a block could hide.
@@ -45,6 +45,30 @@ fn a_digest_goes_on_from_every_byte_of_two_blocks() {
         let mut hasher = Hasher::new(alg);
         hasher.update(&data);
         refuses_damage(&hasher.state(), |state| Hasher::resume(alg, state));
+    }
+}
+
+#[test]
+fn shake_goes_on_from_every_byte_of_two_blocks_and_gives_what_the_library_gives() {
+    for (xof, block) in [(Xof::Shake128, 168), (Xof::Shake256, 136)] {
+        let data = message(2 * block + 1);
+        // More than two blocks of output as well.
+        let whole = expand(xof, &data, 2 * block + 9);
+        for split in 0..=data.len() {
+            let (first, second) = data.split_at(split);
+            let mut hasher = XofHasher::new(xof);
+            hasher.update(first);
+            let mut resumed = XofHasher::resume(xof, &hasher.state()).unwrap();
+            resumed.update(second);
+            let (mut reader, mut out) = (resumed.into_reader(), vec![0; whole.len()]);
+            let (head, tail) = out.split_at_mut(split.min(whole.len()));
+            reader.read(head);
+            reader.read(tail);
+            assert_eq!(out, *whole, "{xof:?} broken off at {split}");
+        }
+        let mut hasher = XofHasher::new(xof);
+        hasher.update(&data);
+        refuses_damage(&hasher.state(), |state| XofHasher::resume(xof, state));
     }
 }
 

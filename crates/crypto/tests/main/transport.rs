@@ -1,14 +1,12 @@
-//! Key wrapping and encryption by temporary keys.
+//! Key wrapping by temporary keys.
 
 use hsmsim_crypto::Error;
-use hsmsim_crypto::aes::{AesKey, CipherMode, encrypt, kwp_wrap};
+use hsmsim_crypto::aes::{AesKey, kwp_wrap};
 use hsmsim_crypto::asn1::unwrap_octet_string;
 use hsmsim_crypto::curve448::X448PrivateKey;
 use hsmsim_crypto::digest::HashAlg;
 use hsmsim_crypto::ec::{Curve, EcPrivateKey};
-use hsmsim_crypto::ecies::{Encryption, Parameters, ecies_decrypt, ecies_encrypt};
 use hsmsim_crypto::kdf::x963_kdf;
-use hsmsim_crypto::mac::{MacAlg, MacKey};
 use hsmsim_crypto::montgomery::X25519PrivateKey;
 use hsmsim_crypto::rsa::RsaPrivateKey;
 use hsmsim_crypto::transport::{
@@ -117,75 +115,4 @@ fn wrapping_on_curve25519_carries_the_public_key_as_it_is() {
     assert_eq!(*x25519_aes_unwrap(&key, agreement, &wrapped).unwrap(), [3; 48]);
     let low_order = [&[0; 32][..], &wrapped[32..]].concat();
     assert_eq!(x25519_aes_unwrap(&key, agreement, &low_order), Err(Error::DecryptFailed));
-}
-
-#[test]
-fn ecies_is_point_ciphertext_and_mac_on_every_curve() {
-    let message = b"two whole blocks of thirty-two B";
-    for encryption in [
-        Encryption::Xor,
-        Encryption::AesCbcPad { key_bits: 256 },
-        Encryption::AesCbc { key_bits: 128 },
-    ] {
-        let parameters = Parameters {
-            kdf: HashAlg::Sha256,
-            shared_data_1: b"first",
-            encryption,
-            mac: HashAlg::Sha384,
-            mac_key_len: 20,
-            mac_len: 24,
-            shared_data_2: b"second",
-        };
-        for curve in Curve::ALL {
-            let key = EcPrivateKey::generate(curve).unwrap();
-            let sealed = ecies_encrypt(&key.public().unwrap(), &parameters, message).unwrap();
-            assert_eq!(*ecies_decrypt(&key, &parameters, &sealed).unwrap(), message);
-
-            // Taken apart by hand.
-            let (point, rest) = sealed.split_at(1 + 2 * curve.field_len());
-            let (encrypted, mac) = rest.split_at(rest.len() - 24);
-            let secret = key.ecdh(point).unwrap();
-            let key_len = match encryption {
-                Encryption::Xor => message.len(),
-                Encryption::AesCbcPad { key_bits } | Encryption::AesCbc { key_bits } => {
-                    key_bits as usize / 8
-                }
-            };
-            let keys = x963_kdf(HashAlg::Sha256, &secret, b"first", key_len + 20).unwrap();
-            let (encryption_key, mac_key) = keys.split_at(key_len);
-            let mac_key = MacKey::new(MacAlg::Hmac(HashAlg::Sha384), mac_key).unwrap();
-            let authenticated = [encrypted, b"second"].concat();
-            assert_eq!(mac_key.sign(&authenticated)[..24], *mac);
-            let aes = |mode| {
-                let key = AesKey::new(encryption_key).unwrap();
-                encrypt(mode, &key, &[0; 16], message).unwrap()
-            };
-            let expected = match encryption {
-                Encryption::Xor => message.iter().zip(encryption_key).map(|(a, b)| a ^ b).collect(),
-                Encryption::AesCbcPad { .. } => aes(CipherMode::CbcPad),
-                Encryption::AesCbc { .. } => aes(CipherMode::Cbc),
-            };
-            assert_eq!(encrypted, expected, "{curve:?}");
-
-            for index in [1, point.len(), sealed.len() - 1] {
-                let mut changed = sealed.clone();
-                changed[index] ^= 1;
-                let refused = ecies_decrypt(&key, &parameters, &changed);
-                assert_eq!(refused, Err(Error::DecryptFailed), "{curve:?}, {index}");
-            }
-            let other = Parameters { shared_data_2: b"", ..parameters };
-            assert_eq!(ecies_decrypt(&key, &other, &sealed), Err(Error::DecryptFailed));
-            let refused = ecies_decrypt(&key, &parameters, &point[1..]);
-            assert_eq!(refused, Err(Error::InvalidLength));
-        }
-        let public = EcPrivateKey::generate(Curve::P256).unwrap().public().unwrap();
-        for bad in [
-            Parameters { mac_len: 49, ..parameters },
-            Parameters { mac_len: 0, ..parameters },
-            Parameters { mac_key_len: 0, ..parameters },
-            Parameters { encryption: Encryption::AesCbc { key_bits: 100 }, ..parameters },
-        ] {
-            assert_eq!(ecies_encrypt(&public, &bad, message), Err(Error::InvalidParameter));
-        }
-    }
 }

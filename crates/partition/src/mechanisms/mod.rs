@@ -102,6 +102,8 @@ pub(crate) enum Scheme {
     RsaAesWrap,
     /// ECDH for an AES key around the key.
     EcdhAesWrap,
+    /// Encryption for a public key on a curve (Luna).
+    Ecies,
     /// SHAKE as a digest, of its usual length or of that which the parameter says.
     Xof(Xof),
     /// SHA-512/t, whose parameter says t.
@@ -262,7 +264,9 @@ impl Scheme {
             Self::EcKeyPairGen | Self::Ecdsa(_) => key_type == CKK_EC,
             Self::EdwardsKeyPairGen | Self::Eddsa => key_type == CKK_EC_EDWARDS,
             Self::MontgomeryKeyPairGen => key_type == CKK_EC_MONTGOMERY,
-            Self::Ecdh | Self::EcdhAesWrap => matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY),
+            Self::Ecdh | Self::EcdhAesWrap | Self::Ecies => {
+                matches!(key_type, CKK_EC | CKK_EC_MONTGOMERY)
+            }
             Self::DsaKeyPairGen | Self::Dsa(_) => key_type == CKK_DSA,
             Self::DhKeyPairGen => key_type == CKK_DH,
             Self::X942DhKeyPairGen | Self::X942Derive => key_type == CKK_X9_42_DH,

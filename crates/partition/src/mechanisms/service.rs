@@ -5,7 +5,7 @@ use hsmsim_crypto::{block::BlockAlg, ec::Curve};
 use hsmsim_sim_config::ServiceClass;
 use hsmsim_types::ck::*;
 
-use super::{Entry, Family, Scheme};
+use super::{Entry, Scheme, derivation::Derivation};
 use crate::{object::key::KeyMaterial, operation::Act};
 
 /// What an engine does for one request.
@@ -45,6 +45,7 @@ impl Side {
 pub(crate) fn service(entry: &Entry, side: Side, key: Option<&KeyMaterial>) -> Service {
     use ServiceClass::*;
     let pair = |private, public| if side == Side::Private { private } else { public };
+    // Without an arm for what is left: a new scheme shall say what it is.
     let class = match entry.scheme {
         Scheme::RsaPkcs(_)
         | Scheme::RsaRaw
@@ -56,14 +57,21 @@ pub(crate) fn service(entry: &Entry, side: Side, key: Option<&KeyMaterial>) -> S
         Scheme::Ecdsa(_) if is_koblitz(key) => SignEcdsaKoblitz,
         Scheme::Ecdsa(_) => pair(SignEcdsa, VerifyEcdsa),
         Scheme::Eddsa => SignEddsa,
-        Scheme::Ecdh | Scheme::EcdhAesWrap => DeriveEcdh,
+        Scheme::Ecdh => DeriveEcdh,
+        Scheme::EcdhAesWrap => WrapEcdh,
+        Scheme::Ecies => pair(DecryptEcies, EncryptEcies),
         Scheme::EcKeyPairGen | Scheme::EdwardsKeyPairGen | Scheme::MontgomeryKeyPairGen => {
             GenerateEc
         }
         Scheme::Dsa(_) => pair(SignDsa, VerifyDsa),
-        Scheme::DsaKeyPairGen | Scheme::DhKeyPairGen | Scheme::X942DhKeyPairGen => GenerateDsa,
-        Scheme::DhDerive => DeriveDh,
-        Scheme::MlDsa | Scheme::HashMlDsa(_) => pair(SignMlDsa, VerifyMlDsa),
+        Scheme::DsaKeyPairGen => GenerateDsa,
+        Scheme::DsaParameterGen
+        | Scheme::DsaProbableParameterGen
+        | Scheme::DsaProvableParameterGen => GenerateDsaParameters,
+        Scheme::DhKeyPairGen | Scheme::X942DhKeyPairGen => GenerateDh,
+        Scheme::DhParameterGen | Scheme::X942ParameterGen => GenerateDhParameters,
+        Scheme::DhDerive | Scheme::X942Derive => DeriveDh,
+        Scheme::MlDsa | Scheme::MlDsaMu | Scheme::HashMlDsa(_) => pair(SignMlDsa, VerifyMlDsa),
         Scheme::MlDsaKeyPairGen => GenerateMlDsa,
         Scheme::SlhDsa | Scheme::HashSlhDsa(_) => pair(SignSlhDsa, VerifySlhDsa),
         Scheme::SlhDsaKeyPairGen => GenerateSlhDsa,
@@ -71,34 +79,61 @@ pub(crate) fn service(entry: &Entry, side: Side, key: Option<&KeyMaterial>) -> S
         Scheme::MlKemKeyPairGen => GenerateMlKem,
         Scheme::Hss => VerifyHss,
         Scheme::Digest(_) | Scheme::Sha512T => Digest,
-        Scheme::SecretKeyGen(_) => GenerateAes,
+        Scheme::Xof(_) => DigestXof,
+        Scheme::SecretKeyGen(CKK_AES | CKK_AES_XTS) => GenerateAes,
+        Scheme::SecretKeyGen(_) | Scheme::HotpKeyGen | Scheme::TlsPremasterGen => GenerateSecret,
+        Scheme::Pbkdf2 => GeneratePbkdf2,
         Scheme::Mac(..) | Scheme::Sha512THmac(_) => Mac,
-        Scheme::AesGcm
-        | Scheme::AesGcmOwnIv
-        | Scheme::AesCcm
-        | Scheme::Gmac
-        | Scheme::ChaCha20
-        | Scheme::ChaCha20Poly1305 => EncryptAesGcm,
-        Scheme::Block(family, _) if is_des(family) => EncryptDes3,
-        // What is left derives, makes parameters, or is a symmetric cipher.
-        _ if entry.info.flags & CKF_DERIVE != 0 => DeriveSecret,
-        _ if entry.info.flags & CKF_GENERATE != 0 => GenerateDsaParameters,
-        _ => EncryptAesCbc,
+        Scheme::Hotp => SignHotp,
+        Scheme::TlsMac | Scheme::Ssl3Mac(_) => SignTlsMac,
+        Scheme::AesGcm | Scheme::AesGcmOwnIv | Scheme::AesCcm | Scheme::Gmac => EncryptAesGcm,
+        Scheme::ChaCha20 | Scheme::ChaCha20Poly1305 => EncryptChaCha20,
+        Scheme::Block(family, _) => match family.alg() {
+            BlockAlg::Aes => EncryptAesCbc,
+            BlockAlg::Des => EncryptDes3,
+            BlockAlg::Aria => EncryptAria,
+            BlockAlg::Camellia => EncryptCamellia,
+        },
+        Scheme::Xts => EncryptAesXts,
+        Scheme::AesKw | Scheme::AesKwp | Scheme::AesKwPkcs7 => WrapAes,
+        Scheme::DigestKey(_) | Scheme::XofKey(_) => DeriveByDigest,
+        Scheme::EcbEncryptData(_) | Scheme::CbcEncryptData(_) => DeriveByEncryption,
+        Scheme::Derivation(derivation) => derivation_class(derivation),
     };
     Service { class, size: size(key) }
+}
+
+fn derivation_class(derivation: Derivation) -> ServiceClass {
+    use ServiceClass::*;
+    match derivation {
+        Derivation::Hkdf | Derivation::HkdfData => DeriveHkdf,
+        Derivation::Sp800_108(_) | Derivation::LunaPrf => DeriveSp800_108,
+        Derivation::TlsMaster(..)
+        | Derivation::TlsExtendedMaster(_)
+        | Derivation::TlsKeyMaterial(..)
+        | Derivation::TlsKdf => DeriveTls,
+        Derivation::IkePrf
+        | Derivation::Ike1Prf
+        | Derivation::Ike1Extended
+        | Derivation::Ike2PrfPlus => DeriveIke,
+        Derivation::BaseAndKey
+        | Derivation::BaseAndData
+        | Derivation::DataAndBase
+        | Derivation::Xor
+        | Derivation::Extract => DeriveByConcatenation,
+        Derivation::PublicOfPrivate => DerivePublicKey,
+    }
 }
 
 /// The work of a part of an operation that is not its last: hashing or enciphering what came.
 pub(crate) fn service_of_part(entry: &Entry) -> Service {
     let whole = service(entry, Side::Public, None);
     match entry.scheme {
-        Scheme::Block(..) | Scheme::Mac(..) | Scheme::Xts | Scheme::ChaCha20 => whole,
+        Scheme::Block(..) | Scheme::Mac(..) | Scheme::Xts | Scheme::ChaCha20 | Scheme::Xof(_) => {
+            whole
+        }
         _ => Service::plain(ServiceClass::Digest),
     }
-}
-
-fn is_des(family: Family) -> bool {
-    family.alg() == BlockAlg::Des
 }
 
 /// Curves that the published rates show to be much slower than the others of their size.
@@ -128,6 +163,7 @@ fn size(key: Option<&KeyMaterial>) -> u64 {
 #[cfg(test)]
 mod tests {
     use hsmsim_sim_config::Profile;
+    use hsmsim_types::names;
 
     use super::*;
     use crate::mechanisms::ALL;
@@ -142,6 +178,50 @@ mod tests {
                     assert!(time.is_some_and(|time| time.as_micros() > 100), "{entry:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_rate_of_its_own_reaches_every_kind_of_mechanism() {
+        let class = |kind| {
+            let entry = ALL.get(kind).unwrap();
+            [Side::Private, Side::Public].map(|side| service(entry, side, None).class)
+        };
+        use ServiceClass::*;
+        for (kind, expected) in [
+            (CKM_ECIES, [DecryptEcies, EncryptEcies]),
+            (CKM_ECDH_X_AES_KEY_WRAP, [WrapEcdh; 2]),
+            (CKM_LUNA_EXTMU_ML_DSA, [SignMlDsa, VerifyMlDsa]),
+            (CKM_HASH_ML_DSA_SHAKE256, [SignMlDsa, VerifyMlDsa]),
+            (CKM_X9_42_DH_DERIVE, [DeriveDh; 2]),
+            (CKM_X9_42_DH_KEY_PAIR_GEN, [GenerateDh; 2]),
+            (CKM_DH_PKCS_PARAMETER_GEN, [GenerateDhParameters; 2]),
+            (CKM_DSA_SHAWE_TAYLOR_PARAMETER_GEN, [GenerateDsaParameters; 2]),
+            (CKM_HSS, [VerifyHss; 2]),
+            (CKM_HOTP, [SignHotp; 2]),
+            (CKM_HOTP_KEY_GEN, [GenerateSecret; 2]),
+            (CKM_TLS_PRE_MASTER_KEY_GEN, [GenerateSecret; 2]),
+            (CKM_AES_XTS_KEY_GEN, [GenerateAes; 2]),
+            (CKM_PKCS5_PBKD2, [GeneratePbkdf2; 2]),
+            (CKM_TLS12_MAC, [SignTlsMac; 2]),
+            (CKM_SSL3_MD5_MAC, [SignTlsMac; 2]),
+            (CKM_LUNA_SHAKE_128, [DigestXof; 2]),
+            (CKM_SHAKE_128_KEY_DERIVATION, [DeriveByDigest; 2]),
+            (CKM_ARIA_CBC_ENCRYPT_DATA, [DeriveByEncryption; 2]),
+            (CKM_EXTRACT_KEY_FROM_KEY, [DeriveByConcatenation; 2]),
+            (CKM_HKDF_DATA, [DeriveHkdf; 2]),
+            (CKM_NIST_PRF_KDF, [DeriveSp800_108; 2]),
+            (CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE, [DeriveTls; 2]),
+            (CKM_IKE2_PRF_PLUS_DERIVE, [DeriveIke; 2]),
+            (CKM_PUB_KEY_FROM_PRIV_KEY, [DerivePublicKey; 2]),
+            (CKM_AES_XTS, [EncryptAesXts; 2]),
+            (CKM_CHACHA20_POLY1305, [EncryptChaCha20; 2]),
+            (CKM_ARIA_CBC, [EncryptAria; 2]),
+            (CKM_CAMELLIA_CTR, [EncryptCamellia; 2]),
+            (CKM_LUNA_DES3_CTR, [EncryptDes3; 2]),
+            (CKM_AES_KEY_WRAP_KWP, [WrapAes; 2]),
+        ] {
+            assert_eq!(class(kind), expected, "{}", names::or_hex(names::mechanism, kind));
         }
     }
 }

@@ -158,6 +158,7 @@ const ROWS: &[Row] = &[
     (CKM_ECDH_AES_KEY_WRAP, EcdhAesWrap, EC, WRAP | CURVES),
     (CKM_ECDH_COF_AES_KEY_WRAP, EcdhAesWrap, EC, WRAP | CURVES),
     (CKM_ECDH_X_AES_KEY_WRAP, EcdhAesWrap, EC_255, WRAP | CURVES),
+    (CKM_ECIES, Ecies, EC, CRYPT | CURVES),
 
     (CKM_DSA_KEY_PAIR_GEN, DsaKeyPairGen, DSA, CKF_GENERATE_KEY_PAIR),
     (CKM_DSA, Dsa(None), DSA, SIGN),

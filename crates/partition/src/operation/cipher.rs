@@ -66,6 +66,7 @@ pub(super) fn output(act: Act, work: &Work, key: &KeyMaterial) -> Result<OutputL
         }
         (Work::Xts, _) => OutputLen::HoldsBlock(16),
         (Work::ChaCha20, _) => OutputLen::Stream,
+        (Work::Ecies(ecies), key) => ecies.output(key)?,
         (
             Work::Gcm { .. } | Work::GcmOwnIv { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305,
             _,
@@ -185,6 +186,7 @@ pub(crate) fn encrypt(
         (Work::RsaOaep { hash, mgf }, KeyMaterial::RsaPublic(key), Params::Oaep { label, .. }) => {
             key.encrypt_oaep(*hash, *mgf, label, data).map_err(during)
         }
+        (Work::Ecies(ecies), key, _) => ecies.encrypt(params, key, data)?.map_err(during),
         (Work::Cipher(BlockAlg::Aes, mode), KeyMaterial::Secret(key), _) => {
             block::encrypt(*mode, &**key.aes()?, iv(params, 16), data).map_err(during)
         }
@@ -246,6 +248,7 @@ pub(crate) fn decrypt(
         (Work::RsaOaep { hash, mgf }, KeyMaterial::RsaPrivate(key), Params::Oaep { label, .. }) => {
             key.decrypt_oaep(*hash, *mgf, label, data)
         }
+        (Work::Ecies(ecies), key, _) => ecies.decrypt(params, key, data)?,
         (Work::Cipher(BlockAlg::Aes, mode), KeyMaterial::Secret(key), _) => {
             block::decrypt(*mode, &**key.aes()?, iv(params, 16), data)
         }

@@ -5,6 +5,7 @@
 //! that has begun. What the primitives do is in [`sign`] and [`cipher`].
 
 pub(crate) mod cipher;
+mod ecies;
 mod message;
 pub(crate) mod otp;
 pub(crate) mod params;

@@ -10,6 +10,7 @@ use hsmsim_crypto::{
 };
 use hsmsim_types::{Error, Params, Result, ck::*, error::fail};
 
+use super::ecies::{self, Ecies};
 use crate::{
     mechanisms::{MacLen, Mode, Scheme, hash_of},
     session::derive::x963_hash,
@@ -98,6 +99,7 @@ pub(crate) enum Work {
     Kw,
     Kwp,
     KwPkcs7,
+    Ecies(Ecies),
     Hotp,
     TlsMac {
         prf: TlsPrf,
@@ -212,6 +214,7 @@ impl Work {
             Scheme::AesKw => wrap_iv(params, 8, Self::Kw)?,
             Scheme::AesKwp => wrap_iv(params, 4, Self::Kwp)?,
             Scheme::AesKwPkcs7 => wrap_iv(params, 8, Self::KwPkcs7)?,
+            Scheme::Ecies => ecies::work(params)?,
             Scheme::Hotp => match params {
                 Params::Otp(_) => Self::Hotp,
                 params => plain(params, Self::Hotp)?,

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use hsmsim_crypto::{
-    digest::{HashAlg, Hasher, hash},
+    digest::{HashAlg, Hasher, XofHasher, hash},
     seal::SealingKey,
 };
 use hsmsim_types::{Attribute, Error, Mechanism, Params, Result, ck::*, error::fail};
@@ -201,7 +201,7 @@ impl Active {
             State::Hash(hasher) => Ok(hasher.state()),
             State::Cipher(stream) => Ok(stream.state()),
             State::Mac(mac) => mac.state().or_else(|_| unsaveable("this MAC keeps its state")),
-            State::Xof(_) => unsaveable("SHAKE keeps its state"),
+            State::Xof(hasher) => Ok(hasher.state()),
             State::Whole(_) | State::Message(_) => {
                 unsaveable("the mechanism works on the whole message")
             }
@@ -213,6 +213,7 @@ impl Active {
         let Self { ready, state: begun } = self;
         let state = match begun {
             State::Hash(hasher) => Hasher::resume(hasher.alg(), state).map(State::Hash),
+            State::Xof(hasher) => XofHasher::resume(hasher.xof(), state).map(State::Xof),
             State::Cipher(stream) => stream.resume(state).map(State::Cipher),
             State::Mac(_) => match (&ready.work, ready.key()?) {
                 (Work::Mac { alg, .. }, KeyMaterial::Secret(key)) => {
@@ -220,7 +221,7 @@ impl Active {
                 }
                 _ => return unfit(),
             },
-            State::Xof(_) | State::Whole(_) | State::Message(_) => return Err(invalid()),
+            State::Whole(_) | State::Message(_) => return Err(invalid()),
         };
         Ok(Self { ready, state: state.map_err(|_| invalid())? })
     }

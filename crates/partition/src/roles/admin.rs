@@ -60,14 +60,16 @@ impl Partition {
         );
         set_pin(&mut record, Role::SecurityOfficer, pin, &domain_key)?;
         self.store().update_token(&mut |bytes| {
-            let current = bytes.map(TokenRecord::decode).transpose()?;
-            let sealed = current.and_then(|it| it.role(Role::SecurityOfficer).sealed.clone());
+            let before = bytes.map(TokenRecord::decode).transpose()?;
+            let officer = before.as_ref().map(|before| before.role(Role::SecurityOfficer));
+            let sealed = officer.and_then(|officer| officer.sealed.clone());
             if sealed != known {
                 return fail(
                     CKR_PIN_INCORRECT,
                     "the partition was initialised by another at this moment",
                 );
             }
+            before.iter().for_each(|before| record.outlive(before));
             Ok(TokenUpdate::Erase(Some(record.encode())))
         })?;
         self.cache.clear();

@@ -275,6 +275,7 @@ impl Partition {
             domain: record.map(|record| record.domain).unwrap_or_default(),
             objects: self.store().count()?,
             storage: self.storage()?,
+            utc_time: [b' '; 16],
         })
     }
 

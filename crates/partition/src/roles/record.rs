@@ -1,12 +1,40 @@
 //! The token record: what a partition knows of itself beside its objects. Versioned like objects
 //! are; it holds the domain's key only sealed under PINs.
 
+use std::time::Duration;
+
 use hsmsim_crypto::seal::SealingKey;
 use hsmsim_types::{Error, Result, Role, ck::CKR_DEVICE_ERROR, error::fail};
 
 use crate::object::codec::{Reader, put_number};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// The version without a clock setting and a counter.
+const WITHOUT_FEATURES: u8 = 1;
+
+/// What the SO set the token's clock to, as its distance from the device's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClockSetting {
+    /// Milliseconds that the token's clock is ahead.
+    ahead_ms: i64,
+    /// Orders settings; 0 before the first one. See [`version`](crate::version).
+    pub(crate) version: u64,
+}
+
+impl ClockSetting {
+    /// The clock shows that when the device's shows `now`.
+    pub(crate) fn showing(shown: Duration, now: Duration, version: u64) -> Self {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self { ahead_ms: millis(shown).saturating_sub(millis(now)), version }
+    }
+
+    /// What the clock shows.
+    pub(crate) fn reading(&self, now: Duration) -> Duration {
+        let by = Duration::from_millis(self.ahead_ms.unsigned_abs());
+        if self.ahead_ms < 0 { now.saturating_sub(by) } else { now.saturating_add(by) }
+    }
+}
 
 /// Whether a role is locked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +93,12 @@ pub(crate) struct TokenRecord {
     /// Which cloning domain.
     pub(crate) domain: [u8; 16],
     roles: [RoleRecord; 3],
+    /// What the SO set the clock to.
+    pub(crate) clock: ClockSetting,
+    /// The monotonic counter.
+    pub(crate) counter: u64,
+    /// Whether it began anew because the token was initialised.
+    pub(crate) counter_was_reset: bool,
 }
 
 /// The name of the domain that has this key.
@@ -83,7 +117,24 @@ impl TokenRecord {
         officer: RoleRecord,
     ) -> Self {
         let roles = [officer, RoleRecord::BLANK, RoleRecord::BLANK];
-        Self { epoch, label: label.to_vec(), salt, rounds, domain, roles }
+        Self {
+            epoch,
+            label: label.to_vec(),
+            salt,
+            rounds,
+            domain,
+            roles,
+            clock: ClockSetting::default(),
+            counter: 0,
+            counter_was_reset: false,
+        }
+    }
+
+    /// Takes over what C_InitToken leaves: the clock goes on; the counter begins anew and says so
+    /// (CKA_RESET_ON_INIT, CKA_HAS_RESET).
+    pub(crate) fn outlive(&mut self, before: &Self) {
+        self.clock = before.clock;
+        self.counter_was_reset = before.counter_was_reset || before.counter > 0;
     }
 
     /// A role.
@@ -124,6 +175,10 @@ impl TokenRecord {
             put_number(&mut out, until);
             put_bytes(&mut out, role.sealed.as_deref().unwrap_or_default());
         }
+        put_number(&mut out, self.clock.ahead_ms.cast_unsigned());
+        put_number(&mut out, self.clock.version);
+        put_number(&mut out, self.counter);
+        out.push(self.counter_was_reset.into());
         out
     }
 
@@ -134,20 +189,29 @@ impl TokenRecord {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader { rest: bytes };
         let version = reader.byte()?;
-        if version != VERSION {
+        if !(WITHOUT_FEATURES..=VERSION).contains(&version) {
             return fail(
                 CKR_DEVICE_ERROR,
                 format!("the token record has version {version}, this module knows {VERSION}"),
             );
         }
-        let record = Self {
+        let mut record = Self {
             epoch: sixteen(&mut reader)?,
             salt: sixteen(&mut reader)?,
             domain: sixteen(&mut reader)?,
             rounds: small(&mut reader)?,
             label: reader.bytes()?.to_vec(),
             roles: [role(&mut reader)?, role(&mut reader)?, role(&mut reader)?],
+            clock: ClockSetting::default(),
+            counter: 0,
+            counter_was_reset: false,
         };
+        if version != WITHOUT_FEATURES {
+            record.clock.ahead_ms = reader.number()?.cast_signed();
+            record.clock.version = reader.number()?;
+            record.counter = reader.number()?;
+            record.counter_was_reset = reader.byte()? == 1;
+        }
         if reader.rest.is_empty() && record.rounds > 0 { Ok(record) } else { Err(damaged()) }
     }
 }
@@ -203,6 +267,9 @@ mod tests {
         *record.role_mut(Role::CryptoOfficer) =
             RoleRecord { failed: 3, lock: Lock::Until(1 << 40), ..RoleRecord::sealed(vec![8; 60]) };
         record.role_mut(Role::CryptoUser).lock = Lock::Permanent;
+        let (early, late) = (Duration::from_secs(1_000), Duration::from_secs(90_000));
+        record.clock = ClockSetting::showing(early, late, 7);
+        (record.counter, record.counter_was_reset) = (12, true);
         record
     }
 
@@ -218,11 +285,36 @@ mod tests {
             assert_eq!(TokenRecord::decode(&bytes[..len]).unwrap_err().rv(), CKR_DEVICE_ERROR);
         }
         let mut newer = bytes.clone();
-        newer[0] = 2;
-        assert!(TokenRecord::decode(&newer).unwrap_err().rule().contains("version 2"));
+        newer[0] = 3;
+        assert!(TokenRecord::decode(&newer).unwrap_err().rule().contains("version 3"));
         let mut longer = bytes;
         longer.push(0);
         assert_eq!(TokenRecord::decode(&longer).unwrap_err().rv(), CKR_DEVICE_ERROR);
+    }
+
+    #[test]
+    fn a_record_of_the_first_version_has_its_clock_unset_and_its_counter_at_zero() {
+        let mut bytes = sample().encode();
+        bytes[0] = WITHOUT_FEATURES;
+        let mut features = Vec::new();
+        let clock = sample().clock;
+        for number in [clock.ahead_ms.cast_unsigned(), clock.version, sample().counter] {
+            put_number(&mut features, number);
+        }
+        bytes.truncate(bytes.len() - features.len() - 1);
+        let record = TokenRecord::decode(&bytes).unwrap();
+        assert_eq!((record.clock, record.counter), (ClockSetting::default(), 0));
+        assert_eq!(record.label, sample().label);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_goes_on_from_there() {
+        let at = Duration::from_secs;
+        for (shown, now) in [(at(5), at(1_000)), (at(1_000), at(5))] {
+            let clock = ClockSetting::showing(shown, now, 1);
+            assert_eq!(clock.reading(now + at(60)), shown + at(60));
+        }
+        assert_eq!(ClockSetting::showing(at(0), at(9), 1).reading(at(3)), at(0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hsmsim_types::{ObjectId, Result, SecretBytes};
 use super::Session;
 use crate::{
     api::{InventoryEntry, Reply, SealedObject},
+    built_in,
     object::{Object, codec, sealing},
     port::{Body, Change},
     travel,
@@ -21,6 +22,10 @@ impl Session {
         let domain = self.partition.domain()?;
         let mut sealed = Vec::new();
         for id in objects {
+            if built_in::is_one(id) {
+                sealed.extend(self.feature_as_source(id, domain)?);
+                continue;
+            }
             sealed.extend(match self.application.transient(id) {
                 Some(object) => Some(self.sealed_transient(&object, domain)?),
                 // Of version 0 is what a damaged disk has left, which helps nobody.
@@ -57,7 +62,9 @@ impl Session {
         let mut transients = Vec::new();
         for sealed in objects {
             travel::check_domain(&sealed, domain)?;
-            if sealed.token {
+            if built_in::is_one(&sealed.id) {
+                self.feature_as_target(&sealed)?;
+            } else if sealed.token {
                 // Without a login nobody can look inside; what is no object of this domain does not
                 // open later, and does no harm until then.
                 if sealed.private && self.application.sees_private() {

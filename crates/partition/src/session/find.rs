@@ -22,7 +22,7 @@ impl Session {
             template.0.iter().map(|attribute| normal(attribute).into_owned()).collect();
         if template.ulong(CKA_CLASS).is_some_and(built_in::is_class) {
             let personality = self.partition.personality();
-            return Ok(Reply::Found(built_in::find(personality, &template, self.now)));
+            return Ok(Reply::Found(built_in::find(personality, &template, &self.hardware()?)));
         }
         let mut found = Vec::new();
         if template.bool(CKA_TOKEN) != Some(false) {

@@ -8,6 +8,7 @@ mod cloning;
 mod dates;
 pub(crate) mod derive;
 mod encapsulate;
+mod features;
 mod find;
 mod generate;
 mod generate_from;
@@ -25,7 +26,10 @@ use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
 use wrap::authenticated;
 
 use crate::{
-    api::{AppId, Checked, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
+    api::{
+        AppId, Checked, OpenSession, Operation, OperationKind, Reply, Request, SessionTag,
+        TokenInfo,
+    },
     application::Application,
     failure::{During, during},
     operation::{Active, Ready},
@@ -136,12 +140,17 @@ impl Session {
                 let now = now.as_secs();
                 self.partition.change_pin(&self.application, &old, &new, now).map(done)
             }
-            Request::TokenInfo => Ok(Reply::Token(Box::new(self.partition.token_info()?))),
+            Request::TokenInfo => {
+                let token = self.partition.token_info()?;
+                Ok(Reply::Token(Box::new(TokenInfo { utc_time: self.utc_time()?, ..token })))
+            }
             Request::Create { template } => self.create(&template),
             Request::Copy { object, template } => self.copy(&object, &template),
             Request::Destroy { object } => self.destroy(&object),
             Request::Size { object } => self.size(&object),
-            Request::GetAttributes { object, kinds } => self.get_attributes(&object, &kinds),
+            Request::GetAttributes { object, kinds, lengths } => {
+                self.get_attributes(&object, &kinds, lengths)
+            }
             Request::SetAttributes { object, template } => {
                 self.set_attributes(&object, &template, now)
             }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hsmsim_types::{ObjectId, Result, Template, ck::*, error::fail};
+use hsmsim_types::{Error, ObjectId, Result, Template, ck::*, error::fail};
 
 use super::Session;
 use crate::{
@@ -28,8 +28,10 @@ pub(super) const CHANGE_TRIES: u32 = 1000;
 impl Session {
     /// An object for a function on objects: one that is kept, or one of the token's own.
     pub(super) fn object(&self, id: &ObjectId) -> Result<Arc<Object>> {
-        if let Some(object) = built_in::object(self.partition.personality(), id, self.now) {
-            return Ok(object);
+        if built_in::is_one(id) {
+            let object = built_in::object(self.partition.personality(), id, &self.hardware()?);
+            let missing = "the token has no such object";
+            return object.ok_or_else(|| Error::new(CKR_OBJECT_HANDLE_INVALID, missing));
         }
         self.partition.object(&self.application, id, CKR_OBJECT_HANDLE_INVALID)
     }
@@ -104,8 +106,13 @@ impl Session {
         &self,
         id: &ObjectId,
         kinds: &[CK_ATTRIBUTE_TYPE],
+        lengths: bool,
     ) -> Result<Reply> {
-        let object = self.object(id)?;
+        let mut object = self.object(id)?;
+        if !lengths && built_in::counts_on_read(id, kinds) {
+            self.count_on()?;
+            object = self.object(id)?;
+        }
         let results = kinds.iter().map(|&kind| {
             if attributes::is_hidden(&object, kind) {
                 return AttributeResult::Sensitive;
@@ -124,6 +131,9 @@ impl Session {
         template: &Template,
         now: Duration,
     ) -> Result<Reply> {
+        if built_in::is_one(id) {
+            return self.set_feature(id, template);
+        }
         let given = checked(template)?;
         for _ in 0..CHANGE_TRIES {
             let object = self.object(id)?;

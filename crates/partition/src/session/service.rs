@@ -34,7 +34,12 @@ impl Session {
                 Some(Service::plain(ServiceClass::Digest))
             }
             Request::Random { .. } => Some(Service::plain(ServiceClass::Random)),
-            Request::GenerateKey { mechanism, .. } => self.keyed(mechanism, Side::Private, None),
+            Request::GenerateKey { mechanism, template } => {
+                let made = self.keyed(mechanism, Side::Private, None)?;
+                // Domain parameters: what their primes are to have.
+                let bits = checked(template).ok().and_then(|given| given.ulong(CKA_PRIME_BITS));
+                Some(Service { size: bits.unwrap_or(made.size), ..made })
+            }
             Request::GenerateKeyPair { mechanism, public, .. } => self.pair(mechanism, public),
             Request::Wrap { mechanism, wrapping_key, .. } => {
                 self.keyed(mechanism, Side::Public, Some(wrapping_key))

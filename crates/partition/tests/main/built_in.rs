@@ -35,7 +35,7 @@ fn they_are_found_by_their_class_alone() {
     assert!(client.find(vec![]).is_empty());
     assert!(client.find(vec![yes(CKA_TOKEN)]).is_empty());
     assert!(client.find(vec![Attribute::ulong(CKA_MECHANISM_TYPE, CKM_AES_GCM)]).is_empty());
-    assert_eq!(client.find(class(CKO_HW_FEATURE)).len(), 1);
+    assert_eq!(client.find(class(CKO_HW_FEATURE)).len(), 3);
     assert_eq!(client.find(class(CKO_MECHANISM)).len(), mechanism_list(&open()).len());
     assert!(client.find(class(CKO_VALIDATION)).is_empty(), "nothing to be said");
     let gcm = with(class(CKO_MECHANISM), vec![Attribute::ulong(CKA_MECHANISM_TYPE, CKM_AES_GCM)]);
@@ -100,7 +100,7 @@ fn they_are_the_same_on_every_member_and_outlive_a_loss_of_power() {
 }
 
 #[test]
-fn nobody_destroys_copies_changes_or_makes_them_and_no_store_holds_them() {
+fn nobody_destroys_copies_renames_or_makes_them_and_no_store_holds_them() {
     let (_, partition) = provisioned(open());
     for (role, pin) in [(Role::CryptoOfficer, USER_PIN), (Role::SecurityOfficer, SO_PIN)] {
         let mut client = Client::new(&partition, 1, 1);
@@ -109,8 +109,13 @@ fn nobody_destroys_copies_changes_or_makes_them_and_no_store_holds_them() {
             assert_eq!(client.destroy(object), CKR_ACTION_PROHIBITED);
             let copy = Request::Copy { object, template: Template::default() };
             assert_eq!(client.code(copy), CKR_ACTION_PROHIBITED);
+            // The clock alone can be set, and has no label.
             let label = Attribute::bytes(CKA_LABEL, "mine");
-            assert_eq!(client.set(object, label), CKR_ACTION_PROHIBITED);
+            let refused = match client.flag(object, CKA_MODIFIABLE) {
+                true => CKR_ATTRIBUTE_TYPE_INVALID,
+                false => CKR_ACTION_PROHIBITED,
+            };
+            assert_eq!(client.set(object, label), refused);
             assert_eq!(client.code(Request::Size { object }), CKR_OK);
         }
         for number in CLASSES {
@@ -141,7 +146,8 @@ fn the_clock_shows_the_time_of_the_request() {
     let clock = client.find(class(CKO_HW_FEATURE))[0];
     assert_eq!(number(&mut client, clock, CKA_HW_FEATURE_TYPE), CKH_CLOCK);
     for (seconds, text) in [(0, "1970010100000000"), (1_800_000_000, "2027011508000000")] {
-        let request = Request::GetAttributes { object: clock, kinds: vec![CKA_VALUE] };
+        let request =
+            Request::GetAttributes { object: clock, kinds: vec![CKA_VALUE], lengths: false };
         let reply = client.session.handle(request, Duration::from_secs(seconds)).unwrap();
         let Reply::Attributes(values) = reply else { panic!("{reply:?}") };
         let AttributeResult::Value(value) = &values[0] else { panic!("{values:?}") };

@@ -85,6 +85,10 @@ fn a_state_goes_on_on_another_member_of_the_domain_with_an_equal_key() {
     for (kind, mechanism, key_type) in [
         (Digest, Mechanism::plain(CKM_SHA256), None),
         (Digest, Mechanism::plain(CKM_SHA3_384), None),
+        (Digest, Mechanism::plain(CKM_LUNA_SHAKE_128), None),
+        (Digest, with(CKM_LUNA_SHAKE_256, Params::Length(300)), None),
+        (Digest, with(CKM_SHA512_T, Params::Length(160)), None),
+        (Digest, Mechanism::plain(CKM_BLAKE2B_256), None),
         (Sign, Mechanism::plain(CKM_SHA256_HMAC), Some(CKK_GENERIC_SECRET)),
         (Sign, Mechanism::plain(CKM_AES_CMAC), Some(CKK_AES)),
         (Sign, with(CKM_AES_MAC_GENERAL, Params::Length(5)), Some(CKK_AES)),

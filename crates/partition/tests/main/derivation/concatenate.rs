@@ -7,7 +7,7 @@ fn data(kind: u64, data: &str) -> Mechanism {
 }
 
 #[test]
-fn keys_and_data_are_put_together_as_in_the_examples_of_the_standard() {
+pub(crate) fn keys_and_data_are_put_together_as_in_the_examples_of_the_standard() {
     let mut client = officer();
     let unsaid = || without(readable(1), CKA_VALUE_LEN);
     // 6.43.3 to 6.43.6.
@@ -38,7 +38,7 @@ fn keys_and_data_are_put_together_as_in_the_examples_of_the_standard() {
 }
 
 #[test]
-fn bits_are_taken_from_a_place_on_and_go_on_at_the_beginning() {
+pub(crate) fn bits_are_taken_from_a_place_on_and_go_on_at_the_beginning() {
     let mut client = officer();
     // 6.43.7: from the value 0x329F84A9, 16 bits from place 21 on.
     let base = generic(&mut client, &hex("329f84a9"));

@@ -10,7 +10,7 @@ fn params(hash: u64, salt: HkdfSalt, info: &[u8]) -> KdfParams {
 }
 
 #[test]
-fn hkdf_gives_the_vectors_of_wycheproof() {
+pub(crate) fn hkdf_gives_the_vectors_of_wycheproof() {
     let mut client = officer();
     let (mut given, mut refused) = (0, 0);
     for (name, hash) in [
@@ -108,7 +108,7 @@ fn a_salt_can_be_a_key_that_may_be_derived_from() {
 }
 
 #[test]
-fn hkdf_makes_data_objects_too() {
+pub(crate) fn hkdf_makes_data_objects_too() {
     let mut client = officer();
     let [ikm, salt, info, _, okm] = example();
     let input = base(&mut client, CKK_HKDF, &ikm);

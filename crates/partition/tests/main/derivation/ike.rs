@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn keys_of_version_1_are_those_of_nist() {
+pub(crate) fn keys_of_version_1_are_those_of_nist() {
     let mut client = officer();
     let skeyid = "750c5c94b9c2ec20b68033e024dadf0fa87e8b48c6561b21c72478451a06583d";
     let skeyid = generic(&mut client, &hex(skeyid));
@@ -37,7 +37,7 @@ fn prf(data_as_key: bool, new_key: Option<KeyRef>, ni: &str, nr: &str) -> Mechan
 }
 
 #[test]
-fn keys_of_version_2_are_those_of_nist() {
+pub(crate) fn keys_of_version_2_are_those_of_nist() {
     let mut client = officer();
     // A pre-shared key (version 1).
     let shared = generic(&mut client, &[0xa0]);

@@ -1,14 +1,14 @@
 //! Derivations with a structure of their own: published vectors, the attributes of what is derived, refusals.
 
-mod concatenate;
+pub(crate) mod concatenate;
 mod ecdh;
-mod hkdf;
-mod ike;
+pub(crate) mod hkdf;
+pub(crate) mod ike;
 mod luna;
-mod one_time;
-mod passwords;
+pub(crate) mod one_time;
+pub(crate) mod passwords;
 mod public;
-mod sp800_108;
+pub(crate) mod sp800_108;
 mod tls;
 
 use hsmsim_partition::api::{Creation, Reply, Request};
@@ -17,7 +17,7 @@ use hsmsim_types::{KdfParams, KeyRef};
 use crate::support::*;
 
 /// Decodes hex digits, skipping white space.
-fn hex(digits: &str) -> Vec<u8> {
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     assert!(digits.len().is_multiple_of(2), "odd number of hex digits");
     let digit = |byte: u8| char::from(byte).to_digit(16).expect("a hex digit") as u8;

@@ -39,7 +39,7 @@ fn counter(client: &mut Client, key: ObjectId) -> u64 {
 }
 
 #[test]
-fn passwords_are_those_of_rfc_4226_each_given_once() {
+pub(crate) fn passwords_are_those_of_rfc_4226_each_given_once() {
     let (store, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
     let key = client.create(key_of_the_rfc(vec![yes(CKA_TOKEN)])).unwrap();

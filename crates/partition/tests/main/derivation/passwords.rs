@@ -26,7 +26,7 @@ fn generate(client: &mut Client, params: KdfParams, template: Vec<Attribute>) ->
 }
 
 #[test]
-fn pbkdf2_gives_the_vectors_of_wycheproof() {
+pub(crate) fn pbkdf2_gives_the_vectors_of_wycheproof() {
     // More rounds than that take long in a build for debugging; the primitive is tested with all.
     const ROUNDS_MAX: u64 = 4096;
     let mut client = officer();

@@ -52,7 +52,7 @@ fn mechanism_of(kind: u64, iv: &[u8], fixed: &[u8]) -> KdfParams {
 }
 
 #[test]
-fn all_modes_give_the_vectors_of_nist() {
+pub(crate) fn all_modes_give_the_vectors_of_nist() {
     let mut client = officer();
     for (kind, base, iv, fixed, expected) in NIST {
         let base = generic(&mut client, &hex(base));

@@ -2,7 +2,7 @@
 
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc, time::Duration};
 
 use hsmsim_partition::{
     Connection, Partition, Personality, Session,
@@ -80,7 +80,10 @@ impl Client {
     }
 
     pub(crate) fn ask(&mut self, request: Request) -> Result<Reply> {
-        self.session.handle(request, NOW)
+        let kind = mechanism_of(&request);
+        let reply = self.session.handle(request, NOW)?;
+        USED.with_borrow_mut(|used| used.extend(kind));
+        Ok(reply)
     }
 
     /// The return value of a request: CKR_OK or the error's.
@@ -118,7 +121,10 @@ impl Client {
     }
 
     pub(crate) fn get(&mut self, object: ObjectId, kind: u64) -> AttributeResult {
-        match self.ask(Request::GetAttributes { object, kinds: vec![kind] }).unwrap() {
+        match self
+            .ask(Request::GetAttributes { object, kinds: vec![kind], lengths: false })
+            .unwrap()
+        {
             Reply::Attributes(mut results) => results.remove(0),
             other => panic!("{other:?}"),
         }
@@ -246,6 +252,37 @@ impl Client {
     ) -> Result<ObjectId> {
         let (mechanism, template) = (mechanism.clone(), Template(template));
         self.ask(Request::Derive { mechanism, base_key, template }).map(|reply| created(reply)[0])
+    }
+}
+
+thread_local! {
+    /// The mechanisms with which something was done in this test.
+    static USED: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// The mechanisms with which something was done since [`forget_used`].
+pub(crate) fn used() -> BTreeSet<u64> {
+    USED.with_borrow(BTreeSet::clone)
+}
+
+pub(crate) fn forget_used() {
+    USED.with_borrow_mut(BTreeSet::clear);
+}
+
+/// What a request does something with.
+fn mechanism_of(request: &Request) -> Option<u64> {
+    match request {
+        Request::OnePart { operation, .. } | Request::Begin { operation, .. } => {
+            Some(operation.mechanism.kind)
+        }
+        Request::GenerateKey { mechanism, .. }
+        | Request::GenerateKeyPair { mechanism, .. }
+        | Request::Wrap { mechanism, .. }
+        | Request::Unwrap { mechanism, .. }
+        | Request::Encapsulate { mechanism, .. }
+        | Request::Decapsulate { mechanism, .. }
+        | Request::Derive { mechanism, .. } => Some(mechanism.kind),
+        _ => None,
     }
 }
 
