@@ -9,16 +9,13 @@ import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.SSLSocket;
 
 /**
- * A TLS server whose keys are on the token: TlsServer CONFIG PIN.
- *
- * The token is the last provider, as usual. As the first it would be asked for the digest of the
- * handshake too, which Java copies; a module that does not hand out the state of an operation cannot
- * copy it, and Java then goes on with an empty digest.
+ * A TLS server whose keys are on the token, which is Java's first provider, so the digest of the
+ * handshake and what is derived from it are the token's too: TlsServer CONFIG PIN.
  */
 class TlsServer {
     public static void main(String[] arguments) throws Exception {
         Provider token = Security.getProvider("SunPKCS11").configure(arguments[0]);
-        Security.addProvider(token);
+        Security.insertProviderAt(token, 1);
         char[] pin = arguments[1].toCharArray();
         KeyStore store = KeyStore.getInstance("PKCS11", token);
         store.load(null, pin);

@@ -62,6 +62,11 @@ pub fn asks_about(kind: CK_MECHANISM_TYPE) -> bool {
     mechanisms::asks_about(kind)
 }
 
+/// Whether each value of the mechanism is compared with OpenSSL's, so that both directions are asked.
+pub fn compares(kind: CK_MECHANISM_TYPE) -> bool {
+    mechanisms::compares(kind)
+}
+
 fn case(
     id: impl Into<String>,
     chapter: &'static str,

@@ -19,6 +19,13 @@ pub(super) fn asks_about(kind: CK_MECHANISM_TYPE) -> bool {
     ROWS.iter().any(|row| row.0 == kind)
 }
 
+/// Whether a row compares each of the mechanism's values with OpenSSL's.
+pub(super) fn compares(kind: CK_MECHANISM_TYPE) -> bool {
+    use What::*;
+    let chance = |what| matches!(what, RsaSign(..) | Ecdsa(_) | Eddsa | RsaCrypt(_) | Agrees);
+    ROWS.iter().any(|row| row.0 == kind && !chance(row.2))
+}
+
 /// The cases of a group. What the module does not list is unsupported, once for each case, so that the
 /// numbers of modules can be compared.
 pub(super) fn cases(group: &str, _module: &Module) -> Vec<Case> {

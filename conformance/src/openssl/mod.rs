@@ -3,12 +3,18 @@
 //! another version; the suite then checks its use, not the primitive.
 
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_uint, c_void},
     ptr::{null, null_mut},
     sync::OnceLock,
 };
 
 use libloading::Library;
+
+mod options;
+mod pair;
+
+pub use options::{derive, keyed};
+pub use pair::{Generated, prime_curves};
 
 type Handle = *mut c_void;
 
@@ -70,6 +76,59 @@ functions! {
     EVP_MD_CTX_free(Handle) -> ();
     EVP_DigestVerifyInit(Handle, *mut Handle, Handle, Handle, Handle) -> c_int;
     EVP_DigestVerify(Handle, *const c_uchar, usize, *const c_uchar, usize) -> c_int;
+    EVP_DigestInit_ex2(Handle, Handle, *const Param) -> c_int;
+    EVP_DigestUpdate(Handle, *const c_void, usize) -> c_int;
+    EVP_DigestFinalXOF(Handle, *mut c_uchar, usize) -> c_int;
+    EVP_DigestSignInit(Handle, *mut Handle, Handle, Handle, Handle) -> c_int;
+    EVP_DigestSign(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
+    EVP_PKEY_sign_init(Handle) -> c_int;
+    EVP_PKEY_sign(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
+    EVP_PKEY_CTX_new_from_name(Handle, *const c_char, *const c_char) -> Handle;
+    EVP_PKEY_keygen_init(Handle) -> c_int;
+    EVP_PKEY_paramgen_init(Handle) -> c_int;
+    EVP_PKEY_CTX_settable_params(Handle) -> *const Param;
+    EVP_PKEY_CTX_set_params(Handle, *const Param) -> c_int;
+    EVP_PKEY_generate(Handle, *mut Handle) -> c_int;
+    i2d_PUBKEY(Handle, *mut *mut c_uchar) -> c_int;
+    EVP_PKEY2PKCS8(Handle) -> Handle;
+    i2d_PKCS8_PRIV_KEY_INFO(Handle, *mut *mut c_uchar) -> c_int;
+    PKCS8_PRIV_KEY_INFO_free(Handle) -> ();
+    EC_get_builtin_curves(*mut BuiltinCurve, usize) -> usize;
+    OBJ_nid2sn(c_int) -> *const c_char;
+    EVP_KDF_fetch(Handle, *const c_char, *const c_char) -> Handle;
+    EVP_KDF_settable_ctx_params(Handle) -> *const Param;
+    EVP_KDF_CTX_new(Handle) -> Handle;
+    EVP_KDF_CTX_free(Handle) -> ();
+    EVP_KDF_derive(Handle, *mut c_uchar, usize, *const Param) -> c_int;
+    EVP_MAC_fetch(Handle, *const c_char, *const c_char) -> Handle;
+    EVP_MAC_settable_ctx_params(Handle) -> *const Param;
+    EVP_MAC_CTX_new(Handle) -> Handle;
+    EVP_MAC_CTX_free(Handle) -> ();
+    EVP_MAC_init(Handle, *const c_uchar, usize, *const Param) -> c_int;
+    EVP_MAC_update(Handle, *const c_uchar, usize) -> c_int;
+    EVP_MAC_final(Handle, *mut c_uchar, *mut usize, usize) -> c_int;
+    OSSL_PARAM_allocate_from_text(*mut Param, *const Param, *const c_char, *const c_char, usize,
+        *mut c_int) -> c_int;
+    CRYPTO_free(*mut c_void, *const c_char, c_int) -> ();
+}
+
+/// OSSL_PARAM.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Param {
+    key: *const c_char,
+    kind: c_uint,
+    data: *mut c_void,
+    size: usize,
+    returned: usize,
+}
+
+/// EC_builtin_curve.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct BuiltinCurve {
+    nid: c_int,
+    comment: *const c_char,
 }
 
 fn functions() -> Option<&'static Functions> {
@@ -108,6 +167,27 @@ pub fn digest(name: &str, data: &[u8]) -> Option<Vec<u8>> {
     }
     out.truncate(len as usize);
     Some(out)
+}
+
+/// As many bytes as wanted of a digest that has no end (SHAKE128, SHAKE256).
+pub fn expand(name: &str, data: &[u8], len: usize) -> Option<Vec<u8>> {
+    let f = functions()?;
+    let name = text(name);
+    let mut out = vec![0; len];
+    // SAFETY: a context of this call's own; lengths are those of the slices.
+    let good = unsafe {
+        let md = (f.EVP_MD_fetch)(null_mut(), name.as_ptr(), null());
+        if md.is_null() {
+            return None;
+        }
+        let c = (f.EVP_MD_CTX_new)();
+        let good = (f.EVP_DigestInit_ex2)(c, md, null()) == 1
+            && (f.EVP_DigestUpdate)(c, data.as_ptr().cast(), data.len()) == 1
+            && (f.EVP_DigestFinalXOF)(c, out.as_mut_ptr(), len) == 1;
+        (f.EVP_MD_CTX_free)(c);
+        good
+    };
+    good.then_some(out)
 }
 
 /// A MAC: `HMAC` over a digest, `CMAC` over a CBC cipher, `POLY1305` over nothing.
@@ -163,9 +243,26 @@ const WRAP_ALLOW: c_int = 1;
 
 /// Encrypts; a tag follows the ciphertext.
 pub fn encrypt(cipher: Cipher<'_>, data: &[u8]) -> Option<Vec<u8>> {
+    crypt(cipher, data, true)
+}
+
+/// Decrypts; `None` also for a tag or a padding that is wrong.
+pub fn decrypt(cipher: Cipher<'_>, data: &[u8]) -> Option<Vec<u8>> {
+    crypt(cipher, data, false)
+}
+
+fn crypt(cipher: Cipher<'_>, data: &[u8], encrypts: bool) -> Option<Vec<u8>> {
     let f = functions()?;
     let name = text(cipher.name);
     let ccm = cipher.name.ends_with("CCM");
+    let tag_len = cipher.tag.map_or(0, |(_, len)| len);
+    // Behind a ciphertext stands the tag.
+    let (data, given) = if encrypts {
+        (data, &[][..])
+    } else {
+        data.split_at_checked(data.len().checked_sub(tag_len)?)?
+    };
+    let direction = c_int::from(encrypts);
     let mut out = vec![0; data.len() + 64];
     // SAFETY: the output has room for the input, a block and a tag; lengths are those of the slices.
     unsafe {
@@ -175,16 +272,18 @@ pub fn encrypt(cipher: Cipher<'_>, data: &[u8]) -> Option<Vec<u8>> {
         }
         let c = (f.EVP_CIPHER_CTX_new)();
         (f.EVP_CIPHER_CTX_set_flags)(c, WRAP_ALLOW);
-        let mut good = (f.EVP_CipherInit_ex)(c, alg, null_mut(), null(), null(), 1) == 1;
+        let mut good = (f.EVP_CipherInit_ex)(c, alg, null_mut(), null(), null(), direction) == 1;
         if let Some((_, tag)) = cipher.tag {
             good &=
                 (f.EVP_CIPHER_CTX_ctrl)(c, SET_IV_LEN, cipher.iv.len() as c_int, null_mut()) == 1;
-            if ccm {
-                good &= (f.EVP_CIPHER_CTX_ctrl)(c, SET_TAG, tag as c_int, null_mut()) == 1;
+            if !encrypts || ccm {
+                let at = if encrypts { null_mut() } else { given.as_ptr().cast_mut().cast() };
+                good &= (f.EVP_CIPHER_CTX_ctrl)(c, SET_TAG, tag as c_int, at) == 1;
             }
         }
         let iv = if cipher.iv.is_empty() { null() } else { cipher.iv.as_ptr() };
-        good &= (f.EVP_CipherInit_ex)(c, null_mut(), null_mut(), cipher.key.as_ptr(), iv, 1) == 1;
+        let key = cipher.key.as_ptr();
+        good &= (f.EVP_CipherInit_ex)(c, null_mut(), null_mut(), key, iv, direction) == 1;
         good &= (f.EVP_CIPHER_CTX_set_padding)(c, c_int::from(cipher.padded)) == 1;
         let (mut len, mut last) = (0, 0);
         if ccm {
@@ -198,9 +297,12 @@ pub fn encrypt(cipher: Cipher<'_>, data: &[u8]) -> Option<Vec<u8>> {
         good &=
             (f.EVP_CipherUpdate)(c, out.as_mut_ptr(), &mut len, data.as_ptr(), data.len() as c_int)
                 == 1;
-        good &= (f.EVP_CipherFinal_ex)(c, out.as_mut_ptr().add(len as usize), &mut last) == 1;
+        // CCM has checked its tag by now, and refuses to be asked again.
+        if encrypts || !ccm {
+            good &= (f.EVP_CipherFinal_ex)(c, out.as_mut_ptr().add(len as usize), &mut last) == 1;
+        }
         let mut whole = (len + last) as usize;
-        if let Some((_, tag)) = cipher.tag {
+        if let Some((_, tag)) = cipher.tag.filter(|_| encrypts) {
             let at = out.as_mut_ptr().add(whole).cast();
             good &= (f.EVP_CIPHER_CTX_ctrl)(c, GET_TAG, tag as c_int, at) == 1;
             whole += tag;
@@ -273,6 +375,29 @@ impl Key {
         }
     }
 
+    /// A signature over a digest (or over what is signed without one).
+    pub fn sign(&self, options: Options<'_>, digest: &[u8]) -> Option<Vec<u8>> {
+        let f = functions()?;
+        self.crypt(f, f.EVP_PKEY_sign_init, f.EVP_PKEY_sign, options, digest)
+    }
+
+    /// An Edwards signature over a message.
+    pub fn sign_message(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let f = functions()?;
+        let (mut out, mut len) = (vec![0; 128], 128);
+        // SAFETY: as above; no Edwards signature is longer.
+        let good = unsafe {
+            let c = (f.EVP_MD_CTX_new)();
+            let good = (f.EVP_DigestSignInit)(c, null_mut(), null_mut(), null_mut(), self.0) == 1;
+            let (at, size) = (message.as_ptr(), message.len());
+            let good = good && (f.EVP_DigestSign)(c, out.as_mut_ptr(), &mut len, at, size) == 1;
+            (f.EVP_MD_CTX_free)(c);
+            good
+        };
+        out.truncate(len);
+        good.then_some(out)
+    }
+
     /// Encrypts with a public key.
     pub fn encrypt(&self, options: Options<'_>, data: &[u8]) -> Option<Vec<u8>> {
         let f = functions()?;
@@ -315,12 +440,18 @@ impl Key {
 
     /// The secret of this private key and another's public key.
     pub fn agree(&self, peer: &Self) -> Option<Vec<u8>> {
+        self.agree_with(peer, "")
+    }
+
+    /// The same with options, such as `pad:1` for all bytes of a secret of Diffie-Hellman.
+    pub fn agree_with(&self, peer: &Self, options: &str) -> Option<Vec<u8>> {
         let f = functions()?;
-        let (mut out, mut len) = (vec![0; 128], 128);
-        // SAFETY: as above; a secret is as long as the field of a curve.
+        let (mut out, mut len) = (vec![0; 1024], 1024);
+        // SAFETY: as above; a secret is as long as a prime of Diffie-Hellman, at most.
         let good = unsafe {
             let c = (f.EVP_PKEY_CTX_new)(self.0, null_mut());
             let good = (f.EVP_PKEY_derive_init)(c) == 1
+                && options::set(f, c, options)
                 && (f.EVP_PKEY_derive_set_peer)(c, peer.0) == 1
                 && (f.EVP_PKEY_derive)(c, out.as_mut_ptr(), &mut len) == 1;
             (f.EVP_PKEY_CTX_free)(c);
