@@ -6,9 +6,7 @@
 
 use std::time::Duration;
 
-use hsmsim_types::{
-    AttributeValue, Error, ObjectId, Result, SecretBytes, Template, ck::*, error::fail,
-};
+use hsmsim_types::{AttributeValue, Error, ObjectId, Result, Template, ck::*, error::fail};
 
 use super::Session;
 use crate::{
@@ -16,7 +14,7 @@ use crate::{
     attributes::template::checked,
     built_in::{self, Feature, Hardware},
     object::date,
-    port::{Tags, TokenUpdate},
+    port::{Body, Tags, TokenUpdate},
     roles::record::{ClockSetting, TokenRecord},
     version,
 };
@@ -123,7 +121,7 @@ impl Session {
             Some(Feature::Counter) => (record.counter, record.counter),
             None => return Ok(None),
         };
-        let body = SecretBytes::new(number.to_be_bytes().to_vec());
+        let body = Body::new(number.to_be_bytes().to_vec());
         let tags = Tags { class: CKO_HW_FEATURE, ..Tags::default() };
         Ok(Some(SealedObject { id: *id, version, domain, token: true, private: false, tags, body }))
     }
