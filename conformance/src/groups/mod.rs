@@ -1,5 +1,6 @@
 //! The statements, a group for each chapter.
 
+mod asynchronous;
 mod general;
 mod keys;
 mod login;
@@ -31,6 +32,7 @@ pub const NAMES: &[&str] = &[
     "keys",
     "message",
     "random",
+    "asynchronous",
     "mechanism.digest",
     "mechanism.mac",
     "mechanism.cipher",
@@ -53,6 +55,7 @@ pub fn cases(group: &str, module: &Module) -> Vec<Case> {
         "keys" => keys::cases(),
         "message" => message::cases(),
         "random" => random::cases(),
+        "asynchronous" => asynchronous::cases(),
         _ => mechanisms::cases(group, module),
     }
 }

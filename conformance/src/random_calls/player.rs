@@ -301,7 +301,7 @@ impl Player<'_> {
         let all = CKF_ENCRYPT | CKF_DECRYPT | CKF_DIGEST | CKF_SIGN | CKF_VERIFY | CKF_FIND_OBJECTS;
         match choice {
             0 | 1 if self.sessions.len() < 12 => {
-                ("C_OpenSession", self.open(c.of(&[6, 4, 6, 2, 0, CK_ULONG::MAX])))
+                ("C_OpenSession", self.open(c.of(&[6, 4, 14, 2, 0, CK_ULONG::MAX])))
             }
             2 => {
                 self.sessions.retain(|&known| known != s);

@@ -226,7 +226,11 @@ impl Client {
                 CKR_CRYPTOKI_NOT_INITIALIZED,
                 "the library was finalised meanwhile",
             )),
-            other => other,
+            Poll::Pending => {
+                self.drive_beside(cx);
+                Poll::Pending
+            }
+            ready => ready,
         });
         let tick = || self.cluster.refresh() || self.is_shut_down();
         drive(self.clock(), &tick, until_shut_down)

@@ -314,6 +314,21 @@ fn without_threads_a_pending_call_goes_on_whenever_it_is_asked_for() {
 }
 
 #[test]
+fn without_threads_a_call_that_waits_for_a_pending_one_has_it_go_on() {
+    let library = Library::of(Setting { no_threads: true, ..Setting::shipped("ha-pair") });
+    let (pending, waiting) = (library.asynchronous(), library.session());
+    let mut pin = *b"12345678";
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(C_Login(pending, CKU_USER, pin.as_mut_ptr(), 8), CKR_PENDING);
+        // Logins and logouts of a token come one after the other.
+        let second = C_Login(waiting, CKU_USER, pin.as_mut_ptr(), 8);
+        assert_eq!(second, CKR_USER_ALREADY_LOGGED_IN);
+    }
+    assert_eq!(await_call(pending, c"C_Login").0, CKR_OK);
+}
+
+#[test]
 fn too_small_a_buffer_and_a_question_for_a_length_are_answered_by_the_function_itself() {
     let library = Library::over("", "ha-pair");
     let session = library.user();

@@ -3,8 +3,9 @@
 //! A call on a session that was opened with CKF_ASYNC_SESSION is begun on the caller's thread. If its answer is
 //! there at once, that is the end of it; if not, it is left here as it stands, a future, and the caller gets
 //! CKR_PENDING. One thread for all of them drives what is pending; it is made when the first call is left, and
-//! ends when none is. Where no thread may be made, each C_AsyncComplete drives its call a step further. Either way
-//! a call that is looked at late is not taken for one whose member is silent ([`hsmsim_network::overdue`]).
+//! ends when none is. Where no thread may be made, each C_AsyncComplete drives its call a step further, and calls
+//! that wait drive all along with themselves. Either way a call that is looked at late is not taken for one whose
+//! member is silent ([`hsmsim_network::overdue`]).
 //!
 //! A pending call has its session's state, as any call has it; what it has come to waits with the session until
 //! somebody asks for it. Until then every other function that works on the session is refused. A call that was
@@ -381,6 +382,16 @@ impl Client {
         let mut running = self.pending.running.lock();
         running.retain(|call| !over.iter().any(|over| Arc::ptr_eq(call, over)));
         if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Drives what is pending beside a call that waits, if nobody else does: what a pending call holds, its turn
+    /// to log in for one, the other may wait for.
+    pub(crate) fn drive_beside(&self, cx: &mut Context<'_>) {
+        let calls = &self.pending;
+        if calls.used.load(Ordering::Relaxed) && !calls.driven.load(Ordering::Acquire) {
+            // Whether any is left changes nothing for the call that waits.
+            let _ = self.poll_pending(cx);
+        }
     }
 
     /// Sees to it that somebody drives what is pending, if a thread may be made for it.

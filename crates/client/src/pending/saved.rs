@@ -91,12 +91,17 @@ impl Client {
             .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
         // Random, so that the number of another process is not taken for one of this.
         let id = (u64::from_ne_bytes(id) >> 1).max(1);
+        // The session's lock before that of the list, as everywhere.
+        let mut place = slot.pending.lock();
+        if !place.as_ref().is_some_and(|pending| Arc::ptr_eq(pending, &call)) {
+            return fail(CKR_OPERATION_NOT_INITIALIZED, "another thread has taken the answer");
+        }
         let mut saved = self.pending.saved.0.lock();
         if saved.len() >= MOST {
             return fail(CKR_STATE_UNSAVEABLE, "too many calls are kept");
         }
         saved.insert(id, Saved::Call { slot: Arc::clone(&slot), call });
-        *slot.pending.lock() = None;
+        *place = None;
         Ok(id)
     }
 
