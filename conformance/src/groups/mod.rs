@@ -12,6 +12,7 @@ mod operation;
 mod random;
 mod session;
 mod slots;
+mod states;
 
 use cryptoki_sys::*;
 
@@ -41,6 +42,7 @@ pub const NAMES: &[&str] = &[
     "mechanism.generate",
     "mechanism.wrap",
     "mechanism.derive",
+    "mechanism.encapsulate",
 ];
 
 /// The cases of a group; those about mechanisms may follow what the module lists.
@@ -48,9 +50,9 @@ pub fn cases(group: &str, module: &Module) -> Vec<Case> {
     match group {
         "general" => general::cases(),
         "slots" => slots::cases(),
-        "session" => session::cases(),
+        "session" => [session::cases(), states::of_sessions()].into_iter().flatten().collect(),
         "login" => login::cases(),
-        "object" => object::cases(),
+        "object" => [object::cases(), states::of_objects()].into_iter().flatten().collect(),
         "operation" => operation::cases(),
         "keys" => keys::cases(),
         "message" => message::cases(),

@@ -1,6 +1,7 @@
 //! Mechanisms: what each computes beside OpenSSL, at its limits and beyond. One table says what a
 //! mechanism is; a file for each sort of mechanism says what is asked of it.
 
+mod answers;
 mod asymmetric;
 mod keys;
 mod symmetric;
@@ -16,7 +17,7 @@ use crate::{
 
 /// Whether a row is about the mechanism.
 pub(super) fn asks_about(kind: CK_MECHANISM_TYPE) -> bool {
-    ROWS.iter().any(|row| row.0 == kind)
+    ROWS.iter().any(|row| row.0 == kind) || answers::rows().any(|row| row.0 == kind)
 }
 
 /// Whether a row compares each of the mechanism's values with OpenSSL's.
@@ -55,16 +56,28 @@ pub(super) fn cases(group: &str, _module: &Module) -> Vec<Case> {
         for Asked { id, chapter, statement, flag, body } in cases {
             let id = format!("{group}.{name}{variant}.{id}");
             all.push(super::case(id, chapter, statement, move |b| {
-                let listed =
-                    b.module.mechanism_info(kind).is_some_and(|info| info.flags & flag == flag);
-                if !listed {
-                    return Err(Stop::Unsupported(format!("{name} is not listed for this use")));
-                }
+                listed(b, kind, name, flag)?;
                 body(b)
             }));
         }
     }
+    for &(kind, name, of, chapter, flags, ask) in answers::rows().filter(|row| row.2 == group) {
+        let id = format!("{of}.{name}.answer");
+        let statement = "it gives the known answer, or what belongs together";
+        all.push(super::case(id, chapter, statement, move |b| {
+            listed(b, kind, name, flags)?;
+            ask(b, kind)
+        }));
+    }
     all
+}
+
+/// Whether the module lists a mechanism for these uses; else it is unsupported.
+fn listed(b: &Bench, kind: CK_MECHANISM_TYPE, name: &str, flags: CK_FLAGS) -> Check {
+    match b.module.mechanism_info(kind) {
+        Some(info) if info.flags & flags == flags => Ok(()),
+        _ => Err(Stop::Unsupported(format!("{name} is not listed for this use"))),
+    }
 }
 
 /// A case of one mechanism, asked only if the module lists it with that flag.
