@@ -9,7 +9,10 @@ use hsmsim_conformance::{
 use hsmsim_tests::{apart::apart, test_name};
 use hsmsim_types::ck::*;
 
-use super::token::{Token, each, hex, module, pattern, raw, readable, sandbox};
+use super::{
+    pairs::{Kind, Pairs},
+    token::{Token, each, hex, module, pattern, raw, readable, sandbox},
+};
 
 /// What the keys of a row come from.
 struct Base {
@@ -554,6 +557,37 @@ fn both_derive_the_same_data() {
             hex(INFO)
         );
         assert_eq!(token.value(data, CKA_VALUE), kdf("HKDF", &options, 77));
+    });
+}
+
+#[test]
+fn the_public_key_of_a_private_one_is_the_one_that_openssl_has() {
+    apart(test_name!(), sandbox, |_| {
+        let module = module();
+        let pairs = Pairs::new(&module);
+        let rows = [
+            (Kind::Rsa, "bits:2048"),
+            (Kind::Ec, "group:secp384r1"),
+            (Kind::Ec, "group:brainpoolP256r1"),
+            (Kind::Edwards, "ED25519"),
+            (Kind::Edwards, "ED448"),
+            (Kind::Montgomery, "X25519"),
+            (Kind::Montgomery, "X448"),
+        ];
+        each(
+            &module,
+            &rows,
+            |row| format!("{row:?}"),
+            |token, &(kind, options)| {
+                for der in pairs.of(kind, options) {
+                    let pair = token.brought(kind, &der);
+                    let m = Mechanism::plain(CKM_PUB_KEY_FROM_PRIV_KEY);
+                    let template = Template::new().flag(CKA_TOKEN, false);
+                    let public = token.derive(&m, pair.private, &template);
+                    assert_eq!(token.value(public, CKA_PUBLIC_KEY_INFO), der.public);
+                }
+            },
+        );
     });
 }
 

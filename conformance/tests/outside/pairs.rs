@@ -53,7 +53,9 @@ impl Token<'_> {
     pub(crate) fn brought(&self, kind: Kind, der: &Der) -> Pair {
         let carrier = self.secret(CKK_AES, &CARRIER);
         let wrapped = openssl::encrypt(carried(), &der.private).expect("a wrapping");
-        let template = readable(CKO_PRIVATE_KEY, kind.key_type()).flag(CKA_TOKEN, false);
+        let template = readable(CKO_PRIVATE_KEY, kind.key_type())
+            .flag(CKA_TOKEN, false)
+            .flag(CKA_DERIVE, true);
         let kwp = Mechanism::plain(CKM_AES_KEY_WRAP_KWP);
         let private = self.unwrap(&kwp, carrier, &wrapped, &kind.uses(template, false));
         let template = Template::new()

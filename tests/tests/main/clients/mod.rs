@@ -6,9 +6,9 @@ mod languages;
 mod nginx;
 mod nss;
 mod openssh;
-mod osslsigncode;
+pub(crate) mod osslsigncode;
 mod p11_kit;
-mod registry;
+pub(crate) mod registry;
 
 use std::time::Duration;
 

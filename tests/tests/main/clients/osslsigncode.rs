@@ -6,7 +6,7 @@ use super::{pair, script};
 
 /// The smallest that passes for a program: headers, and one section with a return in it (Microsoft's
 /// "PE Format").
-fn program() -> Vec<u8> {
+pub(crate) fn program() -> Vec<u8> {
     let mut bytes = vec![0; 1024];
     let mut put = |at: usize, what: &[u8]| bytes[at..at + what.len()].copy_from_slice(what);
     put(0x00, b"MZ");

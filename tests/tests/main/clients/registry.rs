@@ -17,7 +17,7 @@ use super::source;
 const BOUND: Duration = Duration::from_secs(300);
 
 /// Python, with the packages of `requirements.txt`.
-pub(super) fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     let list = "requirements.txt";
     let ready = PYTHON.get_or_init(|| {
@@ -33,7 +33,7 @@ pub(super) fn python() -> PathBuf {
 }
 
 /// The folder of Node's modules, with those of `package.json`.
-pub(super) fn node_modules() -> PathBuf {
+pub(crate) fn node_modules() -> PathBuf {
     static NODE: OnceLock<PathBuf> = OnceLock::new();
     let list = "package.json";
     let ready = NODE.get_or_init(|| {
