@@ -150,21 +150,21 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
         merge(given, shape, &mut all)?;
     }
 
-    for rule in Rule::all(shape) {
-        let value = match rule.initial {
-            Initial::Absent => continue,
+    // Of keys that a caller brings the vendor's table of defaults says nothing.
+    let generous = origin.maker.generous_usage || origin.way == Way::Create;
+    let default = |rule: &'static Rule| {
+        Some(match rule.initial {
+            Initial::Absent => return None,
             Initial::Flag(flag) => Attribute::bool(rule.kind, flag),
             Initial::Number(number) => Attribute::ulong(rule.kind, number),
             Initial::Empty => Attribute::bytes(rule.kind, ""),
             Initial::IfCapable => {
-                // Of keys that a caller brings the vendor's table of defaults says nothing.
-                let generous = origin.maker.generous_usage || origin.way == Way::Create;
                 let may = generous && is_capable(class, kind, rule.kind);
                 Attribute::bool(rule.kind, may)
             }
-        };
-        all.set_default(value);
-    }
+        })
+    };
+    all.set_defaults(Rule::all(shape).filter_map(default));
     if shape == Shape::Otp {
         computed::complete_otp(&mut all)?;
     }

@@ -67,6 +67,22 @@ impl Attributes {
         }
     }
 
+    /// Sets those of some attributes, in order of their numbers, that are not there yet.
+    pub(crate) fn set_defaults(&mut self, defaults: impl Iterator<Item = Attribute>) {
+        let mut merged = Vec::with_capacity(ROOM);
+        let mut own = std::mem::take(&mut self.0).into_iter().peekable();
+        for default in defaults {
+            while let Some(before) = own.next_if(|own| own.kind < default.kind) {
+                merged.push(before);
+            }
+            if own.peek().is_none_or(|own| own.kind != default.kind) {
+                merged.push(default);
+            }
+        }
+        merged.extend(own);
+        self.0 = merged;
+    }
+
     /// Takes an attribute away.
     pub(crate) fn remove(&mut self, kind: CK_ATTRIBUTE_TYPE) -> Option<Attribute> {
         self.position(kind).ok().map(|at| self.0.remove(at))
@@ -164,5 +180,25 @@ impl Object {
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Object({}, version {}, {:?})", self.id, self.version, self.attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_come_in_their_order_and_replace_nothing() {
+        let list = |values: &[(u64, u64)]| -> Attributes {
+            values.iter().map(|&(kind, value)| Attribute::ulong(kind, value)).collect()
+        };
+        for own in [&[][..], &[(1, 1)], &[(2, 1), (3, 1), (9, 1)], &[(0, 1), (4, 1)]] {
+            let defaults = list(&[(1, 0), (3, 0), (4, 0), (7, 0)]);
+            let mut expected = list(own);
+            defaults.iter().for_each(|default| expected.set_default(default.clone()));
+            let mut all = list(own);
+            all.set_defaults(defaults.0.into_iter());
+            assert_eq!(all, expected, "{own:?}");
+        }
     }
 }
