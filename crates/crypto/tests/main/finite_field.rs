@@ -21,26 +21,46 @@ static PARAMETERS: LazyLock<DsaParameters> = LazyLock::new(|| {
 });
 
 #[test]
-fn primes_of_every_size_are_prime_and_come_from_their_seed_again() {
-    // Larger ones are compared with those of OpenSSL and GnuTLS.
-    for (p_bits, q_bits, function) in [(1024, 160, HashAlg::Sha1), (2048, 224, HashAlg::Sha512)] {
-        assert!(SIZES.contains(&(p_bits, q_bits)));
-        let found = probable_primes(p_bits, q_bits, function, None).unwrap();
-        let again = probable_primes(p_bits, q_bits, function, Some(&found.seed)).unwrap();
-        assert_eq!(again, found);
-        let index = |index| GeneratorSeed { function, seed: &found.seed, index };
-        let g = generator(&found.p, &found.q, Some(index(1))).unwrap();
-        assert_eq!(generator(&found.p, &found.q, Some(index(1))).unwrap(), g);
-        assert_ne!(generator(&found.p, &found.q, Some(index(2))).unwrap(), g);
-        let parameters = DsaParameters { p: found.p, q: found.q, g };
-        assert_eq!(parameters.check_primes(), Ok(()));
+fn probable_primes_of_1024_bits_are_prime_and_come_from_their_seed_again() {
+    probable_primes_come_again(1024, 160, HashAlg::Sha1);
+}
 
-        let built = provable_primes(p_bits, q_bits, function, None).unwrap();
-        let again = provable_primes(p_bits, q_bits, function, Some(&built.first_seed)).unwrap();
-        assert_eq!(again, built);
-        let g = generator(&built.p, &built.q, None).unwrap();
-        assert_eq!(DsaParameters { p: built.p, q: built.q, g }.check_primes(), Ok(()));
-    }
+// Larger ones are compared with those of OpenSSL and GnuTLS.
+#[test]
+fn probable_primes_of_2048_bits_are_prime_and_come_from_their_seed_again() {
+    probable_primes_come_again(2048, 224, HashAlg::Sha512);
+}
+
+#[test]
+fn provable_primes_of_1024_bits_are_prime_and_come_from_their_seed_again() {
+    provable_primes_come_again(1024, 160, HashAlg::Sha1);
+}
+
+#[test]
+fn provable_primes_of_2048_bits_are_prime_and_come_from_their_seed_again() {
+    provable_primes_come_again(2048, 224, HashAlg::Sha512);
+}
+
+fn probable_primes_come_again(p_bits: u32, q_bits: u32, function: HashAlg) {
+    assert!(SIZES.contains(&(p_bits, q_bits)));
+    let found = probable_primes(p_bits, q_bits, function, None).unwrap();
+    let again = probable_primes(p_bits, q_bits, function, Some(&found.seed)).unwrap();
+    assert_eq!(again, found);
+    let index = |index| GeneratorSeed { function, seed: &found.seed, index };
+    let g = generator(&found.p, &found.q, Some(index(1))).unwrap();
+    assert_eq!(generator(&found.p, &found.q, Some(index(1))).unwrap(), g);
+    assert_ne!(generator(&found.p, &found.q, Some(index(2))).unwrap(), g);
+    let parameters = DsaParameters { p: found.p, q: found.q, g };
+    assert_eq!(parameters.check_primes(), Ok(()));
+}
+
+fn provable_primes_come_again(p_bits: u32, q_bits: u32, function: HashAlg) {
+    assert!(SIZES.contains(&(p_bits, q_bits)));
+    let built = provable_primes(p_bits, q_bits, function, None).unwrap();
+    let again = provable_primes(p_bits, q_bits, function, Some(&built.first_seed)).unwrap();
+    assert_eq!(again, built);
+    let g = generator(&built.p, &built.q, None).unwrap();
+    assert_eq!(DsaParameters { p: built.p, q: built.q, g }.check_primes(), Ok(()));
 }
 
 /// Primes that GnuTLS 3 built with SHA-384 (`certtool --generate-privkey --key-type=dsa --provable`):

@@ -328,7 +328,7 @@ fn an_encapsulated_secret_is_the_same_on_both_sides() {
 fn two_parties_of_diffie_hellman_agree() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
-    let group = hsmsim_crypto::dh::DhParameters::generate(512).unwrap();
+    let group = small_group();
     let parameters = || {
         vec![Attribute::bytes(CKA_PRIME, &group.p[..]), Attribute::bytes(CKA_BASE, &group.g[..])]
     };

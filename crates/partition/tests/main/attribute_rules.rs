@@ -11,9 +11,8 @@
 //!
 //! After a wanted change of a rule, `UPDATE_EXPECT=1` writes the file anew; read the difference.
 
-use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, sync::LazyLock};
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf};
 
-use hsmsim_crypto::dh::DhParameters;
 use hsmsim_partition::api::Request;
 use hsmsim_types::{AttributeKind, attribute, names};
 
@@ -93,17 +92,15 @@ fn template(shape: &str) -> Vec<Attribute> {
         .concat(),
         "DH private" => [
             class(CKO_PRIVATE_KEY, CKA_KEY_TYPE, CKK_DH),
-            vec![bytes(CKA_PRIME, &group().p), bytes(CKA_BASE, &[2]), bytes(CKA_VALUE, &[9; 32])],
+            vec![
+                bytes(CKA_PRIME, &small_group().p),
+                bytes(CKA_BASE, &[2]),
+                bytes(CKA_VALUE, &[9; 32]),
+            ],
         ]
         .concat(),
         other => panic!("no shape {other}"),
     }
-}
-
-/// A group for Diffie-Hellman, the same for all.
-fn group() -> &'static DhParameters {
-    static GROUP: LazyLock<DhParameters> = LazyLock::new(|| DhParameters::generate(512).unwrap());
-    &GROUP
 }
 
 /// The base point of P-256 (SP 800-186).

@@ -43,10 +43,14 @@ fn pbkdf2_outputs() {
         for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
             let case = format!("{name:?} {}", test.tc_id);
             let rounds = u32::try_from(test.iteration_count).unwrap();
+            if rounds > 1_000_000 {
+                tally.leave_out("sixteen million rounds", 1);
+                continue;
+            }
             let mut out = vec![0; test.dk_len];
             let given = kdf::pbkdf2_hmac(alg, &test.password, &test.salt, rounds, &mut out);
             tally.check(&case, test.result, given.map(|()| out), &test.dk.to_vec());
         }
     }
-    tally.finish("pbkdf2_outputs", total, &[]);
+    tally.finish("pbkdf2_outputs", total, &[("sixteen million rounds", 1)]);
 }
