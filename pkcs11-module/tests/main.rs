@@ -117,6 +117,38 @@ fn a_forked_child_starts_anew_and_leaves_its_parent_alone() {
 }
 
 #[test]
+fn a_pending_call_meets_a_fork_or_the_end_of_its_process() {
+    let host = Host::compile("pending");
+    for end in ["collect", "fork", "exit"] {
+        let output = run(host.command(&[end]).env("HSMSIM_CONFIG", "ha-pair"));
+        let printed = [output.stdout, output.stderr].concat();
+        assert_eq!(String::from_utf8_lossy(&printed), "", "{end}");
+    }
+}
+
+#[test]
+fn a_pending_call_is_recorded_once_and_under_its_own_name() {
+    let host = Host::compile("pending");
+    let record = host.directory.path().join("record");
+    std::fs::create_dir(&record).expect("a folder");
+    let mut command = host.command(&["collect"]);
+    run(command.env("HSMSIM_CONFIG", "ha-pair").env("HSMSIM_RECORD", &record));
+    let files = std::fs::read_dir(&record).expect("the record");
+    let calls = files
+        .map(|file| file.expect("a file").path())
+        .filter(|file| file.to_string_lossy().contains("calls-"))
+        .map(|file| std::fs::read_to_string(file).expect("calls"))
+        .collect::<String>();
+    let about = |word: &str| calls.lines().filter(|line| line.contains(word)).collect::<Vec<_>>();
+    let [call] = about("C_GenerateRandom")[..] else { panic!("{calls}") };
+    let call: serde_json::Value = serde_json::from_str(call).expect("JSON");
+    assert_eq!(call["code"], "CKR_OK", "{calls}");
+    // The way there and back, which takes its time.
+    assert!(call["took_ns"].as_u64() > Some(100_000), "{calls}");
+    assert_eq!(about("C_AsyncComplete").len() + about("CKR_PENDING").len(), 0, "{calls}");
+}
+
+#[test]
 fn the_log_tells_calls_and_keeps_secrets() {
     let host = Host::compile("login");
     host.run_silently(&[]);

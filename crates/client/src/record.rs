@@ -152,6 +152,18 @@ impl Client {
 
     /// Counts a call and, if it is recorded, writes it down. `took`: only if recorded.
     pub fn record_call(&self, function: &str, session: u64, rv: u64, took: Option<Duration>) {
+        self.record_past_call(function, session, rv, took, Duration::ZERO);
+    }
+
+    /// The same for a call that ended some time `ago`.
+    pub(crate) fn record_past_call(
+        &self,
+        function: &str,
+        session: u64,
+        rv: u64,
+        took: Option<Duration>,
+        ago: Duration,
+    ) {
         self.process.count_call(rv == 0);
         let (Some(Recorder::Files { calls, .. }), Some(took)) = (self.recorder.as_deref(), took)
         else {
@@ -159,7 +171,7 @@ impl Client {
         };
         let took_ns = nanos(took);
         let record = CallRecord {
-            at_ns: self.clock().unix_now().saturating_sub(took_ns),
+            at_ns: self.clock().unix_now().saturating_sub(nanos(ago)).saturating_sub(took_ns),
             took_ns,
             function: Cow::Owned(function.to_owned()),
             session,

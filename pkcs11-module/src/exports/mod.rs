@@ -92,7 +92,8 @@ macro_rules! session_functions {
                     let $owned = unsafe { $reader::new($($place),*) }.$read();
                 )*
                 let handle = hsmsim_types::SessionHandle($session);
-                if !client.is_asynchronous(handle) $(|| $owned.waits())* {
+                let waits = false $(|| $memory.waits())* $(|| $owned.waits())*;
+                if waits || !client.is_asynchronous(handle) {
                     return client.run($function(client, $($value),*));
                 }
                 $(let $memory = $memory.keep()?;)*

@@ -39,6 +39,11 @@ pub(crate) trait Keep: Sized {
     /// CKR_HOST_MEMORY.
     fn keep(self) -> Result<Self>;
 
+    /// Whether the call has to be waited for, because what comes out is too much to be held twice.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// How many bytes of output it has room for, if it is for output.
     fn output_room(&self) -> Option<usize> {
         None

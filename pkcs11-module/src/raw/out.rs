@@ -22,6 +22,9 @@ use super::{
 /// The most object handles that one C_FindObjects gives.
 const MAX_HANDLES: usize = 1 << 24;
 
+/// The longest room in bytes whose contents are gathered first.
+const MAX_GATHERED: CK_ULONG = 1 << 24;
+
 /// A place for one value: a handle, a structure, a pointer.
 pub(crate) struct Place<T> {
     ptr: Ptr<T>,
@@ -340,6 +343,10 @@ impl Keep for Fill {
     fn keep(mut self) -> Result<Self> {
         self.gathered = Some(Mutex::default());
         Ok(self)
+    }
+
+    fn waits(&self) -> bool {
+        self.len > MAX_GATHERED
     }
 
     fn output_room(&self) -> Option<usize> {

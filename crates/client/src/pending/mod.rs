@@ -290,7 +290,8 @@ impl Client {
         // The record tells of the call itself, not of those that asked for it.
         script::put_struck(struck);
         let rv = finished.result.as_ref().err().map_or(CKR_OK, Error::rv);
-        self.record_call(pending.function, session.0, rv, Some(at - pending.started));
+        let (took, ago) = (at - pending.started, self.clock().now() - at);
+        self.record_past_call(pending.function, session.0, rv, Some(took), ago);
         let joined = pending.joined.lock().take();
         Ok(Some(Completed { finished, joined }))
     }
