@@ -11,6 +11,7 @@
 //! | [`budget`] | what a case may cost hsmsim |
 //! | [`measure`] | rounds, taken in turn; medians and spread |
 //! | [`report`] | table and JSON |
+//! | [`picture`] | the ratios as a drawing |
 
 #![deny(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod cases;
 pub mod contender;
 pub mod locate;
 pub mod measure;
+pub mod picture;
 #[allow(unsafe_code)]
 pub mod raw;
 pub mod report;
