@@ -3,7 +3,7 @@
 
 CARGO = cargo
 
-.PHONY: help build demo test lint bench conformance clean
+.PHONY: help build demo test lint bench instructions conformance clean
 
 help:
 	@echo 'make demo   build, then lose a device under a signing application and watch'
@@ -11,6 +11,7 @@ help:
 	@echo 'make build  the module and the command, optimised, in target/release'
 	@echo 'make lint   formatting and clippy'
 	@echo 'make bench  the table beside SoftHSM2'
+	@echo 'make instructions  what a call costs, beside the committed counts (valgrind)'
 	@echo 'make conformance  what modules do of the standard, into docs/conformance.md'
 
 build:
@@ -26,8 +27,12 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-bench: build
-	$(CARGO) bench --locked -p hsmsim-benches
+bench:
+	$(CARGO) build --release --locked -p hsmsim-pkcs11-module -p hsmsim-cli -p hsmsim-benches
+	$(CARGO) bench --locked -p hsmsim-benches --bench compare
+
+instructions:
+	scripts/instructions
 
 conformance:
 	scripts/conformance

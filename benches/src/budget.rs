@@ -8,10 +8,17 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     /// The limit against the bare primitive, for cases that have one.
-    pub bare: Limit,
+    pub bare: Option<Limit>,
     /// How many times as long SoftHSM2 has to take at least.
     pub softhsm2: f64,
+    /// Microseconds that it may take at most.
+    pub within_us: Option<f64>,
+    /// Whether several threads have to gain as much as they do with the bare primitive.
+    pub scales: bool,
 }
+
+/// Which part of the bare primitive's gain several threads reach at least.
+pub const GAIN: f64 = 0.95;
 
 /// A limit against the bare primitive.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,9 +30,36 @@ pub enum Limit {
 }
 
 impl Budget {
+    /// Not slower than SoftHSM2, whatever it takes.
+    pub const fn free() -> Self {
+        Self { bare: None, softhsm2: 1.0, within_us: None, scales: false }
+    }
+
     /// A call: 1.5 µs over the primitive, and SoftHSM2 takes at least `softhsm2` times as long.
     pub const fn call(softhsm2: f64) -> Self {
-        Self { bare: Limit::OverUs(1.5), softhsm2 }
+        Self { bare: Some(Limit::OverUs(1.5)), softhsm2, ..Self::free() }
+    }
+
+    /// A token object: 1.3 times the synced commits, and a fifth of SoftHSM2's time.
+    pub const fn commits() -> Self {
+        Self { bare: Some(Limit::Times(1.3)), softhsm2: 5.0, ..Self::free() }
+    }
+
+    /// A search: 20 µs, however many objects there are.
+    pub const fn finding(softhsm2: f64) -> Self {
+        Self { softhsm2, ..Self::free().within_us(20.0) }
+    }
+
+    /// The same, and at most so many microseconds.
+    pub const fn within_us(mut self, us: f64) -> Self {
+        self.within_us = Some(us);
+        self
+    }
+
+    /// The same, and several threads gain what they gain with the bare primitive.
+    pub const fn scaling(mut self) -> Self {
+        self.scales = true;
+        self
     }
 }
 

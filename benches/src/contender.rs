@@ -11,17 +11,23 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Mutex,
+    time::{Duration, Instant},
 };
 
 use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SLOT_ID, CKU_SO, CKU_USER};
 
 use crate::{
+    cases::crowd,
     raw::{Module, Session, TokenSlot, set_environment},
     report::{HSMSIM, SOFTHSM2},
-    words::{Attribute, Mechanism, Result},
+    words::{Attribute, Mechanism, Refusal, Result},
 };
+
+/// Handles of a public key and a private key.
+type Pair = (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE);
 
 /// Names further modules: `name=path` or `name=path:label:pin`, several divided by semicolons.
 pub const MODULES_VARIABLE: &str = "HSMSIM_BENCH_MODULES";
@@ -148,7 +154,7 @@ impl Contender {
     /// A sentence that says what refused.
     pub fn enter(entry: Entry) -> std::result::Result<Self, String> {
         let module = Module::load(&entry.path)?;
-        let token = Token::open(module, &entry.choice)
+        let token = Token::open(module, &entry)
             .map_err(|error| format!("{}: {error}", entry.path.display()))?;
         Ok(Self { name: entry.name, token })
     }
@@ -171,41 +177,74 @@ impl Opener {
     }
 }
 
+/// How another process comes to the same token.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The shared object.
+    pub path: PathBuf,
+    /// The token's label.
+    pub label: String,
+    /// Its user PIN.
+    pub pin: String,
+}
+
 /// A token that is logged in to.
 #[derive(Debug)]
 pub struct Token {
     opener: Opener,
+    credentials: Credentials,
     /// Keeps the login alive, and makes and destroys the objects of the cases.
     session: Session,
-    /// Objects to destroy at the end, if the token is to be left as it was.
-    owed: Option<Mutex<Vec<CK_OBJECT_HANDLE>>>,
+    /// Objects of the case that runs, to be destroyed after it.
+    owed: Mutex<Vec<CK_OBJECT_HANDLE>>,
+    /// Pairs that several cases use, by their bits.
+    pairs: Mutex<HashMap<usize, Pair>>,
+    /// Objects among which one is found.
+    crowd: Vec<CK_OBJECT_HANDLE>,
+    /// Whether the token lives on, so that the crowd and the pairs must not.
+    lives_on: bool,
 }
 
 impl Token {
-    fn open(module: &'static Module, choice: &Choice) -> std::result::Result<Self, String> {
-        let told = |refusal| format!("{refusal}");
+    fn open(module: &'static Module, entry: &Entry) -> std::result::Result<Self, String> {
+        let told = |refusal: Refusal| refusal.to_string();
         module.initialize().map_err(told)?;
         let slots = module.token_slots().map_err(told)?;
-        let (slot, pin) = match choice {
+        let (slot, label, pin) = match &entry.choice {
             Choice::FirstReady => {
                 let ready = slots.iter().find(|slot| slot.initialized);
-                (ready.ok_or("no token is initialised")?.slot, USER_PIN)
+                let ready = ready.ok_or("no token is initialised")?;
+                (ready.slot, &*ready.label, USER_PIN)
             }
-            Choice::FirstBlank => (initialize_blank(module, &slots)?, USER_PIN),
+            Choice::FirstBlank => (initialize_blank(module, &slots)?, LABEL, USER_PIN),
             Choice::Named { label, pin } => {
                 let named = slots.iter().find(|slot| slot.label == *label);
-                (named.ok_or_else(|| format!("no token has the label {label:?}"))?.slot, &**pin)
+                let named = named.ok_or_else(|| format!("no token has the label {label:?}"))?;
+                (named.slot, &**label, &**pin)
             }
         };
         let session = module.open_session(slot).map_err(told)?;
         session.login(CKU_USER, pin).map_err(told)?;
-        let owed = matches!(choice, Choice::Named { .. }).then(Mutex::default);
-        Ok(Self { opener: Opener { module, slot }, session, owed })
+        let path = entry.path.clone();
+        Ok(Self {
+            opener: Opener { module, slot },
+            credentials: Credentials { path, label: label.to_owned(), pin: pin.to_owned() },
+            session,
+            owed: Mutex::default(),
+            pairs: Mutex::default(),
+            crowd: Vec::new(),
+            lives_on: matches!(entry.choice, Choice::Named { .. }),
+        })
     }
 
     /// Opens sessions with this token.
     pub fn opener(&self) -> Opener {
         self.opener
+    }
+
+    /// How another process comes to this token.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// A session of its own.
@@ -216,7 +255,7 @@ impl Token {
         self.opener.open_session()
     }
 
-    /// Makes a secret key.
+    /// Makes a secret key for this case.
     pub fn generate_key(
         &self,
         mechanism: &Mechanism<'_>,
@@ -227,35 +266,87 @@ impl Token {
         Ok(key)
     }
 
-    /// Makes a key pair; gives the public key and the private key.
+    /// Makes a key pair for this case; gives the public key and the private key.
     pub fn generate_key_pair(
         &self,
         mechanism: &Mechanism<'_>,
         public: &[Attribute<'_>],
         private: &[Attribute<'_>],
-    ) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
+    ) -> Result<Pair> {
         let pair = self.session.generate_key_pair(mechanism, public, private)?;
         self.owe(&[pair.0, pair.1]);
         Ok(pair)
     }
 
-    /// Makes an object.
+    /// Makes an object for this case.
     pub fn create(&self, template: &[Attribute<'_>]) -> Result<CK_OBJECT_HANDLE> {
         let object = self.session.create(template)?;
         self.owe(&[object]);
         Ok(object)
     }
 
-    fn owe(&self, objects: &[CK_OBJECT_HANDLE]) {
-        if let Some(owed) = &self.owed {
-            owed.lock().expect("no holder panics").extend_from_slice(objects);
+    /// The pair of so many bits that several cases share; `generate` makes it for the first of them.
+    ///
+    /// # Panics
+    /// If another case panicked while it made one.
+    pub fn kept_pair(
+        &self,
+        bits: usize,
+        generate: impl FnOnce(&Session) -> Result<Pair>,
+    ) -> Result<Pair> {
+        let mut pairs = self.pairs.lock().expect("no holder panics");
+        if let Some(pair) = pairs.get(&bits) {
+            return Ok(*pair);
         }
+        let pair = generate(&self.session)?;
+        pairs.insert(bits, pair);
+        Ok(pair)
     }
 
-    /// Leaves the token as it was and finalises the module.
-    pub fn leave(self) -> Result<()> {
-        for object in self.owed.into_iter().flat_map(|owed| owed.into_inner().unwrap_or_default()) {
-            self.session.destroy(object)?;
+    /// These objects are destroyed after the case.
+    ///
+    /// # Panics
+    /// If another case panicked while it did the same.
+    pub fn owe(&self, objects: &[CK_OBJECT_HANDLE]) {
+        self.owed.lock().expect("no holder panics").extend_from_slice(objects);
+    }
+
+    /// Destroys what the case left.
+    ///
+    /// # Panics
+    /// If a case panicked while it made objects.
+    pub fn clean(&mut self) -> Result<()> {
+        let owed = std::mem::take(self.owed.get_mut().expect("no holder panics"));
+        owed.into_iter().try_for_each(|object| self.session.destroy(object))
+    }
+
+    /// Fills the token until there are so many objects of the crowd, or gives up when `patience` is
+    /// over. Gives how many there are now.
+    pub fn fill(&mut self, count: usize, patience: Duration) -> Result<usize> {
+        let start = Instant::now();
+        while self.crowd.len() < count && start.elapsed() < patience {
+            self.crowd.push(crowd::add(&self.session, self.crowd.len())?);
+        }
+        Ok(self.crowd.len())
+    }
+
+    /// Objects of the crowd that there are.
+    pub fn crowd(&self) -> usize {
+        self.crowd.len()
+    }
+
+    /// Leaves the token as it was, if it lives on, and finalises the module.
+    ///
+    /// # Panics
+    /// If a case panicked while it made objects.
+    pub fn leave(mut self) -> Result<()> {
+        self.clean()?;
+        if self.lives_on {
+            let pairs = std::mem::take(self.pairs.get_mut().expect("no holder panics"));
+            let pairs = pairs.into_values().flat_map(<[CK_OBJECT_HANDLE; 2]>::from);
+            pairs
+                .chain(std::mem::take(&mut self.crowd))
+                .try_for_each(|object| self.session.destroy(object))?;
         }
         self.session.close()?;
         self.opener.module.finalize()

@@ -11,15 +11,21 @@
 //! | [`budget`] | what a case may cost hsmsim |
 //! | [`measure`] | rounds, taken in turn; medians and spread |
 //! | [`report`] | table and JSON |
+//! | [`picture`] | the ratios as a drawing |
+//! | [`callgrind`] | counts of instructions, as callgrind writes them |
+//! | [`baseline`] | counts that were committed, to compare with |
 
 #![deny(unsafe_code)]
 
 pub mod bare;
+pub mod baseline;
 pub mod budget;
+pub mod callgrind;
 pub mod cases;
 pub mod contender;
 pub mod locate;
 pub mod measure;
+pub mod picture;
 #[allow(unsafe_code)]
 pub mod raw;
 pub mod report;

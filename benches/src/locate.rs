@@ -15,19 +15,26 @@ const FILE: &str = "libhsmsim_pkcs11.so";
 /// A sentence that says what is missing or stale, and what to do.
 pub fn fresh_module() -> Result<PathBuf, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    // target/release/deps/compare-0123456789abcdef
-    let directory = program.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-    let module = directory.join(FILE);
+    let module = directory(&program).join(FILE);
     if !module.exists() {
         return Err(format!("{} is not built: run `make build`", module.display()));
     }
     match newer_source(&module)? {
         None => Ok(module),
         Some(source) => Err(format!(
-            "{} is older than {}: run `make build`, or name a module with --hsmsim",
+            "{} is older than {}: build it (`make build`), or name a module with --hsmsim",
             module.display(),
             source.display()
         )),
+    }
+}
+
+/// target/release of target/release/deps/compare-0123456789abcdef, target/debug of target/debug/program.
+fn directory(program: &Path) -> &Path {
+    let directory = program.parent().unwrap_or(Path::new("."));
+    match directory.parent() {
+        Some(above) if directory.ends_with("deps") => above,
+        _ => directory,
     }
 }
 
@@ -58,6 +65,13 @@ mod tests {
     fn sources_are_read_from_cargos_list() {
         let text = "/t/libx.so: /s/a.rs /my\\ s/b.rs\n\n/s/c.rs:\n";
         assert_eq!(sources(text), [PathBuf::from("/s/a.rs"), PathBuf::from("/my s/b.rs")]);
+    }
+
+    #[test]
+    fn a_benchmark_and_a_program_lie_in_one_directory() {
+        for program in ["/t/debug/deps/compare-0123", "/t/debug/hsmsim-instructions"] {
+            assert_eq!(directory(Path::new(program)), Path::new("/t/debug"), "{program}");
+        }
     }
 
     #[test]

@@ -3,7 +3,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::{sync::Barrier, thread, time::Duration};
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     cases::Runner,
@@ -17,7 +21,12 @@ pub struct Plan {
     pub rounds: usize,
     /// How long one participant's round should take.
     pub round: Duration,
+    /// A case that has lasted so long has no more rounds, if it had [`ROUNDS_MIN`] of them.
+    pub patience: Duration,
 }
+
+/// Rounds that every case has, however slow a participant is.
+pub const ROUNDS_MIN: usize = 5;
 
 /// One participant of a case: a runner for each thread.
 pub struct Lane {
@@ -126,7 +135,11 @@ pub fn in_turn(lanes: Vec<Result<Lane>>, plan: Plan) -> Vec<Result<Samples>> {
         })
         .collect();
     let count = running.len();
+    let start = Instant::now();
     for round in 0..plan.rounds {
+        if round >= ROUNDS_MIN && start.elapsed() > plan.patience {
+            break;
+        }
         for place in 0..count {
             let entry = &mut running[(round + place) % count];
             if let Err(refusal) = step(entry) {
@@ -166,7 +179,8 @@ mod tests {
         Box::new(move |calls| Ok(Duration::from_micros(us_per_call * calls)))
     }
 
-    const PLAN: Plan = Plan { rounds: 5, round: Duration::from_millis(20) };
+    const PLAN: Plan =
+        Plan { rounds: 5, round: Duration::from_millis(20), patience: Duration::from_secs(60) };
 
     #[test]
     fn quantiles_lie_between_samples() {
@@ -205,6 +219,13 @@ mod tests {
             results.iter().map(|result| result.as_ref().map(Samples::median_us)).collect();
         // Two threads make two calls in the time of the slower one.
         assert_eq!(medians, [Ok(3.0), Err(&refusal), Err(&refusal), Ok(15.0)]);
+    }
+
+    #[test]
+    fn a_slow_case_ends_after_the_fewest_rounds() {
+        let plan = Plan { rounds: 21, patience: Duration::ZERO, ..PLAN };
+        let results = in_turn(vec![Ok(Lane::new(vec![pretend(3)]))], plan);
+        assert_eq!(results[0].as_ref().map(|samples| samples.us.len()), Ok(ROUNDS_MIN));
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::{fmt::Write as _, fs};
 
 use serde::Serialize;
 
-use crate::{budget::Budget, measure::Samples};
+use crate::{
+    budget::{Budget, GAIN},
+    measure::Samples,
+};
 
 /// Name of the column of hsmsim's own module.
 pub const HSMSIM: &str = "hsmsim";
@@ -15,7 +18,7 @@ pub const SOFTHSM2: &str = "SoftHSM2";
 /// Name of the column of bare primitives.
 pub const BARE: &str = "bare";
 
-const CASE_WIDTH: usize = 25;
+const CASE_WIDTH: usize = 39;
 const CELL_WIDTH: usize = 23;
 const OVERHEAD_WIDTH: usize = 10;
 
@@ -31,7 +34,8 @@ pub enum Cell {
 }
 
 impl Cell {
-    fn samples(&self) -> Option<&Samples> {
+    /// The times, if it gave some.
+    pub fn samples(&self) -> Option<&Samples> {
         match self {
             Self::Samples(samples) => Some(samples),
             Self::Lacking | Self::Failed(_) => None,
@@ -39,11 +43,27 @@ impl Cell {
     }
 }
 
+/// A case as so many threads ran it.
 #[derive(Clone, Debug)]
-struct Row {
-    case: &'static str,
-    budget: Budget,
-    cells: Vec<Cell>,
+pub struct Row {
+    /// Name of the case.
+    pub case: &'static str,
+    /// Threads that made calls at the same time.
+    pub threads: usize,
+    /// What it may cost.
+    pub budget: Budget,
+    /// What each participant gave.
+    pub cells: Vec<Cell>,
+}
+
+impl Row {
+    /// The case, and the threads if there was more than one.
+    pub fn name(&self) -> String {
+        match self.threads {
+            1 => self.case.to_owned(),
+            threads => format!("{}, {threads} threads", self.case),
+        }
+    }
 }
 
 /// The table as it grows, row by row.
@@ -77,10 +97,9 @@ impl Table {
     }
 
     /// Adds a row and gives its line.
-    pub fn add(&mut self, case: &'static str, budget: Budget, cells: Vec<Cell>) -> String {
-        let row = Row { case, budget, cells };
+    pub fn add(&mut self, row: Row) -> String {
         let reference = row.cells.first().and_then(Cell::samples);
-        let mut line = format!("{case:CASE_WIDTH$}");
+        let mut line = format!("{:CASE_WIDTH$}", row.name());
         for (place, cell) in row.cells.iter().enumerate() {
             let text = written(cell, reference.filter(|_| place > 0));
             let _ = write!(line, "{text:<CELL_WIDTH$}");
@@ -97,12 +116,38 @@ impl Table {
         let failed = self.rows.iter().flat_map(|row| {
             let cells = self.columns.iter().zip(&row.cells);
             cells.filter_map(|(column, cell)| match cell {
-                Cell::Failed(reason) => Some(format!("failed: {}, {column}: {reason}", row.case)),
+                Cell::Failed(reason) => Some(format!("failed: {}, {column}: {reason}", row.name())),
                 Cell::Samples(_) | Cell::Lacking => None,
             })
         });
         let missed = self.rows.iter().flat_map(|row| self.missed(row));
-        failed.chain(missed).collect()
+        failed.chain(missed).chain(self.missed_gains()).collect()
+    }
+
+    /// Cases that several threads do not make faster as they make the bare primitive faster.
+    fn missed_gains(&self) -> Vec<String> {
+        let mut missed = Vec::new();
+        for row in self.rows.iter().filter(|row| row.budget.scales && row.threads > 1) {
+            let mut rows = self.rows.iter();
+            let Some(one) = rows.find(|one| one.case == row.case && one.threads == 1) else {
+                continue;
+            };
+            let (Some((own_one, bare_one)), Some((own, bare))) =
+                (self.beside_bare(one), self.beside_bare(row))
+            else {
+                continue;
+            };
+            let (own, bare) = (own_one.ratio_to(own), bare_one.ratio_to(bare));
+            if own < bare * GAIN {
+                missed.push(format!(
+                    "missed: {}: {}× as fast as one, the bare primitive {}×",
+                    row.name(),
+                    ratio(own),
+                    ratio(bare)
+                ));
+            }
+        }
+        missed
     }
 
     fn missed(&self, row: &Row) -> Vec<String> {
@@ -111,6 +156,10 @@ impl Table {
             return missed;
         }
         let Some(own) = row.cells.first().and_then(Cell::samples) else { return missed };
+        if let Some(limit) = row.budget.within_us.filter(|limit| own.median_us() > *limit) {
+            let taken = microseconds(own.median_us());
+            missed.push(format!("missed: {}: {taken} µs, should take {limit} at most", row.name()));
+        }
         for (column, cell) in self.columns.iter().zip(&row.cells).skip(1) {
             let Some(other) = cell.samples().filter(|_| column != BARE) else { continue };
             let least = if column == SOFTHSM2 { row.budget.softhsm2 } else { 1.0 };
@@ -119,19 +168,19 @@ impl Table {
                 let times = ratio(times);
                 missed.push(format!(
                     "missed: {}: {column} takes {times}×, should take {least}× at least",
-                    row.case
+                    row.name()
                 ));
             }
         }
-        if let Some((own, bare)) = self.beside_bare(row) {
+        if let (Some(limit), Some((own, bare))) = (row.budget.bare, self.beside_bare(row)) {
             let (over, times) = (own.over(bare), own.ratio_to(bare));
-            if !row.budget.bare.holds(over.median_us(), over.noise_us(), times) {
+            if !limit.holds(over.median_us(), over.noise_us(), times) {
                 missed.push(format!(
                     "missed: {}: {}× or {} µs over the bare primitive, should be at most {}",
-                    row.case,
+                    row.name(),
                     ratio(times),
                     microseconds(over.median_us()),
-                    row.budget.bare
+                    limit
                 ));
             }
         }
@@ -163,9 +212,20 @@ impl Table {
         };
         let cases = self.rows.iter().map(|row| CaseJson {
             case: row.case,
+            threads: row.threads,
             results: self.columns.iter().zip(&row.cells).map(|(a, b)| result(a, b)).collect(),
         });
         serde_json::to_string_pretty(&ReportJson { settings, cases: cases.collect() })
+    }
+
+    /// The participants' names.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The rows so far.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     fn has_overhead(&self) -> bool {
@@ -186,8 +246,6 @@ pub struct Settings {
     pub processor: String,
     /// Processors that this program may use.
     pub processors: usize,
-    /// Threads that made calls at the same time.
-    pub threads: usize,
     /// Rounds of each case.
     pub rounds: usize,
     /// Intended length of a round in milliseconds.
@@ -196,25 +254,20 @@ pub struct Settings {
 
 impl Settings {
     /// These settings on this machine.
-    pub fn here(threads: usize, rounds: usize, round_ms: u128) -> Self {
+    pub fn here(rounds: usize, round_ms: u128) -> Self {
         let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = text.lines().find(|line| line.starts_with("model name"));
         let model =
             model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { processor: model.to_owned(), processors, threads, rounds, round_ms }
+        Self { processor: model.to_owned(), processors, rounds, round_ms }
     }
 
     /// One line for above the table.
     pub fn line(&self) -> String {
         format!(
-            "{}, {} processors; {} thread{}, {} rounds of {} ms",
-            self.processor,
-            self.processors,
-            self.threads,
-            if self.threads == 1 { "" } else { "s" },
-            self.rounds,
-            self.round_ms
+            "{}, {} processors; {} rounds of {} ms",
+            self.processor, self.processors, self.rounds, self.round_ms
         )
     }
 }
@@ -228,6 +281,7 @@ struct ReportJson<'a> {
 #[derive(Serialize)]
 struct CaseJson<'a> {
     case: &'a str,
+    threads: usize,
     results: Vec<ResultJson>,
 }
 
@@ -276,35 +330,37 @@ mod tests {
     use super::*;
     use crate::budget::Limit;
 
-    const BUDGET: Budget = Budget { bare: Limit::OverUs(1.5), softhsm2: 15.0 };
+    const BUDGET: Budget =
+        Budget { bare: Some(Limit::OverUs(1.5)), ..Budget::call(15.0).within_us(25.0) };
 
     fn times(us: f64) -> Cell {
         Cell::Samples(Samples { us: vec![us; 3] })
     }
 
+    fn row(case: &'static str, cells: Vec<Cell>) -> Row {
+        Row { case, threads: 1, budget: BUDGET, cells }
+    }
+
     fn table() -> Table {
         let mut table = Table::new([HSMSIM, SOFTHSM2, BARE].map(str::to_owned).to_vec());
-        table.add("fast", BUDGET, vec![times(2.0), times(30.0), times(1.25)]);
-        table.add("slow", BUDGET, vec![times(20.0), times(10.0), times(18.0)]);
-        table.add("partial", BUDGET, vec![times(1.0), Cell::Lacking, Cell::Lacking]);
-        table.add(
-            "broken",
-            BUDGET,
-            vec![Cell::Failed("C_Sign: CKR_X".into()), times(1.0), Cell::Lacking],
-        );
+        table.add(row("fast", vec![times(2.0), times(30.0), times(1.25)]));
+        table.add(row("slow", vec![times(26.0), times(13.0), times(24.0)]));
+        table.add(row("partial", vec![times(1.0), Cell::Lacking, Cell::Lacking]));
+        let broken = vec![Cell::Failed("C_Sign: CKR_X".into()), times(1.0), Cell::Lacking];
+        table.add(row("broken", broken));
         table
     }
 
     #[test]
     fn a_row_tells_time_ratio_and_overhead() {
         let mut table = table();
-        let line = table.add("HMAC", BUDGET, vec![times(2.0), times(30.0), times(1.25)]);
+        let line = table.add(row("HMAC", vec![times(2.0), times(30.0), times(1.25)]));
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(
             words,
             ["HMAC", "2.00", "±0%", "30.0", "±0%", "(15×)", "1.25", "±0%", "(0.62×)", "0.75"]
         );
-        let line = table.add("none", BUDGET, vec![times(2.0), Cell::Lacking, Cell::Lacking]);
+        let line = table.add(row("none", vec![times(2.0), Cell::Lacking, Cell::Lacking]));
         assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["none", "2.00", "±0%", "–", "–"]);
     }
 
@@ -315,8 +371,9 @@ mod tests {
             table.remarks(),
             [
                 "failed: broken, hsmsim: C_Sign: CKR_X",
+                "missed: slow: 26.0 µs, should take 25 at most",
                 "missed: slow: SoftHSM2 takes 0.50×, should take 15× at least",
-                "missed: slow: 1.11× or 2.00 µs over the bare primitive, should be at most \
+                "missed: slow: 1.08× or 2.00 µs over the bare primitive, should be at most \
                  1.5 µs over the bare primitive",
             ]
         );
@@ -324,8 +381,23 @@ mod tests {
     }
 
     #[test]
+    fn two_threads_have_to_gain_what_they_gain_with_the_primitive() {
+        let budget = Budget::free().scaling();
+        let cells = |own, bare| vec![times(own), times(bare)];
+        let mut table = Table::new([HSMSIM, BARE].map(str::to_owned).to_vec());
+        for (case, own) in [("good", 5.2), ("bad", 6.0)] {
+            table.add(Row { case, threads: 1, budget, cells: cells(10.0, 8.0) });
+            table.add(Row { case, threads: 2, budget, cells: cells(own, 4.0) });
+        }
+        assert_eq!(
+            table.remarks(),
+            ["missed: bad, 2 threads: 1.67× as fast as one, the bare primitive 2.00×"]
+        );
+    }
+
+    #[test]
     fn json_holds_every_sample() {
-        let text = table().json(Settings::here(1, 3, 20)).expect("JSON");
+        let text = table().json(Settings::here(3, 20)).expect("JSON");
         let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(json["settings"]["rounds"], 3);
         assert_eq!(json["cases"][0]["case"], "fast");

@@ -60,6 +60,8 @@ pub enum Mechanism<'a> {
     Gcm(&'a [u8]),
     /// CKM_RSA_PKCS_PSS with SHA-256 and a salt of 32 bytes.
     PssSha256,
+    /// CKM_ECDH1_DERIVE without a derivation function; the other's public point.
+    Ecdh(&'a [u8]),
 }
 
 impl Mechanism<'_> {
@@ -99,6 +101,20 @@ impl Mechanism<'_> {
                     CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 };
                 call(&mut mechanism(
                     CKM_RSA_PKCS_PSS,
+                    (&raw const parameters).cast(),
+                    size_of_val(&parameters),
+                ))
+            }
+            Self::Ecdh(point) => {
+                let parameters = CK_ECDH1_DERIVE_PARAMS {
+                    kdf: CKD_NULL,
+                    ulSharedDataLen: 0,
+                    pSharedData: null_mut(),
+                    ulPublicDataLen: ulong(point.len()),
+                    pPublicData: point.as_ptr().cast_mut(),
+                };
+                call(&mut mechanism(
+                    CKM_ECDH1_DERIVE,
                     (&raw const parameters).cast(),
                     size_of_val(&parameters),
                 ))

@@ -1,143 +1,19 @@
-//! PKCS#11 through a C function list, as thin as it can be: what is timed is the module, not this.
-//!
-//! All calls are safe to make from Rust: every pointer that goes down is taken from a slice or a
-//! reference that outlives the call, with the length of that slice. What remains to be trusted is the
-//! module itself.
-
-use std::{error::Error, fmt, path::Path, ptr::null_mut};
+//! An open session and its calls.
 
 use cryptoki_sys::*;
 use hsmsim_types::ReturnValue;
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
+use super::{Module, bytes, call};
 use crate::words::{Attribute, Mechanism, Refusal, Result, lay_out, length, ulong};
 
-/// A slot with a token in it.
-#[derive(Clone, Debug)]
-pub struct TokenSlot {
-    /// Slot number.
-    pub slot: CK_SLOT_ID,
-    /// Label without its padding.
-    pub label: String,
-    /// CKF_TOKEN_INITIALIZED and CKF_USER_PIN_INITIALIZED.
-    pub initialized: bool,
-}
-
-/// A loaded module; it stays loaded until the process ends.
-#[derive(Debug)]
-pub struct Module {
-    functions: CK_FUNCTION_LIST,
-}
-
-/// Calls a function of the list and turns its answer into a [`Result`].
-macro_rules! call {
+/// Calls a function of the list of PKCS#11 3.2, if the module has one.
+macro_rules! call_3_2 {
     ($module:expr, $function:ident($($argument:expr),* $(,)?)) => {
-        match $module.functions.$function {
-            // SAFETY: the function is of the list that the module gave out, whose types PKCS#11
-            // fixes (3.1, 3.6); the pointers point to live Rust values of the length that is given
-            // beside them, and PKCS#11 modules keep no pointer after they return (3.1, 5.1.2).
-            Some(function) => match unsafe { function($($argument),*) } {
-                CKR_OK => Ok(()),
-                rv => Err(Refusal { function: stringify!($function), rv: ReturnValue(rv) }),
-            },
-            None => Err(Refusal {
-                function: stringify!($function),
-                rv: ReturnValue(CKR_FUNCTION_NOT_SUPPORTED),
-            }),
-        }
-    };
-}
-
-impl Module {
-    /// Loads a shared object and takes its function list.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with the file.
-    pub fn load(path: &Path) -> std::result::Result<&'static Self, String> {
-        let named = |reason: &dyn fmt::Display| format!("{}: {reason}", path.display());
-        // The loader's own words are the source of the error.
-        let unloadable = |error: libloading::Error| match error.source() {
-            Some(source) => source.to_string(),
-            None => named(&error),
-        };
-        // SAFETY: whoever names a module to this program wants its initialisers to run here.
-        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-        let library = library.map_err(unloadable)?;
-        // SAFETY: PKCS#11 fixes the type of a symbol of this name (3.1, 5.4.4).
-        let get_list = unsafe {
-            library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(
-                "C_GetFunctionList",
-            )
-        };
-        let get_list = get_list.map_err(unloadable)?;
-        let mut list: *mut CK_FUNCTION_LIST = null_mut();
-        // SAFETY: the argument is a place for one pointer.
-        let rv = unsafe { get_list(&raw mut list) };
-        if rv != CKR_OK || list.is_null() {
-            return Err(named(&format_args!("C_GetFunctionList: {}", ReturnValue(rv))));
-        }
-        // SAFETY: not null, and after CKR_OK it points to the module's list, which stays where it is.
-        let functions = unsafe { *list };
-        // Modules are not made to be unloaded while their threads and exit handlers live.
-        std::mem::forget(library);
-        Ok(Box::leak(Box::new(Self { functions })))
-    }
-
-    /// C_Initialize for several threads, with the operating system's locks.
-    ///
-    /// # Errors
-    /// What the module answers; so in all functions below.
-    pub fn initialize(&self) -> Result<()> {
-        let mut arguments =
-            CK_C_INITIALIZE_ARGS { flags: CKF_OS_LOCKING_OK, ..CK_C_INITIALIZE_ARGS::default() };
-        call!(self, C_Initialize((&raw mut arguments).cast()))
-    }
-
-    /// C_Finalize.
-    pub fn finalize(&self) -> Result<()> {
-        call!(self, C_Finalize(null_mut()))
-    }
-
-    /// The slots that have a token, in the module's order.
-    pub fn token_slots(&self) -> Result<Vec<TokenSlot>> {
-        let mut count = 0;
-        call!(self, C_GetSlotList(CK_TRUE, null_mut(), &raw mut count))?;
-        let mut slots = vec![0; length(count)];
-        call!(self, C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &raw mut count))?;
-        slots.truncate(length(count));
-        let mut found = Vec::new();
-        for slot in slots {
-            let mut info = CK_TOKEN_INFO::default();
-            call!(self, C_GetTokenInfo(slot, &raw mut info))?;
-            let ready = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
-            found.push(TokenSlot {
-                slot,
-                label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
-                initialized: info.flags & ready == ready,
-            });
-        }
-        Ok(found)
-    }
-
-    /// C_InitToken.
-    pub fn init_token(&self, slot: CK_SLOT_ID, so_pin: &str, label: &str) -> Result<()> {
-        let mut padded = [b' '; 32];
-        for (to, from) in padded.iter_mut().zip(label.bytes()) {
-            *to = from;
-        }
         call!(
-            self,
-            C_InitToken(slot, bytes(so_pin.as_bytes()), ulong(so_pin.len()), padded.as_mut_ptr())
+            @ $module.functions_3_2.as_ref().and_then(|list| list.$function),
+            $function($($argument),*)
         )
-    }
-
-    /// C_OpenSession for reading and writing.
-    pub fn open_session(&'static self, slot: CK_SLOT_ID) -> Result<Session> {
-        let mut handle = 0;
-        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-        call!(self, C_OpenSession(slot, flags, null_mut(), None, &raw mut handle))?;
-        Ok(Session { module: self, handle })
-    }
+    };
 }
 
 /// An open session; closed when dropped.
@@ -155,7 +31,14 @@ impl Drop for Session {
 }
 
 impl Session {
+    pub(super) fn new(module: &'static Module, handle: CK_SESSION_HANDLE) -> Self {
+        Self { module, handle }
+    }
+
     /// C_CloseSession, for those who want to see the answer.
+    ///
+    /// # Errors
+    /// What the module answers; so in all functions below.
     pub fn close(self) -> Result<()> {
         let closed = call!(self.module, C_CloseSession(self.handle));
         std::mem::forget(self);
@@ -243,6 +126,21 @@ impl Session {
             C_CreateObject(self.handle, template.as_mut_ptr(), count, &raw mut object)
         )?;
         Ok(object)
+    }
+
+    /// C_CopyObject; gives the copy.
+    pub fn copy(
+        &self,
+        object: CK_OBJECT_HANDLE,
+        template: &[Attribute<'_>],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let (mut template, count) = lay_out(template);
+        let mut copy = 0;
+        call!(
+            self.module,
+            C_CopyObject(self.handle, object, template.as_mut_ptr(), count, &raw mut copy)
+        )?;
+        Ok(copy)
     }
 
     /// C_DestroyObject.
@@ -351,26 +249,105 @@ impl Session {
         )?;
         Ok(length(len))
     }
-}
 
-/// Sets environment variables, and removes those without a value.
-///
-/// # Panics
-/// If the process has more than one thread already: no thread may read the environment meanwhile.
-pub fn set_environment(variables: &[(&str, Option<&Path>)]) {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-    assert_eq!(threads, 1, "the environment is set before there are threads");
-    for (name, value) in variables {
-        match value {
-            // SAFETY: this thread is the only one, as was just seen.
-            Some(value) => unsafe { std::env::set_var(name, value) },
-            // SAFETY: as above.
-            None => unsafe { std::env::remove_var(name) },
-        }
+    /// C_DecryptInit and C_Decrypt; gives the length of the plaintext.
+    pub fn decrypt(
+        &self,
+        mechanism: &Mechanism<'_>,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize> {
+        mechanism
+            .with(|mechanism| call!(self.module, C_DecryptInit(self.handle, mechanism, key)))?;
+        let mut len = ulong(out.len());
+        call!(
+            self.module,
+            C_Decrypt(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
+        )?;
+        Ok(length(len))
     }
-}
 
-/// PKCS#11 declares input as pointers to mutable bytes; modules do not write there.
-fn bytes(data: &[u8]) -> *mut CK_BYTE {
-    data.as_ptr().cast_mut()
+    /// C_DeriveKey; gives the derived key.
+    pub fn derive(
+        &self,
+        mechanism: &Mechanism<'_>,
+        base: CK_OBJECT_HANDLE,
+        template: &[Attribute<'_>],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let (mut template, count) = lay_out(template);
+        let mut key = 0;
+        mechanism.with(|mechanism| {
+            call!(
+                self.module,
+                C_DeriveKey(
+                    self.handle,
+                    mechanism,
+                    base,
+                    template.as_mut_ptr(),
+                    count,
+                    &raw mut key
+                )
+            )
+        })?;
+        Ok(key)
+    }
+
+    /// C_EncapsulateKey (3.2); fills the ciphertext and gives the secret key.
+    pub fn encapsulate(
+        &self,
+        mechanism: &Mechanism<'_>,
+        public: CK_OBJECT_HANDLE,
+        template: &[Attribute<'_>],
+        ciphertext: &mut [u8],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let (mut template, count) = lay_out(template);
+        let mut len = ulong(ciphertext.len());
+        let mut key = 0;
+        mechanism.with(|mechanism| {
+            call_3_2!(
+                self.module,
+                C_EncapsulateKey(
+                    self.handle,
+                    mechanism,
+                    public,
+                    template.as_mut_ptr(),
+                    count,
+                    ciphertext.as_mut_ptr(),
+                    &raw mut len,
+                    &raw mut key,
+                )
+            )
+        })?;
+        assert_eq!(length(len), ciphertext.len(), "length of the ciphertext");
+        Ok(key)
+    }
+
+    /// C_DecapsulateKey (3.2); gives the secret key.
+    pub fn decapsulate(
+        &self,
+        mechanism: &Mechanism<'_>,
+        private: CK_OBJECT_HANDLE,
+        template: &[Attribute<'_>],
+        ciphertext: &[u8],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let (mut template, count) = lay_out(template);
+        let mut key = 0;
+        mechanism.with(|mechanism| {
+            call_3_2!(
+                self.module,
+                C_DecapsulateKey(
+                    self.handle,
+                    mechanism,
+                    private,
+                    template.as_mut_ptr(),
+                    count,
+                    bytes(ciphertext),
+                    ulong(ciphertext.len()),
+                    &raw mut key,
+                )
+            )
+        })?;
+        Ok(key)
+    }
 }
