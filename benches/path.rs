@@ -239,7 +239,9 @@ fn partition(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
         bencher.iter(|| ask(Request::Check { operation: operation.clone() }));
     });
     group.bench_function("attributes", |bencher| {
-        bencher.iter(|| ask(Request::GetAttributes { object: key, kinds: vec![CKA_LABEL] }));
+        bencher.iter(|| {
+            ask(Request::GetAttributes { object: key, kinds: vec![CKA_LABEL], lengths: false })
+        });
     });
     group.bench_function("one part", |bencher| bencher.iter(|| ask(sign.clone())));
     group.bench_function("find by label", |bencher| {
