@@ -14,28 +14,29 @@ use crate::{
     outbox::{self, Carried, Departure, Feed, Merged, News},
 };
 
-/// Numbers of objects by a class or a keyed hash: pairs of both.
+/// Numbers of objects by a class or the beginning of a keyed hash: pairs of both. What is found has to be
+/// compared with the whole.
 #[derive(Default)]
-struct Index(BTreeSet<(u128, u64)>);
+struct Index(BTreeSet<(u64, u64)>);
 
 impl Index {
-    fn insert(&mut self, key: u128, seq: u64) {
+    fn insert(&mut self, key: u64, seq: u64) {
         self.0.insert((key, seq));
     }
 
-    fn remove(&mut self, key: u128, seq: u64) {
+    fn remove(&mut self, key: u64, seq: u64) {
         self.0.remove(&(key, seq));
     }
 
     /// In order of creation.
-    fn of(&self, key: u128) -> impl Iterator<Item = &u64> {
+    fn of(&self, key: u64) -> impl Iterator<Item = &u64> {
         self.0.range((key, 0)..=(key, u64::MAX)).map(|(_, seq)| seq)
     }
 }
 
 /// A hash, as [`Index`] has it.
-fn number(tag: [u8; 16]) -> u128 {
-    u128::from_ne_bytes(tag)
+fn beginning(tag: [u8; 16]) -> u64 {
+    (u128::from_be_bytes(tag) >> 64) as u64
 }
 
 /// Where an object is, and in which version.
@@ -50,7 +51,8 @@ pub(crate) struct MemoryPartition {
     token: Option<Arc<Vec<u8>>>,
     /// Counts creations.
     next: u64,
-    by_seq: BTreeMap<u64, StoredObject>,
+    // Boxed: a tree moves what it holds at every insertion and removal.
+    by_seq: BTreeMap<u64, Box<StoredObject>>,
     by_id: BTreeMap<ObjectId, Place>,
     /// Of all bodies.
     bytes: u64,
@@ -87,7 +89,7 @@ impl MemoryPartition {
     }
 
     pub(crate) fn load(&self, id: &ObjectId) -> Option<StoredObject> {
-        self.by_seq.get(&self.by_id.get(id)?.seq).cloned()
+        self.by_seq.get(&self.by_id.get(id)?.seq).map(|object| (**object).clone())
     }
 
     pub(crate) fn find(&self, filter: &Filter) -> Vec<StoredObject> {
@@ -127,15 +129,15 @@ impl MemoryPartition {
                 && (tags.id.is_none() || tags.id == object.tags.id)
         };
         let indexed = match (tags.id, tags.label, class) {
-            (Some(tag), _, _) => self.by_id_tag.of(number(tag)),
-            (_, Some(tag), _) => self.by_label.of(number(tag)),
-            (_, _, Some(class)) => self.by_class.of(class.into()),
+            (Some(tag), _, _) => self.by_id_tag.of(beginning(tag)),
+            (_, Some(tag), _) => self.by_label.of(beginning(tag)),
+            (_, _, Some(class)) => self.by_class.of(class),
             _ => {
-                let all = self.by_seq.iter().map(|(seq, object)| (*seq, object));
+                let all = self.by_seq.iter().map(|(seq, object)| (*seq, &**object));
                 return to.extend(all.filter(matches));
             }
         };
-        to.extend(indexed.filter_map(|seq| Some((*seq, self.by_seq.get(seq)?))).filter(matches));
+        to.extend(indexed.filter_map(|seq| Some((*seq, &**self.by_seq.get(seq)?))).filter(matches));
     }
 
     pub(crate) fn inventory(&self) -> Vec<(ObjectId, u64)> {
@@ -298,28 +300,28 @@ impl MemoryPartition {
         });
         let tags = object.tags;
         self.by_id.insert(object.id, Place { seq, version: object.version });
-        self.by_class.insert(tags.class.into(), seq);
+        self.by_class.insert(tags.class, seq);
         if let Some(tag) = tags.label {
-            self.by_label.insert(number(tag), seq);
+            self.by_label.insert(beginning(tag), seq);
         }
         if let Some(tag) = tags.id {
-            self.by_id_tag.insert(number(tag), seq);
+            self.by_id_tag.insert(beginning(tag), seq);
         }
         self.bytes += object.body.len() as u64;
-        self.by_seq.insert(seq, object.clone());
+        self.by_seq.insert(seq, Box::new(object.clone()));
     }
 
-    fn remove(&mut self, id: &ObjectId) -> Option<(u64, StoredObject)> {
+    fn remove(&mut self, id: &ObjectId) -> Option<(u64, Box<StoredObject>)> {
         let Place { seq, .. } = self.by_id.remove(id)?;
         let removed = self.by_seq.remove(&seq)?;
         self.bytes -= removed.body.len() as u64;
         let tags = removed.tags;
-        self.by_class.remove(tags.class.into(), seq);
+        self.by_class.remove(tags.class, seq);
         if let Some(tag) = tags.label {
-            self.by_label.remove(number(tag), seq);
+            self.by_label.remove(beginning(tag), seq);
         }
         if let Some(tag) = tags.id {
-            self.by_id_tag.remove(number(tag), seq);
+            self.by_id_tag.remove(beginning(tag), seq);
         }
         Some((seq, removed))
     }
