@@ -16,6 +16,22 @@ macro_rules! call_3_2 {
     };
 }
 
+/// An operation in one part: the call that begins it, with its key, and the one that gives its output; gives the
+/// length of that.
+macro_rules! one_part {
+    ($session:ident, $init:ident($($key:ident)?), $function:ident, $mechanism:ident, $data:ident, $out:ident) => {{
+        $mechanism
+            .with(|mechanism| call!($session.module, $init($session.handle, mechanism $(, $key)?)))?;
+        let mut len = ulong($out.len());
+        let (data, data_len) = (bytes($data), ulong($data.len()));
+        call!(
+            $session.module,
+            $function($session.handle, data, data_len, $out.as_mut_ptr(), &raw mut len)
+        )?;
+        Ok(length(len))
+    }};
+}
+
 /// An open session; closed when dropped.
 #[derive(Debug)]
 pub struct Session {
@@ -184,13 +200,7 @@ impl Session {
 
     /// C_DigestInit and C_Digest; gives the length of the digest.
     pub fn digest(&self, mechanism: &Mechanism<'_>, data: &[u8], out: &mut [u8]) -> Result<usize> {
-        mechanism.with(|mechanism| call!(self.module, C_DigestInit(self.handle, mechanism)))?;
-        let mut len = ulong(out.len());
-        call!(
-            self.module,
-            C_Digest(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
-        )?;
-        Ok(length(len))
+        one_part!(self, C_DigestInit(), C_Digest, mechanism, data, out)
     }
 
     /// C_SignInit and C_Sign; gives the length of the signature.
@@ -201,13 +211,7 @@ impl Session {
         data: &[u8],
         out: &mut [u8],
     ) -> Result<usize> {
-        mechanism.with(|mechanism| call!(self.module, C_SignInit(self.handle, mechanism, key)))?;
-        let mut len = ulong(out.len());
-        call!(
-            self.module,
-            C_Sign(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
-        )?;
-        Ok(length(len))
+        one_part!(self, C_SignInit(key), C_Sign, mechanism, data, out)
     }
 
     /// C_VerifyInit and C_Verify.
@@ -240,14 +244,7 @@ impl Session {
         data: &[u8],
         out: &mut [u8],
     ) -> Result<usize> {
-        mechanism
-            .with(|mechanism| call!(self.module, C_EncryptInit(self.handle, mechanism, key)))?;
-        let mut len = ulong(out.len());
-        call!(
-            self.module,
-            C_Encrypt(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
-        )?;
-        Ok(length(len))
+        one_part!(self, C_EncryptInit(key), C_Encrypt, mechanism, data, out)
     }
 
     /// C_DecryptInit and C_Decrypt; gives the length of the plaintext.
@@ -258,14 +255,7 @@ impl Session {
         data: &[u8],
         out: &mut [u8],
     ) -> Result<usize> {
-        mechanism
-            .with(|mechanism| call!(self.module, C_DecryptInit(self.handle, mechanism, key)))?;
-        let mut len = ulong(out.len());
-        call!(
-            self.module,
-            C_Decrypt(self.handle, bytes(data), ulong(data.len()), out.as_mut_ptr(), &raw mut len)
-        )?;
-        Ok(length(len))
+        one_part!(self, C_DecryptInit(key), C_Decrypt, mechanism, data, out)
     }
 
     /// C_DeriveKey; gives the derived key.
