@@ -18,6 +18,20 @@ pub use pair::{Generated, prime_curves};
 
 type Handle = *mut c_void;
 
+/// An ECDSA or DSA signature, r and s side by side, as the DER that OpenSSL reads.
+pub fn signature_der(signature: &[u8]) -> Vec<u8> {
+    let number = |bytes: &[u8]| {
+        let first = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len() - 1);
+        let bytes = &bytes[first..];
+        let zero: &[u8] = if bytes[0] & 0x80 == 0 { &[] } else { &[0] };
+        [&[2, (bytes.len() + zero.len()) as u8], zero, bytes].concat()
+    };
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let both = [number(r), number(s)].concat();
+    let len: &[u8] = if both.len() < 0x80 { &[] } else { &[0x81] };
+    [&[0x30], len, &[both.len() as u8], &both[..]].concat()
+}
+
 macro_rules! functions {
     ($($name:ident($($type:ty),*) -> $result:ty;)*) => {
         #[allow(non_snake_case)]

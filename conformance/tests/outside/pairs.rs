@@ -303,17 +303,3 @@ pub(crate) fn from_der(der: &[u8], len: usize) -> Vec<u8> {
     }
     out
 }
-
-/// And the other way round.
-pub(crate) fn to_der(signature: &[u8]) -> Vec<u8> {
-    let number = |bytes: &[u8]| {
-        let first = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len() - 1);
-        let bytes = &bytes[first..];
-        let zero: &[u8] = if bytes[0] & 0x80 == 0 { &[] } else { &[0] };
-        [&[2, (bytes.len() + zero.len()) as u8], zero, bytes].concat()
-    };
-    let (r, s) = signature.split_at(signature.len() / 2);
-    let both = [number(r), number(s)].concat();
-    let len: &[u8] = if both.len() < 0x80 { &[] } else { &[0x81] };
-    [&[0x30], len, &[both.len() as u8], &both[..]].concat()
-}

@@ -8,7 +8,7 @@ use hsmsim_tests::{apart::apart, test_name};
 use hsmsim_types::ck::*;
 
 use super::{
-    pairs::{Kind, Pairs, from_der, to_der},
+    pairs::{Kind, Pairs, from_der},
     token::{Token, each, module, pattern, sandbox},
 };
 
@@ -225,7 +225,9 @@ fn signs_both_ways(
         let signature = token.sign(&m, pair.private, &given);
         let verified = match form {
             Form::Message => pair.theirs_public.verifies_message(&theirs, &signature),
-            Form::Halves => pair.theirs_public.verifies(&[], &theirs, &to_der(&signature)),
+            Form::Halves => {
+                pair.theirs_public.verifies(&[], &theirs, &openssl::signature_der(&signature))
+            }
             _ => pair.theirs_public.verifies(options_of_use, &theirs, &signature),
         };
         assert_eq!(verified, Some(true), "OpenSSL of the token's signature");

@@ -74,26 +74,12 @@ fn inputs(what: What) -> Result<(Vec<u8>, Vec<u8>), Stop> {
     })
 }
 
-/// r and s side by side as the DER that OpenSSL reads.
-fn der(signature: &[u8]) -> Vec<u8> {
-    let number = |bytes: &[u8]| {
-        let first = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len() - 1);
-        let bytes = &bytes[first..];
-        let zero: &[u8] = if bytes[0] & 0x80 == 0 { &[] } else { &[0] };
-        [&[2, (bytes.len() + zero.len()) as u8], zero, bytes].concat()
-    };
-    let (r, s) = signature.split_at(signature.len() / 2);
-    let both = [number(r), number(s)].concat();
-    let len: &[u8] = if both.len() < 0x80 { &[] } else { &[0x81] };
-    [&[0x30], len, &[both.len() as u8], &both[..]].concat()
-}
-
 fn openssl_says(what: What, pair: &Pair, data: &[u8], signature: &[u8]) -> Result<bool, Stop> {
     let key = pair.public()?;
     let mode = c"rsa_padding_mode";
     let answer = match what {
         What::Eddsa => key.verifies_message(data, signature),
-        What::Ecdsa(_) => key.verifies(&[], data, &der(signature)),
+        What::Ecdsa(_) => key.verifies(&[], data, &openssl::signature_der(signature)),
         What::RsaSign("", Padding::Pkcs1) => key.verifies(&[(mode, c"pkcs1")], data, signature),
         What::RsaSign("", Padding::None) => key.verifies(&[(mode, c"none")], data, signature),
         What::RsaSign(name, Padding::Pss) => {
