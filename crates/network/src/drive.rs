@@ -13,7 +13,7 @@
 //! still works in exit handlers that run after thread-locals are gone.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hint;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -128,6 +128,11 @@ impl<F: Future + ?Sized> Aside<F> {
     /// Of a future that has not been polled.
     pub fn new(future: Pin<Box<F>>) -> Self {
         Self { future, due: None }
+    }
+
+    /// Polls it to its end.
+    pub async fn finish(&mut self, clock: &Clock) -> F::Output {
+        poll_fn(|cx| self.poll(clock, cx)).await
     }
 
     /// Polls it once, wherever the caller is: no driver is needed around it. The driver around it, if

@@ -236,8 +236,7 @@ impl Client {
             return Ok(Begun::Finished(finished));
         }
         if slot.waits.load(Ordering::Relaxed) {
-            let over = poll_fn(|cx| call.poll(self.clock(), cx));
-            return self.run(async { Ok(Begun::Finished(over.await)) });
+            return self.run(async { Ok(Begun::Finished(call.finish(self.clock()).await)) });
         }
         let pending = Arc::new(Pending::new(function, terms, started, State::Running(call)));
         {
@@ -335,7 +334,7 @@ impl Client {
     async fn end_call(&self, slot: &SessionSlot, pending: &Arc<Pending>) {
         let made = match pending.take() {
             State::Running(mut call) if functions::changes_something(pending.function) => {
-                let over = poll_fn(|cx| call.poll(self.clock(), cx));
+                let over = call.finish(self.clock());
                 let over = within(self.clock(), self.timers.receive, over).await;
                 over.map_or_else(Vec::new, |finished| finished.objects)
             }

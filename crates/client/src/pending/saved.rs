@@ -6,7 +6,7 @@
 //! while session and login still stand; what it came to is kept, over C_Finalize and C_Initialize too, in the
 //! process that asked for the number.
 
-use std::{any::Any, collections::BTreeMap, future::poll_fn, sync::Arc};
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use hsmsim_network::Time;
 use hsmsim_types::{Error, ObjectId, Result, SessionHandle, ck::*, error::fail};
@@ -186,7 +186,7 @@ impl Client {
                 State::Running(mut running) => {
                     // Each member may be silent once.
                     let members = slot.group.members.len() as u32 + 1;
-                    let over = poll_fn(|cx| running.poll(self.clock(), cx));
+                    let over = running.finish(self.clock());
                     within(self.clock(), self.timers.receive * members, over).await
                 }
                 State::Finished { finished, .. } => Some(finished),

@@ -20,8 +20,7 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An asynchronous session of the Crypto Officer.
 fn officer(world: &World) -> SessionHandle {
-    let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION | CKF_ASYNC_SESSION;
-    let session = world.client.run(world.client.open_session(world.slot, flags)).unwrap();
+    let session = officer_beside(world);
     world.login_as(session, Role::CryptoOfficer, USER_PIN).unwrap();
     session
 }
