@@ -2,6 +2,7 @@
 //!
 //! - [`module`]: a module that was loaded by path, its newest function list, its token.
 //! - [`case`]: a statement, its chapter, and what a module can answer to it.
+//! - `key_calls`: the calls of a session that make a key out of another.
 //! - [`groups`]: the statements, one file for each chapter; `groups/mechanisms` has tables.
 //! - [`openssl`]: the system's libcrypto, which computes what the module should have.
 //! - [`run`]: a process for each group, so that a crash is the failure of one case.
@@ -10,6 +11,7 @@
 
 pub mod case;
 pub mod groups;
+mod key_calls;
 pub mod module;
 pub mod openssl;
 pub mod random_calls;

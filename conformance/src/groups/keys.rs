@@ -26,23 +26,6 @@ fn wrap(
     (rv, out)
 }
 
-fn unwrap(
-    s: &Session<'_>,
-    m: &Mechanism,
-    by: CK_OBJECT_HANDLE,
-    bytes: &[u8],
-    t: &Template,
-) -> (CK_RV, CK_OBJECT_HANDLE) {
-    let (mut raw, mut key) = (t.raw(), 0);
-    let (at, len, count) =
-        (bytes.as_ptr().cast_mut(), bytes.len() as CK_ULONG, raw.len() as CK_ULONG);
-    let rv = call!(
-        s.module,
-        C_UnwrapKey(s.handle, &mut m.raw(), by, at, len, raw.as_mut_ptr(), count, &mut key)
-    );
-    (rv, key)
-}
-
 fn cbc_pad() -> Mechanism {
     Mechanism::bytes(CKM_AES_CBC_PAD, &[3; 16])
 }
@@ -79,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
             let (s, key, by) = keys(b, secret(CKK_AES, &[5; 32], &[]), wrapper())?;
             let (rv, bytes) = wrap(&s, &cbc_pad(), by, key);
             ok(rv, "C_WrapKey")?;
-            let (rv, back) = unwrap(&s, &cbc_pad(), by, &bytes, &bare());
+            let (rv, back) = s.unwrap(&cbc_pad(), by, &bytes, &bare());
             ok(rv, "C_UnwrapKey")?;
             hold(s.value(back, CKA_VALUE)? == [5; 32], || "another value".into())?;
             hold(s.value(back, CKA_LOCAL)? == [0], || "CKA_LOCAL is true".into())
@@ -182,7 +165,7 @@ pub(super) fn cases() -> Vec<Case> {
                 &[CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID],
                 "no wrapping key",
             )?;
-            let (rv, _) = unwrap(&s, &cbc_pad(), 0x7FFF_FFF5, &[0; 48], &bare());
+            let (rv, _) = s.unwrap(&cbc_pad(), 0x7FFF_FFF5, &[0; 48], &bare());
             expect(
                 rv,
                 &[CKR_UNWRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID],
@@ -221,11 +204,11 @@ pub(super) fn cases() -> Vec<Case> {
                     CKR_ENCRYPTED_DATA_LEN_RANGE,
                 ];
                 expect(
-                    unwrap(&s, &cbc_pad(), by, &[1; 48], &bare()).0,
+                    s.unwrap(&cbc_pad(), by, &[1; 48], &bare()).0,
                     codes,
                     "48 bytes of nothing",
                 )?;
-                expect(unwrap(&s, &cbc_pad(), by, &[1; 47], &bare()).0, codes, "47 bytes")
+                expect(s.unwrap(&cbc_pad(), by, &[1; 47], &bare()).0, codes, "47 bytes")
             },
         ),
         case("key.unwrap.usage", "5.18.4", "a key without CKA_UNWRAP does not unwrap", |b| {
@@ -234,7 +217,7 @@ pub(super) fn cases() -> Vec<Case> {
             let (rv, bytes) = wrap(&s, &cbc_pad(), by, key);
             ok(rv, "C_WrapKey")?;
             expect(
-                unwrap(&s, &cbc_pad(), by, &bytes, &bare()).0,
+                s.unwrap(&cbc_pad(), by, &bytes, &bare()).0,
                 &[CKR_KEY_FUNCTION_NOT_PERMITTED],
                 "C_UnwrapKey",
             )
@@ -244,7 +227,7 @@ pub(super) fn cases() -> Vec<Case> {
             let (rv, bytes) = wrap(&s, &cbc_pad(), by, key);
             ok(rv, "C_WrapKey")?;
             expect(
-                unwrap(&s, &cbc_pad(), by, &bytes, &Template::new()).0,
+                s.unwrap(&cbc_pad(), by, &bytes, &Template::new()).0,
                 &[CKR_TEMPLATE_INCOMPLETE],
                 "C_UnwrapKey",
             )
@@ -335,7 +318,7 @@ pub(super) fn cases() -> Vec<Case> {
             let s = b.user()?;
             let base = s.object(&P256.private_template(&[]).flag(CKA_DERIVE, false))?;
             expect(
-                derive(&s, &ecdh(), base, &bare().number(CKA_VALUE_LEN, 16)).0,
+                s.derive(&ecdh(), base, &bare().number(CKA_VALUE_LEN, 16)).0,
                 &[CKR_KEY_FUNCTION_NOT_PERMITTED],
                 "C_DeriveKey",
             )
@@ -347,7 +330,7 @@ pub(super) fn cases() -> Vec<Case> {
             *point.last_mut().unwrap() ^= 1;
             let codes = &[CKR_MECHANISM_PARAM_INVALID, CKR_PUBLIC_KEY_INVALID, CKR_ARGUMENTS_BAD];
             expect(
-                derive(&s, &ecdh_with(point), base, &bare().number(CKA_VALUE_LEN, 16)).0,
+                s.derive(&ecdh_with(point), base, &bare().number(CKA_VALUE_LEN, 16)).0,
                 codes,
                 "C_DeriveKey",
             )
@@ -363,7 +346,7 @@ pub(super) fn cases() -> Vec<Case> {
                     .number(CKA_VALUE_LEN, 16)
                     .flag(CKA_SENSITIVE, true)
                     .flag(CKA_EXTRACTABLE, false);
-                let (rv, key) = derive(&s, &ecdh(), base, &template);
+                let (rv, key) = s.derive(&ecdh(), base, &template);
                 ok(rv, "C_DeriveKey")?;
                 // The base key was given by the application.
                 hold(s.value(key, CKA_ALWAYS_SENSITIVE)? == [0], || {
@@ -383,39 +366,13 @@ pub(super) fn cases() -> Vec<Case> {
             let public = s.object(&RSA.public_template(&[CKA_ENCAPSULATE]))?;
             let private = s.object(&RSA.private_template(&[CKA_DECAPSULATE]))?;
             let template = with_uses(bare().number(CKA_VALUE_LEN, 32), &[]);
-            let (mut raw, mut out, mut len, mut key) = (template.raw(), vec![0; 512], 512, 0);
             let mechanism = Mechanism::plain(CKM_RSA_PKCS);
-            let rv = call!(
-                b.module,
-                C_EncapsulateKey(
-                    s.handle,
-                    &mut mechanism.raw(),
-                    public,
-                    raw.as_mut_ptr(),
-                    raw.len() as CK_ULONG,
-                    out.as_mut_ptr(),
-                    &mut len,
-                    &mut key
-                )
-            );
+            let (rv, ciphertext, key) = s.encapsulate(&mechanism, public, &template);
             if rv == CKR_MECHANISM_INVALID {
                 return Err(Stop::Unsupported("CKM_RSA_PKCS does not encapsulate here".into()));
             }
             ok(rv, "C_EncapsulateKey")?;
-            let mut back = 0;
-            let rv = call!(
-                b.module,
-                C_DecapsulateKey(
-                    s.handle,
-                    &mut mechanism.raw(),
-                    private,
-                    raw.as_mut_ptr(),
-                    raw.len() as CK_ULONG,
-                    out.as_mut_ptr(),
-                    len,
-                    &mut back
-                )
-            );
+            let (rv, back) = s.decapsulate(&mechanism, private, &ciphertext, &template);
             ok(rv, "C_DecapsulateKey")?;
             hold(s.value(key, CKA_VALUE)? == s.value(back, CKA_VALUE)?, || "another value".into())
         }),
@@ -436,19 +393,4 @@ fn ecdh_with(point: Vec<u8>) -> Mechanism {
         pPublicData: point.as_ptr().cast_mut(),
     };
     Mechanism::structure(CKM_ECDH1_DERIVE, parameters, vec![point])
-}
-
-fn derive(
-    s: &Session<'_>,
-    m: &Mechanism,
-    base: CK_OBJECT_HANDLE,
-    t: &Template,
-) -> (CK_RV, CK_OBJECT_HANDLE) {
-    let (mut raw, mut key) = (t.raw(), 0);
-    let count = raw.len() as CK_ULONG;
-    let rv = call!(
-        s.module,
-        C_DeriveKey(s.handle, &mut m.raw(), base, raw.as_mut_ptr(), count, &mut key)
-    );
-    (rv, key)
 }

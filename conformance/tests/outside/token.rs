@@ -202,13 +202,7 @@ impl<'a> Token<'a> {
         wrapped: &[u8],
         template: &Template,
     ) -> CK_OBJECT_HANDLE {
-        let s = &self.0;
-        let ((at, len), mut list, mut key) = (raw(wrapped), template.raw(), 0);
-        let (first, count) = (list.as_mut_ptr(), list.len() as CK_ULONG);
-        let rv = call!(
-            s.module,
-            C_UnwrapKey(s.handle, &mut m.raw(), by, at, len, first, count, &mut key)
-        );
+        let (rv, key) = self.0.unwrap(m, by, wrapped, template);
         ok(("C_UnwrapKey", rv));
         key
     }
@@ -221,10 +215,7 @@ impl<'a> Token<'a> {
         base: CK_OBJECT_HANDLE,
         template: &Template,
     ) -> CK_OBJECT_HANDLE {
-        let s = &self.0;
-        let (mut list, mut key) = (template.raw(), 0);
-        let (first, count) = (list.as_mut_ptr(), list.len() as CK_ULONG);
-        let rv = call!(s.module, C_DeriveKey(s.handle, &mut m.raw(), base, first, count, &mut key));
+        let (rv, key) = self.0.derive(m, base, template);
         ok(("C_DeriveKey", rv));
         key
     }

@@ -179,24 +179,7 @@ pub(super) fn wrap(
                     .number(CKA_KEY_TYPE, CKK_AES)
                     .flag(CKA_SENSITIVE, false)
                     .flag(CKA_EXTRACTABLE, true);
-                let unwrap = |bytes: &[u8]| {
-                    let ((at, size), mut attributes, mut made) = (raw(bytes), template.raw(), 0);
-                    let count = attributes.len() as CK_ULONG;
-                    let rv = call!(
-                        b.module,
-                        C_UnwrapKey(
-                            s.handle,
-                            &mut m.raw(),
-                            wrapper,
-                            at,
-                            size,
-                            attributes.as_mut_ptr(),
-                            count,
-                            &mut made
-                        )
-                    );
-                    (rv, made)
-                };
+                let unwrap = |bytes: &[u8]| s.unwrap(&m, wrapper, bytes, &template);
                 let (rv, back) = unwrap(&bytes);
                 ok(rv, "C_UnwrapKey")?;
                 hold(s.value(back, CKA_VALUE)? == pattern(32), || "another value".into())?;
@@ -221,13 +204,7 @@ fn derived(
         .number(CKA_VALUE_LEN, len as CK_ULONG)
         .flag(CKA_SENSITIVE, false)
         .flag(CKA_EXTRACTABLE, true);
-    let (mut attributes, mut key) = (template.raw(), 0);
-    let count = attributes.len() as CK_ULONG;
-    let rv = call!(
-        s.module,
-        C_DeriveKey(s.handle, &mut m.raw(), base, attributes.as_mut_ptr(), count, &mut key)
-    );
-    (rv, key)
+    s.derive(m, base, &template)
 }
 
 pub(super) fn derive(kind: CK_MECHANISM_TYPE, what: What) -> Vec<Asked> {

@@ -220,22 +220,8 @@ fn ml_kem(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
         .bytes(CKA_SEED, &counting(0, 64));
     let key = s.object(&template)?;
     let ciphertext = known("ml_kem.ciphertext");
-    let (template, mechanism) = (readable(0), Mechanism::plain(kind));
-    let ((at, len), mut attributes, mut made) = (raw(&ciphertext), template.raw(), 0);
-    let count = attributes.len() as CK_ULONG;
-    let rv = call!(
-        b.module,
-        C_DecapsulateKey(
-            s.handle,
-            &mut mechanism.raw(),
-            key,
-            attributes.as_mut_ptr(),
-            count,
-            at,
-            len,
-            &mut made
-        )
-    );
+    let mechanism = Mechanism::plain(kind);
+    let (rv, made) = s.decapsulate(&mechanism, key, &ciphertext, &readable(0));
     ok(rv, "C_DecapsulateKey")?;
     hold(s.value(made, CKA_VALUE)? == known("ml_kem.secret"), || "another secret".into())
 }

@@ -308,11 +308,7 @@ fn public_half(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
     let s = b.user()?;
     let key = s.object(&super::agree::rsa_key(&[CKA_DERIVE]))?;
     let template = Template::new().flag(CKA_TOKEN, false);
-    let (mut attributes, mut public) = (template.raw(), 0);
-    let (at, count) = (attributes.as_mut_ptr(), attributes.len() as CK_ULONG);
-    let mechanism = Mechanism::plain(kind);
-    let rv =
-        call!(s.module, C_DeriveKey(s.handle, &mut mechanism.raw(), key, at, count, &mut public));
+    let (rv, public) = s.derive(&Mechanism::plain(kind), key, &template);
     ok(rv, "C_DeriveKey")?;
     hold(s.value(public, CKA_MODULUS)? == known("rsa.n"), || "another modulus".into())
 }

@@ -120,11 +120,7 @@ fn agreeing_pairs(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
     let mut secrets = Vec::new();
     for (mine, theirs) in [(0, 1), (1, 0)] {
         let mechanism = agree(&pairs[theirs].0);
-        let (mut attributes, mut key) = (template.raw(), 0);
-        let count = attributes.len() as CK_ULONG;
-        let (at, base) = (attributes.as_mut_ptr(), pairs[mine].1);
-        let rv =
-            call!(b.module, C_DeriveKey(s.handle, &mut mechanism.raw(), base, at, count, &mut key));
+        let (rv, key) = s.derive(&mechanism, pairs[mine].1, &template);
         ok(rv, "C_DeriveKey")?;
         secrets.push(s.value(key, CKA_VALUE)?);
     }
@@ -140,37 +136,10 @@ fn capsule_pair(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
     let (rv, public, private) = s.generate_pair(&Mechanism::plain(kind), &public, &private);
     ok(rv, "C_GenerateKeyPair")?;
     let (template, mechanism) = (readable(0), Mechanism::plain(CKM_ML_KEM));
-    let (mut attributes, mut one, mut other) = (template.raw(), 0, 0);
-    let count = attributes.len() as CK_ULONG;
-    let (mut ciphertext, mut len) = (vec![0; 2048], 2048);
-    let rv = call!(
-        b.module,
-        C_EncapsulateKey(
-            s.handle,
-            &mut mechanism.raw(),
-            public,
-            attributes.as_mut_ptr(),
-            count,
-            ciphertext.as_mut_ptr(),
-            &mut len,
-            &mut one
-        )
-    );
+    let (rv, ciphertext, one) = s.encapsulate(&mechanism, public, &template);
     ok(rv, "C_EncapsulateKey")?;
-    hold(len == 1088, || format!("{len} bytes"))?;
-    let rv = call!(
-        b.module,
-        C_DecapsulateKey(
-            s.handle,
-            &mut mechanism.raw(),
-            private,
-            attributes.as_mut_ptr(),
-            count,
-            ciphertext.as_mut_ptr(),
-            len,
-            &mut other
-        )
-    );
+    hold(ciphertext.len() == 1088, || format!("{} bytes", ciphertext.len()))?;
+    let (rv, other) = s.decapsulate(&mechanism, private, &ciphertext, &template);
     ok(rv, "C_DecapsulateKey")?;
     hold(s.value(one, CKA_VALUE)? == s.value(other, CKA_VALUE)?, || "two secrets".into())
 }

@@ -93,12 +93,7 @@ fn derives(
     template: &Template,
     wanted: &[u8],
 ) -> Check {
-    let (mut attributes, mut key) = (template.raw(), 0);
-    let count = attributes.len() as CK_ULONG;
-    let rv = call!(
-        s.module,
-        C_DeriveKey(s.handle, &mut mechanism.raw(), base, attributes.as_mut_ptr(), count, &mut key)
-    );
+    let (rv, key) = s.derive(mechanism, base, template);
     ok(rv, "C_DeriveKey")?;
     hold(s.value(key, CKA_VALUE)? == wanted, || "another value".into())
 }
@@ -111,22 +106,7 @@ fn unwraps(
     wrapped: &[u8],
     wanted: &[u8],
 ) -> Check {
-    let template = readable(0);
-    let ((at, len), mut attributes, mut key) = (raw(wrapped), template.raw(), 0);
-    let count = attributes.len() as CK_ULONG;
-    let rv = call!(
-        s.module,
-        C_UnwrapKey(
-            s.handle,
-            &mut mechanism.raw(),
-            with,
-            at,
-            len,
-            attributes.as_mut_ptr(),
-            count,
-            &mut key
-        )
-    );
+    let (rv, key) = s.unwrap(mechanism, with, wrapped, &readable(0));
     ok(rv, "C_UnwrapKey")?;
     hold(s.value(key, CKA_VALUE)? == wanted, || "another value".into())
 }
