@@ -156,31 +156,24 @@ impl MemoryPartition {
     pub(crate) fn apply(&mut self, changes: &[Change], feed: Option<&Feed>) -> Result<()> {
         self.check(changes)?;
         for change in changes {
-            let removed = match change {
+            let news = match change {
                 Change::Put(object) | Change::Update { object, .. } => {
                     if self.version(&object.id).is_some_and(|stored| stored >= object.version) {
                         continue;
                     }
                     self.put(object);
                     self.buried.remove(&object.id);
-                    None
+                    News::Put(object.clone())
                 }
                 Change::Remove(id) => {
-                    let Some((_, object)) = self.remove(id) else { continue };
-                    Some(object.version)
+                    let Some(Place { version, .. }) = self.remove(id) else { continue };
+                    if feed.is_some() {
+                        self.buried.insert(*id, version);
+                    }
+                    News::Removed { id: *id, version }
                 }
             };
             let Some(feed) = feed else { continue };
-            let news = match (change, removed) {
-                (Change::Put(object) | Change::Update { object, .. }, _) => {
-                    News::Put(object.clone())
-                }
-                (Change::Remove(id), version) => {
-                    let (id, version) = (*id, version.unwrap_or_default());
-                    self.buried.insert(id, version);
-                    News::Removed { id, version }
-                }
-            };
             let at_ns = (feed.now)();
             for peer in &feed.peers {
                 self.last_row += 1;
@@ -294,10 +287,14 @@ impl MemoryPartition {
     }
 
     fn put(&mut self, object: &StoredObject) {
-        let seq = self.remove(&object.id).map(|(seq, _)| seq).unwrap_or_else(|| {
-            self.next += 1;
-            self.next
-        });
+        let before = self.remove(&object.id);
+        let seq = before.map_or_else(
+            || {
+                self.next += 1;
+                self.next
+            },
+            |place| place.seq,
+        );
         let tags = object.tags;
         self.by_id.insert(object.id, Place { seq, version: object.version });
         self.by_class.insert(tags.class, seq);
@@ -311,8 +308,9 @@ impl MemoryPartition {
         self.by_seq.insert(seq, Box::new(object.clone()));
     }
 
-    fn remove(&mut self, id: &ObjectId) -> Option<(u64, Box<StoredObject>)> {
-        let Place { seq, .. } = self.by_id.remove(id)?;
+    fn remove(&mut self, id: &ObjectId) -> Option<Place> {
+        let place = self.by_id.remove(id)?;
+        let seq = place.seq;
         let removed = self.by_seq.remove(&seq)?;
         self.bytes -= removed.body.len() as u64;
         let tags = removed.tags;
@@ -323,6 +321,6 @@ impl MemoryPartition {
         if let Some(tag) = tags.id {
             self.by_id_tag.remove(beginning(tag), seq);
         }
-        Some((seq, removed))
+        Some(place)
     }
 }
