@@ -189,7 +189,7 @@ impl Troubles {
         if trouble.entropy_fail && kind == Kind::Generates {
             return refuse(CKR_FUNCTION_FAILED, "the random number generator has failed its test");
         }
-        if mechanism(request).is_some_and(|kind| trouble.missing.contains(&kind)) {
+        if request.mechanism().is_some_and(|kind| trouble.missing.contains(&kind)) {
             return refuse(CKR_MECHANISM_INVALID, "this firmware does not have the mechanism");
         }
         if trouble.memory_full && matches!(kind, Kind::Generates | Kind::Stores) {
@@ -232,24 +232,6 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         (self.taken)(&self.troubles).fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// The mechanism that a request is about.
-fn mechanism(request: &Request) -> Option<CK_MECHANISM_TYPE> {
-    match request {
-        Request::Check { operation }
-        | Request::OnePart { operation, .. }
-        | Request::Begin { operation, .. } => Some(operation.mechanism.kind),
-        Request::Save { part, .. } => Some(part.operation.mechanism.kind),
-        Request::GenerateKey { mechanism, .. }
-        | Request::GenerateKeyPair { mechanism, .. }
-        | Request::Wrap { mechanism, .. }
-        | Request::Unwrap { mechanism, .. }
-        | Request::Encapsulate { mechanism, .. }
-        | Request::Decapsulate { mechanism, .. }
-        | Request::Derive { mechanism, .. } => Some(mechanism.kind),
-        _ => None,
     }
 }
 

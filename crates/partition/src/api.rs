@@ -403,6 +403,24 @@ pub enum Request {
 }
 
 impl Request {
+    /// The mechanism that it is about.
+    pub fn mechanism(&self) -> Option<u64> {
+        match self {
+            Self::Check { operation }
+            | Self::OnePart { operation, .. }
+            | Self::Begin { operation, .. } => Some(operation.mechanism.kind),
+            Self::Save { part, .. } => Some(part.operation.mechanism.kind),
+            Self::GenerateKey { mechanism, .. }
+            | Self::GenerateKeyPair { mechanism, .. }
+            | Self::Wrap { mechanism, .. }
+            | Self::Unwrap { mechanism, .. }
+            | Self::Encapsulate { mechanism, .. }
+            | Self::Decapsulate { mechanism, .. }
+            | Self::Derive { mechanism, .. } => Some(mechanism.kind),
+            _ => None,
+        }
+    }
+
     /// Whether it makes, uses or touches an object: what a session that has lost its login is refused.
     /// A search is not, since it finds what is public.
     pub fn uses_objects(&self) -> bool {

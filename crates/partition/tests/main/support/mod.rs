@@ -283,20 +283,11 @@ pub(crate) fn forget_used() {
     USED.with_borrow_mut(BTreeSet::clear);
 }
 
-/// What a request does something with.
+/// What a request does something with: a check, and a state that is saved, do nothing.
 fn mechanism_of(request: &Request) -> Option<u64> {
     match request {
-        Request::OnePart { operation, .. } | Request::Begin { operation, .. } => {
-            Some(operation.mechanism.kind)
-        }
-        Request::GenerateKey { mechanism, .. }
-        | Request::GenerateKeyPair { mechanism, .. }
-        | Request::Wrap { mechanism, .. }
-        | Request::Unwrap { mechanism, .. }
-        | Request::Encapsulate { mechanism, .. }
-        | Request::Decapsulate { mechanism, .. }
-        | Request::Derive { mechanism, .. } => Some(mechanism.kind),
-        _ => None,
+        Request::Check { .. } | Request::Save { .. } => None,
+        request => request.mechanism(),
     }
 }
 
