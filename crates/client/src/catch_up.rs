@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use hsmsim_partition::api::{InventoryEntry, Reply, Request};
+use hsmsim_partition::api::{InventoryEntry, Reply, Request, SealedObject};
 use hsmsim_store::OwedKind;
 use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
 
@@ -89,10 +89,10 @@ impl Client {
         Ok(!paid.is_empty())
     }
 
-    /// Copies what a member is owed, each object from a member that is not owed it too if there is one:
-    /// members that were away together return together, and neither has what the other lacks. Members that are
-    /// given up are asked as well if they can be reached, since two that wait for each other's copies
-    /// would else wait for ever.
+    /// Copies what a member is owed, each object from a member that surely has its newest state if there is
+    /// one, which is a member that the client feeds and that is not owed it too: members that were away
+    /// together return together, and neither has what the other lacks. Members that are given up are asked
+    /// as well if they can be reached, since two that wait for each other's copies would else wait for ever.
     ///
     /// Gives what could not be had from anybody. It stays owed if somebody could not be asked. The
     /// member may serve without it: none of those that serve has it either.
@@ -110,28 +110,33 @@ impl Client {
         sources.sort_by_key(|&source| (group.members[source].is_down(), Some(source) != primary));
         let mut all_asked = true;
         // What is owed to all of them may have been changed on one while another was away, and on the
-        // other afterwards: then the newest state of all counts, which is what the member keeps.
-        for is_owed_too in [false, true] {
+        // other afterwards: then the newest state of all counts, which is what the member keeps. Of a
+        // member that devices feed nobody can say that it has the newest.
+        for may_be_older in [false, true] {
             for &source in &sources {
                 if wanted.is_empty() {
                     break;
                 }
-                let debts = self.debts.owed_to(&group.label, &group.members[source].device)?;
+                let member = &group.members[source];
+                let debts = self.debts.owed_to(&group.label, &member.device)?;
                 let owed: BTreeSet<ObjectId> = debts.iter().map(|row| row.owed.object).collect();
-                let asked = wanted.iter().filter(|object| owed.contains(object) == is_owed_too);
+                let older = |object| member.asynchronous || owed.contains(object);
+                let asked = wanted.iter().filter(|object| older(*object) == may_be_older);
                 let objects: Vec<ObjectId> = asked.copied().collect();
                 if objects.is_empty() {
                     continue;
                 }
-                let away = group.members[source].is_down();
+                let away = member.is_down();
                 match self.copy(group, source, session, &objects).await {
-                    Ok(_) if is_owed_too => {}
+                    Ok(_) if may_be_older => {}
                     Ok(copied) => copied.iter().for_each(|object| {
                         wanted.remove(object);
                     }),
                     // Away, or lost by this: others may have what it would have given.
-                    Err(_) if away || group.members[source].is_down() => all_asked = false,
-                    Err(error) => return Err(error),
+                    Err(Uncopied::Unread(_)) if away || member.is_down() => {
+                        all_asked = false;
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
@@ -159,33 +164,15 @@ impl Client {
         source: usize,
         target: &mut MemberSession,
         objects: &[ObjectId],
-    ) -> Result<Vec<ObjectId>> {
+    ) -> std::result::Result<Vec<ObjectId>, Uncopied> {
         let mut copied = Vec::with_capacity(objects.len());
-        let mut from = self.source(group, source).await?;
+        let mut from = self.source(group, source).await.map_err(Uncopied::Unread)?;
         let mut done = 0;
         for asked in objects.chunks(BATCH) {
-            let request = Request::CloneAsSource { objects: asked.to_vec() };
-            let reply = match &mut from {
-                Source::Serving(sub) => {
-                    let reply = self.ask(group, source, &mut sub.session, request).await;
-                    reply.map_err(|failure| failed(failure, group, source))?
-                }
-                Source::Away { session, .. } => self.ask_returning(session, request).await?,
-            };
-            let sealed = match reply {
-                Reply::Sealed(sealed) => sealed,
-                other => return Err(unexpected(&other)),
-            };
+            let sealed = self.read(group, source, &mut from, asked).await;
+            let sealed = sealed.map_err(Uncopied::Unread)?;
             let ids: Vec<ObjectId> = sealed.iter().map(|object| object.id).collect();
-            self.ask_returning(target, Request::CloneAsTarget { objects: sealed }).await?;
-            if self.replays_deletions {
-                // What was destroyed since it was read must not come back by this.
-                let buried = self.cluster.ledger().buried(&group.label, &ids)?;
-                if !buried.is_empty() {
-                    let request = Request::ReplayDeletion { objects: buried };
-                    self.ask_returning(target, request).await?;
-                }
-            }
+            self.write(group, target, sealed, &ids).await.map_err(Uncopied::Unwritten)?;
             copied.extend(ids);
             done += asked.len();
             if let Some(progress) = self.progress.get() {
@@ -193,6 +180,48 @@ impl Client {
             }
         }
         Ok(copied)
+    }
+
+    /// What a member has of some objects, sealed for the others.
+    async fn read(
+        &self,
+        group: &Group,
+        source: usize,
+        from: &mut Source,
+        objects: &[ObjectId],
+    ) -> Result<Vec<SealedObject>> {
+        let request = Request::CloneAsSource { objects: objects.to_vec() };
+        let reply = match from {
+            Source::Serving(sub) => {
+                let reply = self.ask(group, source, &mut sub.session, request).await;
+                reply.map_err(|failure| failed(failure, group, source))?
+            }
+            Source::Away { session, .. } => self.ask_returning(session, request).await?,
+        };
+        match reply {
+            Reply::Sealed(sealed) => Ok(sealed),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Has a member take what was read from another.
+    async fn write(
+        &self,
+        group: &Group,
+        target: &mut MemberSession,
+        sealed: Vec<SealedObject>,
+        ids: &[ObjectId],
+    ) -> Result<()> {
+        self.ask_returning(target, Request::CloneAsTarget { objects: sealed }).await?;
+        if self.replays_deletions {
+            // What was destroyed since it was read must not come back by this.
+            let buried = self.cluster.ledger().buried(&group.label, ids)?;
+            if !buried.is_empty() {
+                let request = Request::ReplayDeletion { objects: buried };
+                self.ask_returning(target, request).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A connection to a member that is given up, and a session of the library itself on it.
@@ -239,11 +268,16 @@ impl Client {
         let member = &group.members[index];
         let mut report = MemberRecovery::of(member);
         if let Err(error) = self.pay_standing(group, index, &mut report).await {
-            tracing::warn!(group = %group.label, member = %member.device, %error,
-                "what it is owed was not delivered");
-            if !member.is_down() {
-                self.try_again_later();
-            }
+            self.refused_in_place(group, member, &error);
+        }
+    }
+
+    /// A member that serves was not paid what it is owed, which is tried again later.
+    pub(crate) fn refused_in_place(&self, group: &Group, member: &Member, error: &Error) {
+        tracing::warn!(group = %group.label, member = %member.device, %error,
+            "what it is owed was not delivered");
+        if !member.is_down() {
+            self.try_again_later();
         }
     }
 
@@ -294,6 +328,21 @@ impl Client {
             reports.push(MemberRecovery { copied, ..MemberRecovery::of(&group.members[index]) });
         }
         Ok(reports)
+    }
+}
+
+/// Why objects were not copied: whether the member that has them is in the way, or the one that should
+/// get them.
+enum Uncopied {
+    Unread(Error),
+    Unwritten(Error),
+}
+
+impl From<Uncopied> for Error {
+    fn from(uncopied: Uncopied) -> Self {
+        match uncopied {
+            Uncopied::Unread(error) | Uncopied::Unwritten(error) => error,
+        }
     }
 }
 

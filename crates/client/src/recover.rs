@@ -264,7 +264,7 @@ impl Client {
         report
     }
 
-    /// What a returning member alone has others may be owed since they returned before it.
+    /// Pays those that serve what they are owed, when a member returns that may have it.
     async fn pay_others(&self, group: &Group, returned: usize) {
         for index in (0..group.members.len()).filter(|&index| index != returned) {
             if self.serves_with_debts(group, index) {
@@ -288,8 +288,15 @@ impl Client {
                 break;
             }
         }
+        // What it alone has others may be owed since they returned before it: a call that comes to one
+        // of them must not miss what a member that serves holds.
+        self.pay_others(group, index).await;
         member.joined(connection);
-        self.pay(group, index, &mut session, report).await.map(drop)
+        // From now on it serves, whatever comes of this.
+        if let Err(error) = self.pay(group, index, &mut session, report).await {
+            self.refused_in_place(group, member, &error);
+        }
+        Ok(())
     }
 
     /// `ha recover`: connects every member of a group, brings returning ones up to date, and asks
@@ -326,6 +333,13 @@ impl Client {
             reports.push(report);
         }
         Ok(reports)
+    }
+
+    /// Whether a slot has a member of that index that has not been given up.
+    pub fn serves(&self, slot: SlotId, index: usize) -> bool {
+        let group = self.groups.iter().find(|group| group.slot == slot);
+        let member = group.and_then(|group| group.members.get(index));
+        member.is_some_and(|member| !member.is_down())
     }
 
     /// The devices of a slot's members that have not been given up.

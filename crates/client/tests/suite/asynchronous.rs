@@ -86,6 +86,28 @@ fn changes_and_deletions_arrive_in_their_order() {
 }
 
 #[test]
+fn a_change_that_the_far_pair_has_not_got_stays_owed_until_its_holder_returns() {
+    let (world, _) = world();
+    let session = world.officer();
+    let (_, private) = world.pair(session, "k");
+    world.pass(SOON);
+    let paused = world.fault("repl.pause eastus:eastus2");
+    let cut = world.fault("link.cut client:hsm-eus-2");
+    world.rename(session, private, "renamed");
+    world.fault("device.power_loss hsm-eus-1");
+    world.find(session, "k");
+    assert!(world.cluster.heal_fault(cut[0]).unwrap());
+    world.recover();
+    assert_eq!(world.client.serving(world.slot), ["hsm-eus-2", "hsm-eus2-1", "hsm-eus2-2"]);
+    world.heal_all();
+    assert!(!world.cluster.heal_fault(paused[0]).unwrap(), "healed with all others");
+    world.recover();
+    world.pass(SOON);
+    assert!(world.is_whole());
+    assert_eq!(world.find(session, "renamed").len(), 1);
+}
+
+#[test]
 fn nothing_has_to_run_while_changes_are_on_their_way() {
     let (world, _) = world();
     world.fault("repl.lag eastus:eastus2 extra=60s");

@@ -58,6 +58,46 @@ fn members_that_were_away_together_get_what_both_are_owed() {
 }
 
 #[test]
+fn a_member_serves_only_when_those_that_returned_before_it_have_its_keys() {
+    let (world, events) = World::new("ha-pair").recorded();
+    let session = world.officer();
+    let cut = world.fault("link.cut client:hsm-eus-2");
+    world.pair(session, "made while the second was away");
+    world.fault("link.cut client:hsm-eus-1");
+    world.try_pair(session, "made by nobody", true).unwrap_err();
+    assert!(world.cluster.heal_fault(cut[0]).unwrap());
+    world.recover();
+    assert_eq!(world.client.serving(world.slot), ["hsm-eus-2"]);
+    assert!(world.holdings(1).is_empty(), "only the first could give it its copy");
+    world.heal_all();
+    world.recover();
+    assert_eq!(world.holdings(1), world.holdings(0));
+    let copied = events.times("copy_delivered", "hsm-eus-2");
+    let returned = events.times("member_recovered", "hsm-eus-1");
+    assert!(copied.last() <= returned.first(), "{copied:?} {returned:?}");
+    assert_eq!(returned.len(), 1);
+}
+
+#[test]
+fn a_member_that_takes_no_copies_does_not_serve() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.fault("link.cut client:hsm-eus-1");
+    world.pair(session, "made while the first was away");
+    world.fault("link.cut client:hsm-eus-2");
+    world.try_pair(session, "made by nobody", true).unwrap_err();
+    world.heal_all();
+    // It answers, but no cryptography; and the member that has the copies is given up as well.
+    let full = world.fault("audit.log_full hsm-eus-1");
+    world.recover();
+    assert_eq!(world.client.serving(world.slot), ["hsm-eus-2"]);
+    assert!(world.cluster.heal_fault(full[0]).unwrap());
+    world.recover();
+    assert_eq!(world.client.serving(world.slot).len(), 2);
+    assert_eq!(world.holdings(0), world.holdings(1));
+}
+
+#[test]
 fn a_destroyed_key_never_returns() {
     let world = World::new("ha-dr");
     let session = world.officer();
