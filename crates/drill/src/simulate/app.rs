@@ -24,7 +24,12 @@ use hsmsim_types::{
     role::UserType,
 };
 
-use super::{Plan, keys::Pool, trace::Trace, truth::Rule};
+use super::{
+    Plan,
+    keys::Pool,
+    trace::Trace,
+    truth::{self, Rule},
+};
 use crate::{operations::OperationRecord, run::DrillError};
 
 /// What an application does in one go.
@@ -146,6 +151,8 @@ pub(crate) struct Stage {
     clock: Clock,
     trace: Trace,
     planted: Option<Planted>,
+    /// Whether the plan allows that an acknowledged key is not found.
+    keys_may_be_missed: bool,
     /// For what a library does in the background.
     spawner: Spawner,
     /// When the load ends.
@@ -283,6 +290,7 @@ impl Stage {
             clock: cluster.clock().clone(),
             trace: trace.clone(),
             planted: plan.planted,
+            keys_may_be_missed: truth::permitted(plan, Rule::KeyFound),
             spawner,
             end: Cell::new(Time::ZERO + plan.duration),
             keeps_operations: plan.keep_calls,

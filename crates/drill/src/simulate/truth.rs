@@ -146,7 +146,7 @@ pub(crate) fn look(
 /// What the settings allow by design: `deletes = ignore` lets what was destroyed while a member was
 /// away come back with it, as a Luna client does; a peer that is fed asynchronously and has to serve
 /// lacks the newest keys; and so does a member that a fault makes refuse or lose them.
-fn permitted(plan: &Plan, rule: Rule) -> bool {
+pub(super) fn permitted(plan: &Plan, rule: Rule) -> bool {
     let topology = &plan.topology;
     match rule {
         Rule::NoKeyReturns => topology.ha.deletes == DeletePolicy::Ignore,

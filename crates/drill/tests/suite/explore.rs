@@ -26,6 +26,29 @@ fn no_seed_breaks_a_rule_in_any_preset() {
     }
 }
 
+/// Seeds that found a bug of the client or of the checker, with the steps that are needed for it.
+const ONCE_BROKEN: [(u64, HaPreset, &[usize]); 5] = [
+    // A call refused a moment before the key's copy arrived, and the checker looked a moment later.
+    (1557, HaPreset::Default, &[0, 1, 3, 4]),
+    // A member served while another still waited for the copies that only it had.
+    (1557, HaPreset::Luna, &[0, 1, 4]),
+    // A member that took no copies served without them.
+    (2405, HaPreset::LunaBasic, &[0, 1, 3, 4]),
+    // A change was struck off though an asynchronous member had given an older state.
+    (3536, HaPreset::Default, &[4, 6]),
+    (3536, HaPreset::NoRetry, &[4, 6]),
+];
+
+#[test]
+fn seeds_that_once_broke_a_rule_break_none() {
+    for (seed, preset, keep) in ONCE_BROKEN {
+        let options = ExploreOptions { preset: Some(preset), ..Default::default() };
+        let outcome = replay(&options, seed, Some(keep)).unwrap();
+        assert!(outcome.call_count > 1_000, "seed {seed} still makes its calls");
+        assert!(outcome.broken.is_empty(), "seed {seed}, {preset:?}: {:#?}", outcome.broken);
+    }
+}
+
 #[test]
 fn a_sample_of_seeds_run_twice_is_the_same_twice() {
     let options =

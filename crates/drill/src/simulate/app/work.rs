@@ -38,6 +38,7 @@ impl Stage {
             Op::Encrypt => self.encrypt(app, session, chance).await,
             op => {
                 let Some(key) = app.pool.take(chance) else { return Ok(()) };
+                let holders = self.holders(app, &key);
                 let result = match op {
                     Op::Rename => self.rename(app, session, &key).await,
                     op => self.sign(app, session, op, &key, chance).await,
@@ -47,7 +48,7 @@ impl Stage {
                     && !app.scripted.get()
                     && [CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID].contains(&error.rv())
                 {
-                    self.not_found(app, &key, error);
+                    self.not_found(app, &key, &holders, error);
                 }
                 result
             }
@@ -74,17 +75,31 @@ impl Stage {
         Ok(handle)
     }
 
-    /// A key was not found. That is as it must be if its holders are all away; not if one of those that
-    /// serve holds it: then one serves that was not brought up to date.
-    fn not_found(&self, app: &App, key: &Key, error: &Error) {
-        let serving = app.client().serving(app.slot);
+    /// The members of the application's group that serve it and hold a key, by their place in the group;
+    /// none where the plan allows keys not to be found.
+    fn holders(&self, app: &App, key: &Key) -> Vec<usize> {
+        if self.keys_may_be_missed {
+            return Vec::new();
+        }
+        let client = app.client();
         let group = self.cluster.topology().group(&app.plan.group);
-        let holders = group.into_iter().flat_map(|group| &group.members).filter(|member| {
-            serving.iter().any(|device| device == member.device.as_str())
+        let members = group.into_iter().flat_map(|group| &group.members).enumerate();
+        let holders = members.filter(|(index, member)| {
+            client.serves(app.slot, *index)
                 && self.cluster.holds(member, &key.id).unwrap_or_default()
         });
-        for holder in holders {
-            let what = format!("key {}, which {} holds: {error}", key.id, holder.device);
+        holders.map(|(index, _)| index).collect()
+    }
+
+    /// A key was not found. That is as it must be if its holders are all away; not if a member that has
+    /// served since before the operation has held it as long: then one serves that was not brought up to
+    /// date. A copy may arrive between the refusal and this look.
+    fn not_found(&self, app: &App, key: &Key, before: &[usize], error: &Error) {
+        let group = self.cluster.topology().group(&app.plan.group);
+        let members: Vec<_> = group.into_iter().flat_map(|group| &group.members).collect();
+        for holder in self.holders(app, key).iter().filter(|index| before.contains(index)) {
+            let device = &members[*holder].device;
+            let what = format!("key {}, which {device} holds: {error}", key.id);
             self.break_rule(Rule::KeyFound, what);
         }
     }
