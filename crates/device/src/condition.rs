@@ -1,9 +1,6 @@
 //! What an appliance is doing, and in which power epoch: one atomic word, read at every arrival.
 
-use std::{
-    pin::pin,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -86,9 +83,8 @@ impl Switch {
     /// silence. `None` as epoch asks for whatever epoch there is: a new connection.
     pub(crate) async fn admit(&self, epoch: Option<u64>) -> Result<u64, NotAdmitted> {
         loop {
-            let mut changed = pin!(self.changed.notified());
-            // Before the look: a change in between then wakes this.
-            changed.as_mut().enable();
+            // Before the look: it hears of every change from now on, polled or not.
+            let changed = self.changed.notified();
             if let Some(decision) = decide(self.state(), epoch) {
                 return decision;
             }

@@ -3,7 +3,6 @@
 //! A device without trouble costs its sessions one relaxed load a request.
 
 use std::{
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -145,9 +144,8 @@ impl Troubles {
     /// Completes when the audit log has room.
     pub(crate) async fn audit_has_room(&self) {
         loop {
-            let mut changed = pin!(self.changed.notified());
-            // Before the look: a change in between then wakes this.
-            changed.as_mut().enable();
+            // Before the look: it hears of every change from now on, polled or not.
+            let changed = self.changed.notified();
             if self.now().is_none_or(|trouble| !trouble.audit_full) {
                 return;
             }

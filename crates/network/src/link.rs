@@ -272,9 +272,8 @@ impl Link {
     /// Waits until `condition` gives a value, asking at every change.
     async fn until<T>(&self, condition: impl Fn(&Link) -> Option<T>) -> T {
         loop {
-            // In this order: a change after the first line is not missed.
-            let mut changed = std::pin::pin!(self.shared.changed.notified());
-            changed.as_mut().enable();
+            // In this order: what is made hears of every change after it, polled or not.
+            let changed = self.shared.changed.notified();
             if let Some(value) = condition(self) {
                 return value;
             }
@@ -341,15 +340,16 @@ impl Link {
     /// [`LinkRefused`] as soon as the link is cut before the message has arrived.
     pub async fn arrival(&self, clock: &Clock, passage: &Passage) -> Result<(), LinkRefused> {
         loop {
-            let mut changed = std::pin::pin!(self.shared.changed.notified());
-            changed.as_mut().enable();
+            // Before the look, as in `until`; and asked last, so that in the usual case, in which nothing
+            // changes, a message enters the list of those who wait once and leaves it once.
+            let changed = self.shared.changed.notified();
             match self.passage(passage) {
                 Transit::Refused => return Err(LinkRefused),
                 Transit::Lost | Transit::Held => changed.await,
                 Transit::Arrives(at) if clock.now() >= at => return Ok(()),
                 Transit::Breaks(at) if clock.now() >= at => return Err(LinkRefused),
                 Transit::Arrives(at) | Transit::Breaks(at) => {
-                    race(changed, clock.sleep_until(at)).await;
+                    race(clock.sleep_until(at), changed).await;
                 }
             }
         }
