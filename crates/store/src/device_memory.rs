@@ -3,10 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     mem,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, TokenUpdate};
+use hsmsim_partition::port::{Change, Filter, StoredObject, TagFilter, Tags, TokenUpdate};
 use hsmsim_types::{ObjectId, Result};
 
 use crate::{
@@ -16,22 +16,53 @@ use crate::{
 
 /// Numbers of objects by a class or the beginning of a keyed hash: pairs of both. What is found has to be
 /// compared with the whole.
+///
+/// Made at the first search that needs it, and kept up to date from then on: most members of a cluster
+/// never search.
 #[derive(Default)]
-struct Index(BTreeSet<(u64, u64)>);
+struct Index(OnceLock<BTreeSet<(u64, u64)>>);
 
 impl Index {
-    fn insert(&mut self, key: u64, seq: u64) {
-        self.0.insert((key, seq));
+    fn insert(&mut self, key: Option<u64>, seq: u64) {
+        if let (Some(set), Some(key)) = (self.0.get_mut(), key) {
+            set.insert((key, seq));
+        }
     }
 
-    fn remove(&mut self, key: u64, seq: u64) {
-        self.0.remove(&(key, seq));
+    fn remove(&mut self, key: Option<u64>, seq: u64) {
+        if let (Some(set), Some(key)) = (self.0.get_mut(), key) {
+            set.remove(&(key, seq));
+        }
     }
 
-    /// In order of creation.
-    fn of(&self, key: u64) -> impl Iterator<Item = &u64> {
-        self.0.range((key, 0)..=(key, u64::MAX)).map(|(_, seq)| seq)
+    /// In order of creation; `key_of` is what an object stands under.
+    fn of(
+        &self,
+        key: u64,
+        objects: &BTreeMap<u64, Box<StoredObject>>,
+        key_of: fn(&Tags) -> Option<u64>,
+    ) -> impl Iterator<Item = &u64> {
+        let all = || {
+            let keyed = objects.iter().map(|(seq, object)| (key_of(&object.tags), *seq));
+            keyed.filter_map(|(key, seq)| Some((key?, seq))).collect()
+        };
+        self.0.get_or_init(all).range((key, 0)..=(key, u64::MAX)).map(|(_, seq)| seq)
     }
+}
+
+/// What an object stands under in the index by class.
+fn class_of(tags: &Tags) -> Option<u64> {
+    Some(tags.class)
+}
+
+/// What it stands under in the index by CKA_LABEL.
+fn label_of(tags: &Tags) -> Option<u64> {
+    tags.label.map(beginning)
+}
+
+/// What it stands under in the index by CKA_ID.
+fn id_of(tags: &Tags) -> Option<u64> {
+    tags.id.map(beginning)
 }
 
 /// A hash, as [`Index`] has it.
@@ -128,10 +159,11 @@ impl MemoryPartition {
                 && (tags.label.is_none() || tags.label == object.tags.label)
                 && (tags.id.is_none() || tags.id == object.tags.id)
         };
+        let objects = &self.by_seq;
         let indexed = match (tags.id, tags.label, class) {
-            (Some(tag), _, _) => self.by_id_tag.of(beginning(tag)),
-            (_, Some(tag), _) => self.by_label.of(beginning(tag)),
-            (_, _, Some(class)) => self.by_class.of(class),
+            (Some(tag), _, _) => self.by_id_tag.of(beginning(tag), objects, id_of),
+            (_, Some(tag), _) => self.by_label.of(beginning(tag), objects, label_of),
+            (_, _, Some(class)) => self.by_class.of(class, objects, class_of),
             _ => {
                 let all = self.by_seq.iter().map(|(seq, object)| (*seq, &**object));
                 return to.extend(all.filter(matches));
@@ -297,13 +329,9 @@ impl MemoryPartition {
         );
         let tags = object.tags;
         self.by_id.insert(object.id, Place { seq, version: object.version });
-        self.by_class.insert(tags.class, seq);
-        if let Some(tag) = tags.label {
-            self.by_label.insert(beginning(tag), seq);
-        }
-        if let Some(tag) = tags.id {
-            self.by_id_tag.insert(beginning(tag), seq);
-        }
+        self.by_class.insert(class_of(&tags), seq);
+        self.by_label.insert(label_of(&tags), seq);
+        self.by_id_tag.insert(id_of(&tags), seq);
         self.bytes += object.body.len() as u64;
         self.by_seq.insert(seq, Box::new(object.clone()));
     }
@@ -314,13 +342,9 @@ impl MemoryPartition {
         let removed = self.by_seq.remove(&seq)?;
         self.bytes -= removed.body.len() as u64;
         let tags = removed.tags;
-        self.by_class.remove(tags.class, seq);
-        if let Some(tag) = tags.label {
-            self.by_label.remove(beginning(tag), seq);
-        }
-        if let Some(tag) = tags.id {
-            self.by_id_tag.remove(beginning(tag), seq);
-        }
+        self.by_class.remove(class_of(&tags), seq);
+        self.by_label.remove(label_of(&tags), seq);
+        self.by_id_tag.remove(id_of(&tags), seq);
         Some(place)
     }
 }
