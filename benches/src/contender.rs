@@ -34,7 +34,8 @@ pub const MODULES_VARIABLE: &str = "HSMSIM_BENCH_MODULES";
 
 const LABEL: &str = "hsmsim-bench";
 const SO_PIN: &str = "87654321";
-const USER_PIN: &str = "12345678";
+/// The PIN of whoever uses a token that was made here.
+pub(crate) const USER_PIN: &str = "12345678";
 
 /// Where Debian and others put SoftHSM2.
 const SOFTHSM2_PATHS: [&str; 3] = [

@@ -12,6 +12,7 @@
 //! | [`measure`] | rounds, taken in turn; medians and spread |
 //! | [`report`] | table and JSON |
 //! | [`picture`] | the ratios as a drawing |
+//! | [`scale`] | how cost grows with objects, sessions, threads, devices, owed keys |
 //! | [`callgrind`] | counts of instructions, as callgrind writes them |
 //! | [`baseline`] | counts that were committed, to compare with |
 
@@ -29,4 +30,5 @@ pub mod picture;
 #[allow(unsafe_code)]
 pub mod raw;
 pub mod report;
+pub mod scale;
 pub mod words;

@@ -22,7 +22,7 @@ const GAP: f64 = 7.0;
 const LEAST: f64 = 0.1;
 const MOST: f64 = 10_000.0;
 
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 text{font:12px system-ui,sans-serif;fill:#24292f}\
 .title{font-size:15px;font-weight:600}\
 .small{font-size:10.5px;fill:#57606a}\
@@ -152,7 +152,7 @@ fn written(ratio: f64) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

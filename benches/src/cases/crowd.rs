@@ -40,6 +40,16 @@ pub fn add(session: &Session, place: usize) -> Result<CK_OBJECT_HANDLE> {
     ])
 }
 
+/// Looks for the object that has this number, by its label or its id; gives how many were found.
+///
+/// # Errors
+/// What the module answers.
+pub fn find_one(session: &Session, place: usize, by_label: bool) -> Result<usize> {
+    let (label, id) = (label(place), id(place));
+    let wanted = if by_label { is(CKA_LABEL, label.as_bytes()) } else { is(CKA_ID, &id) };
+    session.find(&[wanted], &mut [0; 2])
+}
+
 fn find(token: &Token, kind: CK_ATTRIBUTE_TYPE, value: Vec<u8>) -> Result<Runner> {
     let session = token.open_session()?;
     repeat(move || {

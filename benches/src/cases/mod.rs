@@ -173,16 +173,16 @@ const KIB: usize = 1024;
 const KIB64: usize = 64 * 1024;
 const MIB: usize = 1024 * 1024;
 
-const YES: &[u8] = &[CK_TRUE];
-const NO: &[u8] = &[CK_FALSE];
+pub(crate) const YES: &[u8] = &[CK_TRUE];
+pub(crate) const NO: &[u8] = &[CK_FALSE];
 /// A digest, or a message as long as one.
 const MESSAGE: [u8; 32] = [0x5a; 32];
 /// secp256r1 and secp384r1 (RFC 5480, 2.1.1.1) and Ed25519 (RFC 8410, 3), in DER.
-const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(crate) const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 
-const fn is(kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Attribute<'_> {
+pub(crate) const fn is(kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Attribute<'_> {
     Attribute { kind, value }
 }
 
@@ -191,7 +191,7 @@ const fn yes_or_no(value: bool) -> &'static [u8] {
 }
 
 /// A number as an attribute holds it.
-const fn number(value: CK_ULONG) -> [u8; size_of::<CK_ULONG>()] {
+pub(crate) const fn number(value: CK_ULONG) -> [u8; size_of::<CK_ULONG>()] {
     value.to_ne_bytes()
 }
 
