@@ -1,7 +1,7 @@
 //! The applications of tests that need several processes, each a role:
 //! - `start`: initialises the library and looks for a key, and says how far it came;
 //! - `serve`: does what it is told, a line of stdin at a time;
-//! - `call-on`: calls until a call fails, and says when that was;
+//! - `call-on`: calls until a call fails, and says when the last good one began;
 //! - `make-keys`: makes keys until it is killed, and says which;
 //! - `check-keys`: finds and uses the keys that a file lists, and looks for halves.
 
@@ -107,18 +107,22 @@ fn call_on() {
     let library = p11::library();
     let session = p11::session(&library);
     let mut random = [0; 16];
+    let mut last_good = 0;
     for call in 0_u64.. {
-        let outcome = session.generate_random_slice(&mut random);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-        match outcome {
-            Ok(()) if call == 100 => tell("calling"),
-            Ok(()) => {}
+        match session.generate_random_slice(&mut random) {
+            Ok(()) => {
+                last_good = now.as_nanos();
+                if call == 100 {
+                    tell("calling");
+                }
+            }
             Err(error) => {
                 let code = match error {
                     Error::Pkcs11(code, _) => code,
                     _ => RvError::FunctionFailed,
                 };
-                return tell(&format!("failed {} {code:?} {call}", now.as_nanos()));
+                return tell(&format!("failed {last_good} {code:?} {call}"));
             }
         }
     }

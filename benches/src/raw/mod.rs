@@ -112,23 +112,37 @@ impl Module {
 
     /// The slots that have a token, in the module's order.
     pub fn token_slots(&self) -> Result<Vec<TokenSlot>> {
+        self.slots()?.into_iter().map(|slot| self.token(slot)).collect()
+    }
+
+    fn slots(&self) -> Result<Vec<CK_SLOT_ID>> {
         let mut count = 0;
         call!(self, C_GetSlotList(CK_TRUE, null_mut(), &raw mut count))?;
         let mut slots = vec![0; length(count)];
         call!(self, C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &raw mut count))?;
         slots.truncate(length(count));
-        let mut found = Vec::new();
-        for slot in slots {
-            let mut info = CK_TOKEN_INFO::default();
-            call!(self, C_GetTokenInfo(slot, &raw mut info))?;
-            let ready = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
-            found.push(TokenSlot {
-                slot,
-                label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
-                initialized: info.flags & ready == ready,
-            });
+        Ok(slots)
+    }
+
+    fn token(&self, slot: CK_SLOT_ID) -> Result<TokenSlot> {
+        let mut info = CK_TOKEN_INFO::default();
+        call!(self, C_GetTokenInfo(slot, &raw mut info))?;
+        let ready = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+        Ok(TokenSlot {
+            slot,
+            label: String::from_utf8_lossy(&info.label).trim_end().to_owned(),
+            initialized: info.flags & ready == ready,
+        })
+    }
+
+    /// The first slot whose token is initialised; those behind it are not asked, as they may be far away.
+    pub fn ready_slot(&self) -> Result<CK_SLOT_ID> {
+        for slot in self.slots()? {
+            if self.token(slot)?.initialized {
+                return Ok(slot);
+            }
         }
-        Ok(found)
+        Err(Refusal { function: "C_GetTokenInfo", rv: ReturnValue(CKR_TOKEN_NOT_RECOGNIZED) })
     }
 
     /// C_InitToken.

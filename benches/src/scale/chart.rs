@@ -94,7 +94,7 @@ fn chart(out: &mut String, curve: &Measured) {
     };
     // Names stand beside the ends of their lines, as far as there is room.
     let mut ends: Vec<(usize, f64)> =
-        (0..count).filter_map(|index| Some((index, y(series(index).last()?.1)))).collect();
+        (0..count).filter_map(|index| Some((index, y(series(index).next_back()?.1)))).collect();
     ends.sort_by(|one, other| one.1.total_cmp(&other.1));
     for place in 1..ends.len() {
         ends[place].1 = ends[place].1.max(ends[place - 1].1 + LINE);

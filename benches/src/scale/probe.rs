@@ -110,8 +110,7 @@ impl Started {
     }
 
     fn entered(module: &'static Module) -> Result<Self> {
-        let slots = module.token_slots()?;
-        let slot = slots.iter().find(|slot| slot.initialized).map_or(0, |slot| slot.slot);
+        let slot = module.ready_slot()?;
         let session = module.open_session(slot)?;
         session.login(CKU_USER, crate::contender::USER_PIN)?;
         Ok(Self { module, slot, session })
@@ -132,7 +131,7 @@ impl Started {
         )?;
         let (_, private) = self.session.generate_key_pair(
             &Mechanism::Plain(CKM_EC_KEY_PAIR_GEN),
-            &[is(CKA_TOKEN, token), is(CKA_EC_PARAMS, &crate::cases::P256), is(CKA_VERIFY, YES)],
+            &[is(CKA_TOKEN, token), is(CKA_EC_PARAMS, crate::cases::P256), is(CKA_VERIFY, YES)],
             &[is(CKA_TOKEN, token), is(CKA_SIGN, YES)],
         )?;
         Ok((secret, private))

@@ -1,8 +1,7 @@
 //! Several processes on one state directory, without a server.
 
-use std::{path::Path, time::Duration};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hsmsim_cluster::{Cluster, OpenOptions};
 use hsmsim_tests::{Sandbox, process::Running};
 
 use crate::WORKER;
@@ -53,42 +52,29 @@ fn a_key_made_by_one_process_is_used_by_another_while_both_run() {
 fn a_fault_set_by_one_process_strikes_two_others_within_10_ms() {
     // A device without HA: whoever calls when its link is cut gets an error at once.
     let sandbox = Sandbox::new("single");
-    let mut times = Vec::new();
-    // The first fault of all makes the table, which is no part of the promise.
     for round in 0..8 {
         let mut workers = [(); 2].map(|()| sandbox.worker(WORKER, &["call-on"]));
         for worker in &mut workers {
             worker.line("calling", 0, BOUND);
         }
         sandbox.hsmsim(&["fault", "add", "link.cut", "client:hsm-eus-1"]);
-        let set_at = last_fault_ns(&sandbox.state());
+        // However busy the machine is: whoever begins a call from now on has to see it.
+        let set = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
         for worker in &mut workers {
             let failed = worker.line("failed ", 0, BOUND);
             let words: Vec<&str> = failed.split_whitespace().collect();
             assert_eq!(words[1], "DeviceError", "{failed}");
-            let failed_at: u64 = words[0].parse().expect("a time");
-            // The row's own time lies before its commit, so this is no less than what is promised.
-            let after = Duration::from_nanos(failed_at.checked_sub(set_at).expect("cause first"));
-            println!("round {round}: {after:?} after the fault was set, call {}", words[2]);
-            if round > 0 {
-                times.push(after);
-            }
+            let last_good = Duration::from_nanos(words[0].parse().expect("a time"));
+            let late = last_good.saturating_sub(set);
+            println!(
+                "round {round}: call {} failed, the last good one began {late:?} late",
+                words[2]
+            );
+            assert!(
+                late <= Duration::from_millis(10),
+                "a call that began {late:?} later was spared"
+            );
         }
         sandbox.hsmsim(&["fault", "heal", "--all"]);
     }
-    times.sort();
-    // The other tests keep the machine busy: a process that is ready to run may have to wait for a
-    // processor, so of the slowest no more is asked than that.
-    let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
-    println!("median {median:?}, slowest {slowest:?}");
-    assert!(median <= Duration::from_millis(10), "median {median:?}");
-    assert!(slowest <= Duration::from_millis(100), "slowest {slowest:?}");
-}
-
-/// When the newest fault was set, in ns since 1970, as the state directory has it.
-fn last_fault_ns(state: &Path) -> u64 {
-    let state = Some(state.display().to_string());
-    let options = OpenOptions { state, topology: Some("single".to_owned()), ..Default::default() };
-    let cluster = Cluster::open(options).expect("the state directory");
-    cluster.fault_history().last().expect("a fault").set_at_ns
 }
