@@ -7,6 +7,8 @@
 //! 1. Ten minutes of four devices, 64 sessions and 1,000 calls a second: 2 s.
 //! 2. A day of 40 devices, 1,000 sessions and 200 calls a second: 60 s.
 //! 3. An explored seed of at most 20,000 calls: 120 ms of one core.
+//! 4. The same load on a pair among 4, 40, 400 and 1,000 devices: what is not touched costs nothing but
+//!    its place.
 //!
 //! An argument leaves out all but the budget of that number.
 
@@ -81,6 +83,44 @@ fn main() -> Result<(), Box<dyn Error>> {
     if wanted("3") {
         explored()?;
     }
+    if wanted("4") {
+        for regions in [2, 4, 8, 20] {
+            many_devices(regions)?;
+        }
+    }
+    Ok(())
+}
+
+/// A load on the home pair of a cluster that grows with its regions: two devices in each of two, ten in
+/// each of four, fifty in each of eight and of twenty.
+fn many_devices(regions: usize) -> Result<(), Box<dyn Error>> {
+    let each = match regions {
+        2 => 2,
+        4 => 10,
+        _ => 50,
+    };
+    let global = Topology::shipped("global")?;
+    let mut codes: Vec<_> = global.devices.iter().map(|device| device.place.region).collect();
+    codes.dedup();
+    let mut text =
+        "version = 1\nname = \"many\"\n[client]\nregion = \"eastus\"\nstamp = 1\n".to_owned();
+    for code in codes.iter().take(regions) {
+        let _ = writeln!(text, "[[region]]\ncode = \"{code}\"\ndevices = {each}");
+    }
+    text += "[[group]]\nlabel = \"pair\"\nmembers = [{ device = \"hsm-eus-1\", partition = 1 }, \
+             { device = \"hsm-eus-2\", partition = 1 }]\n";
+    let file = std::env::temp_dir().join(format!("hsmsim-budgets-{}.toml", std::process::id()));
+    std::fs::write(&file, text)?;
+    let topology = file.display().to_string();
+    let begin = Instant::now();
+    let drill = Drill::parse(&drill(&topology, "10m", &["pair"], 64, 100.0), "budget")?;
+    let mut plan = Plan::of_drill(&drill, 1)?;
+    let read = begin.elapsed();
+    std::fs::remove_file(&file)?;
+    plan.keep_calls = false;
+    let outcome = simulate(&plan)?;
+    let what = format!("ten minutes of {} devices (topology read in {read:.1?})", regions * each);
+    tell(&what, outcome.call_count, begin.elapsed(), Duration::from_secs(60));
     Ok(())
 }
 
