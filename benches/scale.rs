@@ -17,7 +17,7 @@ use hsmsim_benches::{
     scale::{
         chart,
         curve::{Curve, Measured, Point, TOPOLOGIES, table},
-        owed,
+        load, owed,
         probe::Child,
     },
 };
@@ -146,6 +146,18 @@ fn points(curve: Curve, arguments: &Arguments, module: &Path) -> Result<Vec<Poin
                 here.values(here.command("start", 0))?;
                 let point = |probe: &str, size: u64| here.command(probe, size);
                 points.push(owed::measure(size, &command, &point)?);
+            }
+        }
+        Curve::Load => {
+            let state = directory(on_disk())?;
+            let topology = load::topology(state.path())?;
+            let cluster = state.path().join("state");
+            let here = Place { module, state: &cluster, topology: &topology };
+            here.values(here.command("start", 0))?;
+            let point = |probe: &str, size: u64| here.command(probe, size);
+            let record = state.path().join("record");
+            for size in sizes {
+                points.push(load::measure(size, points.first(), &record, &point)?);
             }
         }
     }

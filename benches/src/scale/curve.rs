@@ -19,6 +19,8 @@ pub enum Curve {
     Topologies,
     /// Keys that a returning member is owed.
     Owed,
+    /// Sessions of four processes that work at the same time.
+    Load,
 }
 
 /// Topologies in the order of their devices.
@@ -46,13 +48,14 @@ pub struct Measured {
 
 impl Curve {
     /// Every curve.
-    pub const ALL: [Curve; 6] = [
+    pub const ALL: [Curve; 7] = [
         Curve::Objects,
         Curve::Sessions,
         Curve::Threads,
         Curve::Makers,
         Curve::Topologies,
         Curve::Owed,
+        Curve::Load,
     ];
 
     /// Title and what the sizes count.
@@ -64,6 +67,9 @@ impl Curve {
             Self::Makers => ("Threads that make token keys on two devices' disks", "threads"),
             Self::Topologies => ("Devices in the topology", "devices"),
             Self::Owed => ("Keys owed to a returning member", "keys"),
+            Self::Load => {
+                ("Sessions of four processes on a pair of devices with engines", "sessions")
+            }
         }
     }
 
@@ -77,6 +83,7 @@ impl Curve {
             Self::Makers => vec![1, 2, 4, 8, 16],
             Self::Topologies => (0..TOPOLOGIES.len() as u64).collect(),
             Self::Owed => decades(2, if quick { 3 } else { 4 }),
+            Self::Load => vec![4, 8, 16, 32, 64, 128],
         }
     }
 }

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use cryptoki_sys::*;
 
 use super::{
-    owed,
+    load, owed,
     process::{resident, threads},
 };
 use crate::{
@@ -44,6 +44,8 @@ pub enum Probe {
     Start,
     /// Signs until its standard input ends, and tells the latencies.
     Sign,
+    /// Makes mixed operations in so many sessions.
+    Load,
 }
 
 /// The process's own arguments.
@@ -91,6 +93,7 @@ impl Child {
             Probe::Makers => makers(module, size),
             Probe::Start => start(module, loaded, before),
             Probe::Sign => owed::sign(module),
+            Probe::Load => load::work(module, size),
         };
         values.map_err(|refusal| refusal.to_string())
     }
@@ -296,7 +299,7 @@ fn start(module: &'static Module, loaded: Duration, before: u64) -> Result<Value
 
 /// So many threads that do `work`, each with a session of its own and its number, and begin at the
 /// same time.
-fn at_once<T: Send>(
+pub(super) fn at_once<T: Send>(
     started: &Started,
     count: u64,
     work: impl Fn(&Session, u64) -> Result<T> + Sync,
