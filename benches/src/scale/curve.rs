@@ -101,8 +101,10 @@ pub fn table(measured: &Measured) -> String {
         rows.push(std::iter::once(point.size.to_string()).chain(values).collect::<Vec<_>>());
     }
     let columns = rows[0].len();
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max()
+    };
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
     let mut text = format!("{}\n", measured.title);
     for row in rows {

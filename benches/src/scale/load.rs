@@ -234,11 +234,14 @@ fn engines() -> u64 {
 /// one before.
 fn foretold(sessions: u64, away: f64) -> f64 {
     let rate = |busy: u64| busy.min(engines()) as f64 / service();
-    let mut weights = vec![1.0_f64];
+    // As logarithms, since the weights of many sessions are beyond any number.
+    let mut weights = vec![0.0_f64];
     for at_engines in 1..=sessions {
         let arrivals = (sessions - at_engines + 1) as f64 / away.max(1e-6);
-        weights.push(weights[at_engines as usize - 1] * arrivals / rate(at_engines));
+        weights.push(weights[at_engines as usize - 1] + (arrivals / rate(at_engines)).ln());
     }
+    let greatest = weights.iter().copied().fold(f64::MIN, f64::max);
+    weights.iter_mut().for_each(|weight| *weight = (*weight - greatest).exp());
     let all: f64 = weights.iter().sum();
     (0..).zip(&weights).map(|(busy, weight)| rate(busy) * weight / all).sum()
 }
