@@ -1,19 +1,23 @@
 //! The system's libcrypto (3.x), loaded when first needed: what a module computes is compared with a
 //! library that had no part in it. A module that is built on OpenSSL itself brings its own copy or
-//! another version; the suite then checks its use, not the primitive.
+//! another version; the suite then checks its use, not the primitive. A program that wants a newer one
+//! than the system's says so first ([`bring`]).
 
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_uint, c_void},
+    ffi::{CStr, CString, OsStr, c_char, c_int, c_long, c_uchar, c_uint, c_void},
+    path::Path,
     ptr::{null, null_mut},
     sync::OnceLock,
 };
 
 use libloading::Library;
 
+mod capsule;
+mod message;
 mod options;
 mod pair;
 
-pub use options::{derive, keyed};
+pub use options::{derive, digest_with, keyed};
 pub use pair::{Generated, prime_curves};
 
 type Handle = *mut c_void;
@@ -40,11 +44,11 @@ macro_rules! functions {
         }
 
         impl Functions {
-            fn load() -> Option<Self> {
+            fn load(file: &OsStr) -> Option<Self> {
                 // SAFETY: libcrypto's initialisers are harmless; the symbols have these types (its
                 // manual pages), and the library is never closed.
                 unsafe {
-                    let library = Library::new("libcrypto.so.3").ok()?;
+                    let library = Library::new(file).ok()?;
                     let functions = Self {
                         $($name: *library.get(concat!(stringify!($name), "\0").as_bytes()).ok()?,)*
                     };
@@ -93,10 +97,16 @@ functions! {
     EVP_DigestInit_ex2(Handle, Handle, *const Param) -> c_int;
     EVP_DigestUpdate(Handle, *const c_void, usize) -> c_int;
     EVP_DigestFinalXOF(Handle, *mut c_uchar, usize) -> c_int;
+    EVP_DigestFinal_ex(Handle, *mut c_uchar, *mut c_uint) -> c_int;
+    EVP_MD_settable_ctx_params(Handle) -> *const Param;
     EVP_DigestSignInit(Handle, *mut Handle, Handle, Handle, Handle) -> c_int;
     EVP_DigestSign(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
     EVP_PKEY_sign_init(Handle) -> c_int;
     EVP_PKEY_sign(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
+    EVP_PKEY_encapsulate_init(Handle, *const Param) -> c_int;
+    EVP_PKEY_encapsulate(Handle, *mut c_uchar, *mut usize, *mut c_uchar, *mut usize) -> c_int;
+    EVP_PKEY_decapsulate_init(Handle, *const Param) -> c_int;
+    EVP_PKEY_decapsulate(Handle, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
     EVP_PKEY_CTX_new_from_name(Handle, *const c_char, *const c_char) -> Handle;
     EVP_PKEY_keygen_init(Handle) -> c_int;
     EVP_PKEY_paramgen_init(Handle) -> c_int;
@@ -145,18 +155,30 @@ struct BuiltinCurve {
     comment: *const c_char,
 }
 
+static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
+
 fn functions() -> Option<&'static Functions> {
-    static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
-    FUNCTIONS
-        .get_or_init(|| {
-            let functions = Functions::load()?;
-            for provider in [c"default", c"legacy"] {
-                // SAFETY: a name; the legacy provider may be missing, its algorithms are then too.
-                unsafe { (functions.OSSL_PROVIDER_load)(null_mut(), provider.as_ptr()) };
-            }
-            Some(functions)
-        })
-        .as_ref()
+    FUNCTIONS.get_or_init(|| with_providers("libcrypto.so.3".as_ref())).as_ref()
+}
+
+/// Loads this file in the place of the system's libcrypto. `false` if it is none, or one is in use
+/// already.
+pub fn bring(libcrypto: &Path) -> bool {
+    let mut brought = false;
+    let functions = FUNCTIONS.get_or_init(|| {
+        brought = true;
+        with_providers(libcrypto.as_os_str())
+    });
+    brought && functions.is_some()
+}
+
+fn with_providers(libcrypto: &OsStr) -> Option<Functions> {
+    let functions = Functions::load(libcrypto)?;
+    for provider in [c"default", c"legacy"] {
+        // SAFETY: a name; the legacy provider may be missing, its algorithms are then too.
+        unsafe { (functions.OSSL_PROVIDER_load)(null_mut(), provider.as_ptr()) };
+    }
+    Some(functions)
 }
 
 fn text(name: &str) -> CString {
@@ -375,41 +397,10 @@ impl Key {
         }
     }
 
-    /// Whether an Edwards signature over a message holds.
-    pub fn verifies_message(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
-        let f = functions()?;
-        // SAFETY: as above.
-        unsafe {
-            let c = (f.EVP_MD_CTX_new)();
-            let good = (f.EVP_DigestVerifyInit)(c, null_mut(), null_mut(), null_mut(), self.0) == 1;
-            let (at, len) = (signature.as_ptr(), signature.len());
-            let holds = (f.EVP_DigestVerify)(c, at, len, message.as_ptr(), message.len());
-            (f.EVP_MD_CTX_free)(c);
-            good.then_some(holds == 1)
-        }
-    }
-
     /// A signature over a digest (or over what is signed without one).
     pub fn sign(&self, options: Options<'_>, digest: &[u8]) -> Option<Vec<u8>> {
         let f = functions()?;
         self.crypt(f, f.EVP_PKEY_sign_init, f.EVP_PKEY_sign, options, digest)
-    }
-
-    /// An Edwards signature over a message.
-    pub fn sign_message(&self, message: &[u8]) -> Option<Vec<u8>> {
-        let f = functions()?;
-        let (mut out, mut len) = (vec![0; 128], 128);
-        // SAFETY: as above; no Edwards signature is longer.
-        let good = unsafe {
-            let c = (f.EVP_MD_CTX_new)();
-            let good = (f.EVP_DigestSignInit)(c, null_mut(), null_mut(), null_mut(), self.0) == 1;
-            let (at, size) = (message.as_ptr(), message.len());
-            let good = good && (f.EVP_DigestSign)(c, out.as_mut_ptr(), &mut len, at, size) == 1;
-            (f.EVP_MD_CTX_free)(c);
-            good
-        };
-        out.truncate(len);
-        good.then_some(out)
     }
 
     /// Encrypts with a public key.

@@ -98,6 +98,28 @@ pub fn derive(name: &str, options: &str, len: usize) -> Option<Vec<u8>> {
     }
 }
 
+/// A digest with options: `size:20` for BLAKE2B-512 with 20 bytes, from OpenSSL 3.2.
+pub fn digest_with(name: &str, options: &str, data: &[u8]) -> Option<Vec<u8>> {
+    let f = functions()?;
+    let name = text(name);
+    let (mut out, mut len) = (vec![0; 64], 0);
+    // SAFETY: as above; 64 bytes are the longest digest that has a fixed length.
+    unsafe {
+        let md = (f.EVP_MD_fetch)(null_mut(), name.as_ptr(), null());
+        if md.is_null() {
+            return None;
+        }
+        let params = Params::read(f, (f.EVP_MD_settable_ctx_params)(md), options)?;
+        let c: Handle = (f.EVP_MD_CTX_new)();
+        let good = (f.EVP_DigestInit_ex2)(c, md, params.list()) == 1
+            && (f.EVP_DigestUpdate)(c, data.as_ptr().cast(), data.len()) == 1
+            && (f.EVP_DigestFinal_ex)(c, out.as_mut_ptr(), &mut len) == 1;
+        (f.EVP_MD_CTX_free)(c);
+        out.truncate(len as usize);
+        good.then_some(out)
+    }
+}
+
 /// What a MAC gives (`openssl mac -macopt … NAME`).
 pub fn keyed(name: &str, options: &str, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     let f = functions()?;

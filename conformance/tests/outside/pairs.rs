@@ -26,7 +26,7 @@ impl Token<'_> {
                 .number(CKA_MODULUS_BITS, 8 * parts[0].1.len() as CK_ULONG)
                 .bytes(CKA_PUBLIC_EXPONENT, &parts[1].1)
         } else {
-            let domain = [CKA_EC_PARAMS, CKA_PRIME, CKA_SUBPRIME, CKA_BASE];
+            let domain = [CKA_EC_PARAMS, CKA_PRIME, CKA_SUBPRIME, CKA_BASE, CKA_PARAMETER_SET];
             let domain = parts.iter().filter(|(kind, _)| domain.contains(kind));
             domain.fold(public, |template, (kind, value)| template.bytes(*kind, value))
         };
@@ -40,12 +40,16 @@ impl Token<'_> {
             &kind.uses(private, false),
         );
         ok(("C_GenerateKeyPair", rv));
+        self.carried_out(self.value(public, CKA_PUBLIC_KEY_INFO), private)
+    }
+
+    /// A private key out of the token, by way of C_WrapKey, with its public key.
+    #[track_caller]
+    pub(crate) fn carried_out(&self, public: Vec<u8>, private: CK_OBJECT_HANDLE) -> Der {
         let carrier = self.secret(CKK_AES, &CARRIER);
         let wrapped = self.wrap(&Mechanism::plain(CKM_AES_KEY_WRAP_KWP), carrier, private);
-        Der {
-            public: self.value(public, CKA_PUBLIC_KEY_INFO),
-            private: openssl::decrypt(carried(), &wrapped).expect("PKCS#8 from C_WrapKey"),
-        }
+        let private = openssl::decrypt(carried(), &wrapped).expect("PKCS#8 from C_WrapKey");
+        Der { public, private }
     }
 
     /// A pair brought into the token, and read by OpenSSL.
@@ -81,7 +85,7 @@ impl Token<'_> {
 /// A pair of keys: PKCS#8 and SubjectPublicKeyInfo.
 #[derive(Clone)]
 pub(crate) struct Der {
-    private: Vec<u8>,
+    pub(crate) private: Vec<u8>,
     pub(crate) public: Vec<u8>,
 }
 
@@ -149,10 +153,14 @@ pub(crate) enum Kind {
     Dsa,
     Dh,
     X942,
+    // With the OpenSSL of `peers`.
+    MlKem,
+    MlDsa,
+    SlhDsa,
 }
 
 impl Kind {
-    fn key_type(self) -> CK_ULONG {
+    pub(crate) fn key_type(self) -> CK_ULONG {
         match self {
             Self::Rsa | Self::RsaX931 => CKK_RSA,
             Self::Ec => CKK_EC,
@@ -161,22 +169,26 @@ impl Kind {
             Self::Dsa => CKK_DSA,
             Self::Dh => CKK_DH,
             Self::X942 => CKK_X9_42_DH,
+            Self::MlKem => CKK_ML_KEM,
+            Self::MlDsa => CKK_ML_DSA,
+            Self::SlhDsa => CKK_SLH_DSA,
         }
     }
 
-    /// OpenSSL's algorithm; of Curve25519 and Curve448 each is one, and stands in the options' place.
-    fn openssl(self, options: &'static str) -> &'static str {
+    /// OpenSSL's algorithm; of Curve25519, Curve448 and the post-quantum schemes each parameter set is
+    /// one, and stands in the options' place.
+    pub(crate) fn openssl(self, options: &'static str) -> &'static str {
         match self {
             Self::Rsa | Self::RsaX931 => "RSA",
             Self::Ec => "EC",
-            Self::Edwards | Self::Montgomery => options,
+            Self::Edwards | Self::Montgomery | Self::MlKem | Self::MlDsa | Self::SlhDsa => options,
             Self::Dsa => "DSA",
             Self::Dh => "DH",
             Self::X942 => "DHX",
         }
     }
 
-    fn generates(self) -> CK_MECHANISM_TYPE {
+    pub(crate) fn generates(self) -> CK_MECHANISM_TYPE {
         match self {
             Self::Rsa => CKM_RSA_PKCS_KEY_PAIR_GEN,
             Self::RsaX931 => CKM_RSA_X9_31_KEY_PAIR_GEN,
@@ -186,17 +198,28 @@ impl Kind {
             Self::Dsa => CKM_DSA_KEY_PAIR_GEN,
             Self::Dh => CKM_DH_PKCS_KEY_PAIR_GEN,
             Self::X942 => CKM_X9_42_DH_KEY_PAIR_GEN,
+            Self::MlKem => CKM_ML_KEM_KEY_PAIR_GEN,
+            Self::MlDsa => CKM_ML_DSA_KEY_PAIR_GEN,
+            Self::SlhDsa => CKM_SLH_DSA_KEY_PAIR_GEN,
         }
     }
 
-    fn uses(self, template: Template, public: bool) -> Template {
+    pub(crate) fn uses(self, template: Template, public: bool) -> Template {
         let uses: &[[CK_ATTRIBUTE_TYPE; 2]] = match self {
             Self::Rsa | Self::RsaX931 => {
                 &[[CKA_SIGN, CKA_VERIFY], [CKA_DECRYPT, CKA_ENCRYPT], [CKA_UNWRAP, CKA_WRAP]]
             }
-            Self::Ec => &[[CKA_SIGN, CKA_VERIFY], [CKA_DERIVE, 0], [CKA_UNWRAP, CKA_WRAP]],
-            Self::Edwards | Self::Dsa => &[[CKA_SIGN, CKA_VERIFY]],
-            Self::Montgomery => &[[CKA_DERIVE, 0], [CKA_UNWRAP, CKA_WRAP]],
+            Self::Ec => &[
+                [CKA_SIGN, CKA_VERIFY],
+                [CKA_DERIVE, 0],
+                [CKA_UNWRAP, CKA_WRAP],
+                [CKA_DECRYPT, CKA_ENCRYPT],
+            ],
+            Self::Edwards | Self::Dsa | Self::MlDsa | Self::SlhDsa => &[[CKA_SIGN, CKA_VERIFY]],
+            Self::MlKem => &[[CKA_DECAPSULATE, CKA_ENCAPSULATE]],
+            Self::Montgomery => {
+                &[[CKA_DERIVE, 0], [CKA_UNWRAP, CKA_WRAP], [CKA_DECRYPT, CKA_ENCRYPT]]
+            }
             Self::Dh | Self::X942 => &[[CKA_DERIVE, 0]],
         };
         let kinds = uses.iter().map(|both| both[usize::from(public)]).filter(|kind| *kind != 0);
@@ -204,7 +227,7 @@ impl Kind {
     }
 
     /// The attributes of a public key, out of its SubjectPublicKeyInfo.
-    fn parts(self, spki: &[u8]) -> Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)> {
+    pub(crate) fn parts(self, spki: &[u8]) -> Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)> {
         let [algorithm, bits] = &elements(contents(spki))[..] else { panic!("no key information") };
         let (algorithm, value) = (elements(contents(algorithm)), &contents(bits)[1..]);
         let whole = |at: usize| algorithm[at].to_vec();
@@ -244,6 +267,22 @@ impl Kind {
                     (CKA_VALUE, unsigned(value)),
                 ]
             }
+            Self::MlKem | Self::MlDsa | Self::SlhDsa => {
+                let set = self.parameter_set(algorithm[0]);
+                vec![(CKA_PARAMETER_SET, set.to_ne_bytes().to_vec()), (CKA_VALUE, value.to_vec())]
+            }
+        }
+    }
+
+    /// The parameter set that an identifier of NIST's stands for, by its last arc: of SLH-DSA those of
+    /// SHA-2 come before those of SHAKE, in PKCS#11 by turns.
+    fn parameter_set(self, identifier: &[u8]) -> CK_ULONG {
+        let arc = CK_ULONG::from(*identifier.last().expect("an identifier"));
+        match self {
+            Self::MlKem => arc,
+            Self::MlDsa => arc - 16,
+            _ if arc < 26 => 2 * (arc - 20) + CKP_SLH_DSA_SHA2_128S,
+            _ => 2 * (arc - 26) + CKP_SLH_DSA_SHAKE_128S,
         }
     }
 
@@ -264,13 +303,13 @@ fn lengths(der: &[u8]) -> (usize, usize) {
     (2 + count, der[2..2 + count].iter().fold(0, |len, &byte| len << 8 | usize::from(byte)))
 }
 
-fn contents(der: &[u8]) -> &[u8] {
+pub(crate) fn contents(der: &[u8]) -> &[u8] {
     let (header, len) = lengths(der);
     &der[header..header + len]
 }
 
 /// The elements that stand one after the other.
-fn elements(mut der: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn elements(mut der: &[u8]) -> Vec<&[u8]> {
     let mut all = Vec::new();
     while !der.is_empty() {
         let (header, len) = lengths(der);

@@ -224,7 +224,7 @@ fn signs_both_ways(
         let pair = token.brought(pair, &der);
         let signature = token.sign(&m, pair.private, &given);
         let verified = match form {
-            Form::Message => pair.theirs_public.verifies_message(&theirs, &signature),
+            Form::Message => pair.theirs_public.verifies_message("", &theirs, &signature),
             Form::Halves => {
                 pair.theirs_public.verifies(&[], &theirs, &openssl::signature_der(&signature))
             }
@@ -232,7 +232,7 @@ fn signs_both_ways(
         };
         assert_eq!(verified, Some(true), "OpenSSL of the token's signature");
         let made = match form {
-            Form::Message => pair.theirs.sign_message(&theirs),
+            Form::Message => pair.theirs.sign_message("", &theirs),
             Form::Halves => {
                 pair.theirs.sign(&[], &theirs).map(|der| from_der(&der, signature.len()))
             }

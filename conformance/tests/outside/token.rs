@@ -84,7 +84,7 @@ pub(crate) fn ok((what, rv): Out<'_>) {
 
 /// The second call of the convention, with room for all there can be.
 fn taken(call: impl FnOnce(*mut u8, *mut CK_ULONG) -> CK_RV) -> Result<Vec<u8>, CK_RV> {
-    let (mut out, mut len) = (vec![0; 16_384], 16_384);
+    let (mut out, mut len) = (vec![0; 65_536], 65_536);
     match call(out.as_mut_ptr(), &mut len) {
         CKR_OK => {
             out.truncate(len as usize);
@@ -274,6 +274,33 @@ impl<'a> Token<'a> {
     pub(crate) fn derived(&self, m: &Mechanism, base: CK_OBJECT_HANDLE, len: usize) -> Vec<u8> {
         let template = readable(CKO_SECRET_KEY, CKK_GENERIC_SECRET);
         let key = self.derive(m, base, &template.number(CKA_VALUE_LEN, len as CK_ULONG));
+        self.value(key, CKA_VALUE)
+    }
+
+    /// A ciphertext for a public key, and the value of the secret in it.
+    #[track_caller]
+    pub(crate) fn encapsulated(
+        &self,
+        m: &Mechanism,
+        public: CK_OBJECT_HANDLE,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let template = readable(CKO_SECRET_KEY, CKK_GENERIC_SECRET);
+        let (rv, ciphertext, key) = self.0.encapsulate(m, public, &template);
+        ok(("C_EncapsulateKey", rv));
+        (ciphertext, self.value(key, CKA_VALUE))
+    }
+
+    /// The value of the secret in a ciphertext.
+    #[track_caller]
+    pub(crate) fn decapsulated(
+        &self,
+        m: &Mechanism,
+        private: CK_OBJECT_HANDLE,
+        ciphertext: &[u8],
+    ) -> Vec<u8> {
+        let template = readable(CKO_SECRET_KEY, CKK_GENERIC_SECRET);
+        let (rv, key) = self.0.decapsulate(m, private, ciphertext, &template);
+        ok(("C_DecapsulateKey", rv));
         self.value(key, CKA_VALUE)
     }
 

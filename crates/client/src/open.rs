@@ -19,7 +19,7 @@ impl Client {
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID, CKR_SESSION_PARALLEL_NOT_SUPPORTED, CKR_SESSION_ASYNC_NOT_SUPPORTED with
-    /// CKF_ASYNC_SESSION where the profile's newest interface is older than that flag (PKCS#11 3.2, 5.6.1),
+    /// CKF_ASYNC_SESSION where the profile offers no asynchronous sessions (PKCS#11 3.2, 5.6.1),
     /// CKR_TOKEN_NOT_PRESENT if no member is left, CKR_SESSION_READ_WRITE_SO_EXISTS.
     pub(crate) async fn open_session_work(
         &self,

@@ -71,7 +71,21 @@ fn a_message_goes_through_the_vendors_structure_and_back() {
         mechanism.ulParameterLen = whole - 8;
         let refused = C_EncryptInit(session, &mut mechanism, public);
         assert_eq!(refused, CKR_MECHANISM_PARAM_INVALID);
+        // CK_ECIES_PARAMS_EXT is longer, by a pointer and a length or more.
+        let mut longer = [0_u8; 120];
+        longer[..88].copy_from_slice(std::slice::from_raw_parts((&raw const params).cast(), 88));
+        mechanism.pParameter = longer.as_mut_ptr().cast();
+        for more in [16, 32] {
+            mechanism.ulParameterLen = whole + more;
+            let refused = C_EncryptInit(session, &mut mechanism, public);
+            assert_eq!(refused, CKR_MECHANISM_PARAM_INVALID);
+        }
         mechanism.ulParameterLen = whole;
+        // CKD_HKDF_SHA256 of newer firmware.
+        let mut hkdf = CK_ECIES_PARAMS { kdf: 0x8000_0020, ..params };
+        mechanism.pParameter = (&raw mut hkdf).cast();
+        let refused = C_EncryptInit(session, &mut mechanism, public);
+        assert_eq!(refused, CKR_MECHANISM_PARAM_INVALID);
         let mut without = CK_ECIES_PARAMS { pSharedData1: null_mut(), ..params };
         mechanism.pParameter = (&raw mut without).cast();
         let refused = C_EncryptInit(session, &mut mechanism, public);

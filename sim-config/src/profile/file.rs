@@ -21,10 +21,12 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
     Source::new(origin, text).read(|root| {
         root.known(&known(""))?;
         root.required("version", |v| v.integer(1..=1u32))?;
+        let cryptoki_versions = root.required("cryptoki_versions", cryptoki_versions)?;
+        let can_be_asynchronous = cryptoki_versions.iter().any(|v| (v.major, v.minor) >= (3, 2));
         Ok(Profile {
             name: root.required("name", Value::string)?,
             description: root.optional("description", Value::string)?.unwrap_or_default(),
-            cryptoki_versions: root.required("cryptoki_versions", cryptoki_versions)?,
+            cryptoki_versions,
             slot_base: root.optional("slot_base", |v| v.integer(0..=u32::MAX))?.unwrap_or(1),
             pin: root.required("pin", pin_rule)?,
             strings: root.required("strings", strings)?,
@@ -35,6 +37,11 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             vendor_codes: root.optional("vendor_codes", Value::boolean)?.unwrap_or(false),
             key_dates: root.optional("key_dates", Value::boolean)?.unwrap_or(false),
             generous_usage: root.optional("generous_usage", Value::boolean)?.unwrap_or(true),
+            asynchronous_sessions: root
+                .optional("asynchronous_sessions", |v| {
+                    asynchronous_sessions(v, can_be_asynchronous)
+                })?
+                .unwrap_or(can_be_asynchronous),
             mechanisms: root.optional("mechanisms", mechanisms)?,
             mechanisms_without_fips: root
                 .optional("mechanisms_without_fips", mechanisms)?
@@ -49,6 +56,14 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             service_times: root.optional("service_times", service_times)?,
         })
     })
+}
+
+fn asynchronous_sessions(value: &Value<'_>, can_be: bool) -> Result<bool, ConfigError> {
+    let offered = value.boolean()?;
+    if offered && !can_be {
+        return Err(value.error("asynchronous sessions need \"3.2\" in cryptoki_versions"));
+    }
+    Ok(offered)
 }
 
 fn cryptoki_versions(value: &Value<'_>) -> Result<Vec<CryptokiVersion>, ConfigError> {

@@ -223,6 +223,8 @@ pub struct Profile {
     /// A usage attribute (CKA_ENCRYPT, CKA_SIGN and so on) that no template gives is what the key can do;
     /// else it is false in keys that the token makes, unwraps or derives, as on a Luna.
     pub generous_usage: bool,
+    /// The token offers asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED), which came with PKCS#11 3.2.
+    pub asynchronous_sessions: bool,
     /// The mechanisms offered; `None` means all that the simulator has.
     pub mechanisms: Option<Vec<MechanismRule>>,
     /// Mechanisms offered besides, or with other limits, if the partition is not in FIPS mode.

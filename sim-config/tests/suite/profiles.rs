@@ -196,6 +196,25 @@ fn flags_are_words_and_have_defaults() {
 }
 
 #[test]
+fn asynchronous_sessions_came_with_pkcs11_3_2() {
+    assert!(shipped("open").asynchronous_sessions && !shipped("a790").asynchronous_sessions);
+    let open = Profile::shipped_text("open").unwrap_or_default();
+    let of = |line: &str, versions: &str| {
+        let text = open.replacen("[\"3.2\", \"3.0\", \"2.40\"]", versions, 1);
+        let profile = Profile::parse(&format!("{line}{text}"), "p.toml");
+        profile.map(|profile| profile.asynchronous_sessions)
+    };
+    let (newest, older) = ("[\"3.2\", \"2.40\"]", "[\"3.0\", \"2.40\"]");
+    assert_eq!(of("", newest).ok(), Some(true));
+    assert_eq!(of("", older).ok(), Some(false));
+    assert_eq!(of("asynchronous_sessions = false\n", newest).ok(), Some(false));
+    assert_eq!(of("asynchronous_sessions = false\n", older).ok(), Some(false));
+    let error = of("asynchronous_sessions = true\n", older).expect_err("an older standard");
+    assert!(error.message().contains("need \"3.2\" in cryptoki_versions"), "{error}");
+    assert_eq!(error.line(), 1);
+}
+
+#[test]
 fn service_times_are_engines_over_rate() {
     let p = shipped("a790");
     let times = p.service_times.unwrap_or_else(|| panic!("no service times"));

@@ -122,6 +122,7 @@ fn the_record_of_open_is_open() {
     strings.member_slot_description = open.strings.member_slot_description.clone();
     strings.member_model = open.strings.member_model.clone();
     assert_eq!(strings, open.strings);
+    assert!(recorded.asynchronous_sessions);
     assert_eq!(recorded.limits, open.limits);
     assert_eq!(recorded.login_limits.crypto_officer, open.login_limits.crypto_officer);
     assert_eq!((recorded.flags.token, recorded.flags.mechanism), (open.flags.token, 1));
@@ -168,4 +169,22 @@ fn a_module_that_cannot_be_recorded_is_told_and_harms_nothing() {
         let ended = sandbox.run(&hsmsim, &arguments).refused();
         assert!(words.iter().all(|word| ended.all().contains(word)), "{ended}");
     }
+}
+
+#[test]
+fn a_recorded_token_without_asynchronous_sessions_has_none_when_it_is_simulated() {
+    let open = Profile::shipped_text("open").expect("a shipped profile");
+    let instant = Topology::shipped_text("instant").expect("a shipped topology");
+    let recorded = |profile: &str| {
+        let sandbox = Sandbox::new("instant");
+        sandbox.write("other.toml", profile);
+        let topology = sandbox.write("own.toml", format!("profile = \"other.toml\"\n{instant}"));
+        let sandbox = sandbox.with("HSMSIM_CONFIG", &topology.display().to_string());
+        sandbox.hsmsim(&["profile", "record"]).stdout
+    };
+    let once = recorded(&format!("asynchronous_sessions = false\n{open}"));
+    let profile = Profile::parse(&once, "recorded").unwrap_or_else(|e| panic!("{e}"));
+    assert!(!profile.asynchronous_sessions, "{once}");
+    assert_eq!(profile.cryptoki_versions[0].to_string(), "3.2", "the interface stays");
+    assert_eq!(recorded(&once), once);
 }

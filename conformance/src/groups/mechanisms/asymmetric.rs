@@ -78,7 +78,7 @@ fn openssl_says(what: What, pair: &Pair, data: &[u8], signature: &[u8]) -> Resul
     let key = pair.public()?;
     let mode = c"rsa_padding_mode";
     let answer = match what {
-        What::Eddsa => key.verifies_message(data, signature),
+        What::Eddsa => key.verifies_message("", data, signature),
         What::Ecdsa(_) => key.verifies(&[], data, &openssl::signature_der(signature)),
         What::RsaSign("", Padding::Pkcs1) => key.verifies(&[(mode, c"pkcs1")], data, signature),
         What::RsaSign("", Padding::None) => key.verifies(&[(mode, c"none")], data, signature),

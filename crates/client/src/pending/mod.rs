@@ -179,10 +179,9 @@ impl SessionSlot {
 }
 
 impl Client {
-    /// Whether the token has asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED): they came with PKCS#11 3.2.
+    /// Whether the token has asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED): the profile says so.
     pub fn has_asynchronous_sessions(&self) -> bool {
-        let version = self.personality.cryptoki;
-        (version.major, version.minor) >= (3, 2)
+        self.profile.asynchronous_sessions
     }
 
     /// An asynchronous session was opened.

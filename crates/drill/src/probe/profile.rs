@@ -34,6 +34,11 @@ impl Recording {
         let pin_min = self.pin_min.clamp(1, 255);
         let pin_max = self.pin_max.clamp(pin_min, 255);
         writeln!(out, "pin = {{ min = {pin_min}, max = {pin_max} }}")?;
+        // Older ones have none.
+        if self.versions().iter().any(|version| version == "3.2") {
+            let offered = self.token_flags & CKF_ASYNC_SESSION_SUPPORTED != 0;
+            writeln!(out, "asynchronous_sessions = {offered}")?;
+        }
         if let Some(max) = self.data_max {
             writeln!(out, "max_data_per_call = {max}")?;
         }
@@ -251,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn asynchronous_sessions_are_those_of_the_recorded_token() {
+        for offered in [0, CKF_ASYNC_SESSION_SUPPORTED] {
+            let token_flags = CKF_RNG | offered;
+            let newest = vec![(2, 40), (3, 0), (3, 2)];
+            let recording = Recording { interfaces: newest, token_flags, ..recording() };
+            let text = recording.to_profile("mine");
+            let profile = Profile::parse(&text, "p.toml").unwrap_or_else(|e| panic!("{e}\n{text}"));
+            assert_eq!(profile.asynchronous_sessions, offered != 0, "{text}");
+        }
+        // A bit that means nothing yet in an older standard.
+        let token_flags = CKF_ASYNC_SESSION_SUPPORTED;
+        let text = Recording { token_flags, ..recording() }.to_profile("mine");
+        assert!(!Profile::parse(&text, "p.toml").unwrap().asynchronous_sessions, "{text}");
+    }
+
+    #[test]
     fn whatever_a_token_says_becomes_a_profile_that_is_read() {
         let text = recording().to_profile("mine");
         let profile = Profile::parse(&text, "p.toml").unwrap_or_else(|e| panic!("{e}\n{text}"));
@@ -264,6 +285,7 @@ mod tests {
         assert_eq!(profile.flags.slot, Some(CKF_HW_SLOT));
         assert_eq!(profile.flags.token, CKF_RNG | CKF_CLOCK_ON_TOKEN);
         assert_eq!(profile.flags.mechanism, 0);
+        assert!(!profile.asynchronous_sessions);
         assert_eq!(profile.limits.sessions_max, Some(12));
         assert_eq!(profile.max_data_per_call, Some(4096));
         let names: Vec<&str> =

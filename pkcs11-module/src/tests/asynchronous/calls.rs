@@ -26,6 +26,21 @@ fn a_device_of_an_older_standard_has_none() {
 }
 
 #[test]
+fn a_token_of_pkcs11_3_2_has_none_if_its_profile_says_so() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("waits.toml");
+    let open = hsmsim_sim_config::Profile::shipped_text("open").expect("shipped");
+    std::fs::write(&file, format!("asynchronous_sessions = false\n{open}")).expect("written");
+    let line = format!("profile = \"{}\"\n", file.display());
+    let library = Library::over(line.leak(), "instant");
+    assert_eq!(Library::token_flags() & CKF_ASYNC_SESSION_SUPPORTED, 0);
+    assert_eq!(library.open_with(CKF_ASYNC_SESSION).0, CKR_SESSION_ASYNC_NOT_SUPPORTED);
+    let (opened, session) = library.open_with(0);
+    assert_eq!(opened, CKR_OK);
+    assert_eq!(complete(session, c"C_Sign", &mut untouched()), CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+#[test]
 fn what_is_there_at_once_is_given_at_once() {
     let library = Library::new();
     let session = library.asynchronous();
