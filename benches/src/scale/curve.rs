@@ -132,7 +132,7 @@ mod tests {
         let point = |size, value| Point { size, values: vec![("find, µs".to_owned(), value)] };
         let points = vec![point(100, 7.5), point(10_000, 123.4)];
         let text = table(&Measured { title: "T", axis: "objects", points });
-        assert_eq!(text, "T\n  objects  find, µs\n      100       7.50\n    10000        123\n");
+        assert_eq!(text, "T\n  objects  find, µs\n      100      7.50\n    10000       123\n");
     }
 
     #[test]
