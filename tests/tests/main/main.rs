@@ -28,6 +28,7 @@ mod openssl;
 mod pkcs11_tool;
 mod processes;
 mod profiles;
+mod quiet;
 mod readme;
 mod symbols;
 
