@@ -1,12 +1,16 @@
 //! ML-DSA and HashML-DSA signatures (FIPS 204).
+//!
+//! AWS-LC makes keys, signs and verifies, always over a message representative µ that is made here. What it
+//! has not is fips204's: signatures that are not hedged, and the check of an expanded private key.
 
 use std::fmt;
+use std::sync::OnceLock;
 
-use fips204::traits::{KeyGen as _, SerDes as _, Signer as _, Verifier as _};
+use fips204::traits::{SerDes as _, Signer as _};
 use fips204::{ml_dsa_44, ml_dsa_65, ml_dsa_87};
 use zeroize::Zeroizing;
 
-use crate::ffi::external_mu;
+use crate::ffi::ml_dsa::MlDsa;
 use crate::ffi::shake::{Shake, shake};
 pub use crate::prehash::{CONTEXT_LEN_MAX, Hedge, PreHash};
 use crate::{Error, Result, constant_time_eq, random};
@@ -60,33 +64,47 @@ impl ParameterSet {
     }
 }
 
-/// The library's key, prepared for its operations; in a box, as it has tens of kilobytes.
+/// A key of fips204, prepared for its operations; in a box, as it has tens of kilobytes.
 enum Signing {
     MlDsa44(Box<ml_dsa_44::PrivateKey>),
     MlDsa65(Box<ml_dsa_65::PrivateKey>),
     MlDsa87(Box<ml_dsa_87::PrivateKey>),
 }
 
-enum Verifying {
-    MlDsa44(Box<ml_dsa_44::PublicKey>),
-    MlDsa65(Box<ml_dsa_65::PublicKey>),
-    MlDsa87(Box<ml_dsa_87::PublicKey>),
+impl Signing {
+    /// Checks that the parts of an expanded private key are in range.
+    fn new(set: ParameterSet, expanded: &[u8]) -> Result<Self> {
+        macro_rules! import {
+            ($variant:ident, $module:ident) => {{
+                let bytes = expanded.try_into().map_err(|_| Error::InvalidKey)?;
+                let key = $module::PrivateKey::try_from_bytes(bytes);
+                Signing::$variant(Box::new(key.map_err(|_| Error::InvalidKey)?))
+            }};
+        }
+        Ok(match set {
+            ParameterSet::MlDsa44 => import!(MlDsa44, ml_dsa_44),
+            ParameterSet::MlDsa65 => import!(MlDsa65, ml_dsa_65),
+            ParameterSet::MlDsa87 => import!(MlDsa87, ml_dsa_87),
+        })
+    }
 }
 
 /// Does the same with the key of any parameter set.
 macro_rules! with {
-    ($family:ident, $value:expr, $key:ident => $body:expr) => {
+    ($value:expr, $key:ident => $body:expr) => {
         match $value {
-            $family::MlDsa44($key) => $body,
-            $family::MlDsa65($key) => $body,
-            $family::MlDsa87($key) => $body,
+            Signing::MlDsa44($key) => $body,
+            Signing::MlDsa65($key) => $body,
+            Signing::MlDsa87($key) => $body,
         }
     };
 }
 
 /// A private key, checked and ready for use. Share it in an `Arc`.
 pub struct MlDsaPrivateKey {
-    key: Signing,
+    key: MlDsa,
+    /// For signatures that are not hedged; made when the first is asked for.
+    unhedged: OnceLock<Option<Signing>>,
     seed: Option<Zeroizing<[u8; SEED_LEN]>>,
     expanded: Zeroizing<Vec<u8>>,
     public: Vec<u8>,
@@ -110,17 +128,7 @@ impl MlDsaPrivateKey {
     pub fn from_seed(set: ParameterSet, seed: &[u8]) -> Result<Self> {
         let seed: [u8; SEED_LEN] = seed.try_into().map_err(|_| Error::InvalidKey)?;
         let seed = Zeroizing::new(seed);
-        let mut key = match set {
-            ParameterSet::MlDsa44 => {
-                Self::whole(Signing::MlDsa44(Box::new(ml_dsa_44::KG::keygen_from_seed(&seed).1)))
-            }
-            ParameterSet::MlDsa65 => {
-                Self::whole(Signing::MlDsa65(Box::new(ml_dsa_65::KG::keygen_from_seed(&seed).1)))
-            }
-            ParameterSet::MlDsa87 => {
-                Self::whole(Signing::MlDsa87(Box::new(ml_dsa_87::KG::keygen_from_seed(&seed).1)))
-            }
-        };
+        let mut key = Self::whole(MlDsa::from_seed(set, &seed)?)?;
         key.seed = Some(seed);
         Ok(key)
     }
@@ -131,40 +139,34 @@ impl MlDsaPrivateKey {
     /// # Errors
     /// [`Error::InvalidKey`].
     pub fn from_expanded(set: ParameterSet, bytes: &[u8]) -> Result<Self> {
-        let invalid = |_| Error::InvalidKey;
-        macro_rules! import {
-            ($variant:ident, $module:ident) => {{
-                let bytes = bytes.try_into().map_err(|_| Error::InvalidKey)?;
-                let key = $module::PrivateKey::try_from_bytes(bytes).map_err(invalid)?;
-                Signing::$variant(Box::new(key))
-            }};
-        }
-        let key = Self::whole(match set {
-            ParameterSet::MlDsa44 => import!(MlDsa44, ml_dsa_44),
-            ParameterSet::MlDsa65 => import!(MlDsa65, ml_dsa_65),
-            ParameterSet::MlDsa87 => import!(MlDsa87, ml_dsa_87),
-        });
+        let checked = Signing::new(set, bytes)?;
+        let mut key = Self::whole(MlDsa::from_expanded(set, bytes)?)?;
         // rho || K || tr || s1 || s2 || t0 (FIPS 204, algorithm 24)
         let consistent = constant_time_eq(&key.expanded, bytes)
             && constant_time_eq(&bytes[64..128], &public_key_digest(&key.public));
+        key.unhedged = OnceLock::from(Some(checked));
         if consistent { Ok(key) } else { Err(Error::InvalidKey) }
     }
 
-    fn whole(key: Signing) -> Self {
-        let (expanded, public) = with!(Signing, &key, key => (
-            Zeroizing::new(key.clone().into_bytes().to_vec()),
-            key.get_public_key().into_bytes().to_vec(),
-        ));
-        MlDsaPrivateKey { key, seed: None, expanded, public }
+    fn whole(key: MlDsa) -> Result<Self> {
+        let (expanded, public) = (key.expanded()?, key.public()?);
+        Ok(MlDsaPrivateKey { key, unhedged: OnceLock::new(), seed: None, expanded, public })
+    }
+
+    /// The key as the library has it that signs without random numbers, and with given ones.
+    fn unhedged(&self) -> Result<&Signing> {
+        let key = || Signing::new(self.parameter_set(), &self.expanded).ok();
+        self.unhedged.get_or_init(key).as_ref().ok_or(Error::Internal)
     }
 
     /// The parameter set.
     pub fn parameter_set(&self) -> ParameterSet {
-        match self.key {
-            Signing::MlDsa44(_) => ParameterSet::MlDsa44,
-            Signing::MlDsa65(_) => ParameterSet::MlDsa65,
-            Signing::MlDsa87(_) => ParameterSet::MlDsa87,
-        }
+        self.key.parameter_set()
+    }
+
+    /// The digest `tr` of the public key, as it stands in the private one.
+    fn tr(&self) -> &[u8] {
+        &self.expanded[64..128]
     }
 
     /// The seed, if the key was made from one.
@@ -191,7 +193,10 @@ impl MlDsaPrivateKey {
     /// [`Error::InvalidParameter`] for a context longer than [`CONTEXT_LEN_MAX`]; [`Error::Internal`]
     /// without random numbers, and for a key that signs nothing, which no key generation makes.
     pub fn sign(&self, message: &[u8], context: &[u8], hedge: Hedge) -> Result<Vec<u8>> {
-        self.sign_with(message, context, &*randomness(hedge)?)
+        match hedge {
+            Hedge::Hedged => self.key.sign(&representative(self.tr(), 0, context, &[message])?),
+            Hedge::Deterministic => self.sign_with(message, context, &[0; 32]),
+        }
     }
 
     /// The same with given random bytes `rnd`, for tests with published vectors.
@@ -200,7 +205,7 @@ impl MlDsaPrivateKey {
     /// As [`sign`](Self::sign).
     pub fn sign_with(&self, message: &[u8], context: &[u8], rnd: &[u8; 32]) -> Result<Vec<u8>> {
         check_context(context)?;
-        let signature = with!(Signing, &self.key, key => {
+        let signature = with!(self.unhedged()?, key => {
             key.try_sign_with_seed(rnd, message, context).map(|signature| signature.to_vec())
         });
         signature.map_err(|_| Error::Internal)
@@ -220,9 +225,12 @@ impl MlDsaPrivateKey {
     ) -> Result<Vec<u8>> {
         check_context(context)?;
         let oid = checked_oid(hash, digest)?;
-        let rnd = randomness(hedge)?;
-        let signature = with!(Signing, &self.key, key => {
-            key.try_hash_sign_with_seed(&rnd, digest, context, &oid).map(|signed| signed.to_vec())
+        if hedge == Hedge::Hedged {
+            return self.key.sign(&representative(self.tr(), 1, context, &[&oid, digest])?);
+        }
+        let signature = with!(self.unhedged()?, key => {
+            key.try_hash_sign_with_seed(&[0; 32], digest, context, &oid)
+                .map(|signed| signed.to_vec())
         });
         signature.map_err(|_| Error::Internal)
     }
@@ -233,8 +241,7 @@ impl MlDsaPrivateKey {
     /// # Errors
     /// [`Error::InvalidLength`] unless µ has [`MU_LEN`] bytes.
     pub fn sign_mu(&self, mu: &[u8]) -> Result<Vec<u8>> {
-        let mu = mu.try_into().map_err(|_| Error::InvalidLength)?;
-        external_mu::sign(self.parameter_set(), &self.expanded, mu)
+        self.key.sign(mu.try_into().map_err(|_| Error::InvalidLength)?)
     }
 }
 
@@ -248,8 +255,9 @@ impl fmt::Debug for MlDsaPrivateKey {
 
 /// A public key, ready for use. Share it in an `Arc`.
 pub struct MlDsaPublicKey {
-    key: Verifying,
+    key: MlDsa,
     bytes: Vec<u8>,
+    tr: [u8; 64],
 }
 
 impl MlDsaPublicKey {
@@ -259,28 +267,13 @@ impl MlDsaPublicKey {
     /// [`Error::InvalidKey`] unless it has the length of its parameter set; every other string is a
     /// public key.
     pub fn from_bytes(set: ParameterSet, bytes: &[u8]) -> Result<Self> {
-        macro_rules! import {
-            ($variant:ident, $module:ident) => {{
-                let bytes = bytes.try_into().map_err(|_| Error::InvalidKey)?;
-                let key = $module::PublicKey::try_from_bytes(bytes);
-                Verifying::$variant(Box::new(key.map_err(|_| Error::InvalidKey)?))
-            }};
-        }
-        let key = match set {
-            ParameterSet::MlDsa44 => import!(MlDsa44, ml_dsa_44),
-            ParameterSet::MlDsa65 => import!(MlDsa65, ml_dsa_65),
-            ParameterSet::MlDsa87 => import!(MlDsa87, ml_dsa_87),
-        };
-        Ok(MlDsaPublicKey { key, bytes: bytes.to_vec() })
+        let key = MlDsa::from_public(set, bytes)?;
+        Ok(MlDsaPublicKey { key, bytes: bytes.to_vec(), tr: public_key_digest(bytes) })
     }
 
     /// The parameter set.
     pub fn parameter_set(&self) -> ParameterSet {
-        match self.key {
-            Verifying::MlDsa44(_) => ParameterSet::MlDsa44,
-            Verifying::MlDsa65(_) => ParameterSet::MlDsa65,
-            Verifying::MlDsa87(_) => ParameterSet::MlDsa87,
-        }
+        self.key.parameter_set()
     }
 
     /// The public key.
@@ -290,7 +283,7 @@ impl MlDsaPublicKey {
 
     /// The digest `tr` of this key, which stands before every message (FIPS 204, algorithm 6).
     pub fn tr(&self) -> [u8; 64] {
-        public_key_digest(&self.bytes)
+        self.tr
     }
 
     /// Verifies a signature of a message (FIPS 204, algorithm 3).
@@ -299,12 +292,7 @@ impl MlDsaPublicKey {
     /// [`Error::InvalidParameter`] for a context longer than [`CONTEXT_LEN_MAX`],
     /// [`Error::SignatureLength`], [`Error::VerifyFailed`].
     pub fn verify(&self, message: &[u8], context: &[u8], signature: &[u8]) -> Result<()> {
-        check_context(context)?;
-        let genuine = with!(Verifying, &self.key, key => {
-            let signature = signature.try_into().map_err(|_| Error::SignatureLength)?;
-            key.verify(message, signature, context)
-        });
-        if genuine { Ok(()) } else { Err(Error::VerifyFailed) }
+        self.verify_representative(&representative(&self.tr, 0, context, &[message])?, signature)
     }
 
     /// Verifies a HashML-DSA signature of a digest (FIPS 204, algorithm 5).
@@ -320,11 +308,10 @@ impl MlDsaPublicKey {
     ) -> Result<()> {
         check_context(context)?;
         let oid = checked_oid(hash, digest)?;
-        let genuine = with!(Verifying, &self.key, key => {
-            let signature = signature.try_into().map_err(|_| Error::SignatureLength)?;
-            key.hash_verify(digest, signature, context, &oid)
-        });
-        if genuine { Ok(()) } else { Err(Error::VerifyFailed) }
+        self.verify_representative(
+            &representative(&self.tr, 1, context, &[&oid, digest])?,
+            signature,
+        )
     }
 
     /// Verifies a signature over a message representative µ.
@@ -333,11 +320,14 @@ impl MlDsaPublicKey {
     /// [`Error::InvalidLength`] unless µ has [`MU_LEN`] bytes, [`Error::SignatureLength`],
     /// [`Error::VerifyFailed`].
     pub fn verify_mu(&self, mu: &[u8], signature: &[u8]) -> Result<()> {
-        let mu = mu.try_into().map_err(|_| Error::InvalidLength)?;
+        self.verify_representative(mu.try_into().map_err(|_| Error::InvalidLength)?, signature)
+    }
+
+    fn verify_representative(&self, mu: &[u8; MU_LEN], signature: &[u8]) -> Result<()> {
         if signature.len() != self.parameter_set().signature_len() {
             return Err(Error::SignatureLength);
         }
-        external_mu::verify(self.parameter_set(), &self.bytes, mu, signature)
+        self.key.verify(mu, signature)
     }
 }
 
@@ -359,10 +349,18 @@ pub fn message_representative(
     context: &[u8],
     message: &[u8],
 ) -> Result<[u8; MU_LEN]> {
+    representative(tr, 0, context, &[message])
+}
+
+/// µ of what is signed: `form` is 0 for a message and 1 for the OID of a hash function and its digest
+/// (FIPS 204, algorithms 2 and 4).
+fn representative(tr: &[u8], form: u8, context: &[u8], signed: &[&[u8]]) -> Result<[u8; MU_LEN]> {
     check_context(context)?;
     let mut mu = [0; MU_LEN];
     // The check keeps the length in one byte.
-    let parts = [&tr[..], &[0, context.len() as u8], context, message];
+    let head = [form, context.len() as u8];
+    let parts: Vec<&[u8]> =
+        [tr, &head, context].into_iter().chain(signed.iter().copied()).collect();
     shake(Shake::Shake256, &parts, &mut mu);
     Ok(mu)
 }
@@ -380,13 +378,4 @@ fn check_context(context: &[u8]) -> Result<()> {
 fn checked_oid(hash: PreHash, digest: &[u8]) -> Result<[u8; 11]> {
     let oid = hash.oid().ok_or(Error::Unsupported)?;
     if digest.len() == hash.output_len() { Ok(oid) } else { Err(Error::InvalidLength) }
-}
-
-/// The bytes `rnd`: zeros for the deterministic variant.
-fn randomness(hedge: Hedge) -> Result<Zeroizing<[u8; 32]>> {
-    let mut rnd = Zeroizing::new([0; 32]);
-    if hedge == Hedge::Hedged {
-        random::fill(&mut *rnd)?;
-    }
-    Ok(rnd)
 }
