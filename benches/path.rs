@@ -20,7 +20,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{error::Error, hint::black_box, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, future::poll_fn, hint::black_box, path::Path, sync::Arc, time::Duration};
 
 use criterion::Criterion;
 use cryptoki_sys::{CK_OBJECT_HANDLE, CKA_VALUE_LEN};
@@ -37,14 +37,13 @@ use hsmsim_crypto::{
     mac::{MacAlg, MacKey},
     seal::SealingKey,
 };
-use hsmsim_device::{Envelope, SessionChannel, TrustLink};
+use hsmsim_device::{SessionChannel, TrustLink, exchange};
 use hsmsim_network::{Clock, Flow, LatencyModel, Link, NoTick, alongside, drive};
 use hsmsim_partition::{
     Session as PartitionSession,
     api::{AppId, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
 };
 use hsmsim_types::{Attribute, Mechanism, ObjectId, Pin, Role, Template, ck::*, role::UserType};
-use tokio::sync::{mpsc, oneshot};
 
 const MESSAGE: [u8; 32] = [0x5a; 32];
 const KEY: [u8; 32] = [0xa5; 32];
@@ -178,10 +177,10 @@ fn asked(
     channel: &mut SessionChannel,
     request: Request,
 ) -> Result<Reply, Box<dyn Error>> {
-    let (reply, answer) = oneshot::channel();
-    channel.requests.send(Envelope { request, reply }).map_err(|_| "the task is gone")?;
+    channel.asking.ask(request);
+    let answer = poll_fn(|cx| channel.asking.poll_answer(cx));
     match drive(clock, &NoTick, alongside(answer, channel.task.as_mut())) {
-        hsmsim_network::Either::First(answer) => Ok(answer??),
+        hsmsim_network::Either::First(answer) => Ok(answer.ok_or("the session is gone")??),
         hsmsim_network::Either::Second(()) => Err("the task ended".into()),
     }
 }
@@ -190,11 +189,10 @@ fn channel(criterion: &mut Criterion) {
     let clock = Clock::real();
     let link = Link::new(1, "a>b", LatencyModel::INSTANT);
     let mut flow = Flow::new();
-    let (requests, mut inbox) = mpsc::unbounded_channel::<(u64, oneshot::Sender<u64>)>();
+    let (mut asking, mut answering) = exchange();
     let mut task = Box::pin(async move {
-        while let Some((request, reply)) = inbox.recv().await {
-            // A caller that gave up is no error.
-            let _ = reply.send(request + 1);
+        while answering.next().await.is_some() {
+            answering.answer(Ok(Reply::Done));
         }
     });
     let mut group = criterion.benchmark_group("4 channel");
@@ -206,12 +204,9 @@ fn channel(criterion: &mut Criterion) {
     });
     group.bench_function("a request and its reply", |bencher| {
         bencher.iter(|| {
-            let call = async {
-                let (reply, answer) = oneshot::channel();
-                requests.send((1, reply)).ok()?;
-                answer.await.ok()
-            };
-            match drive(&clock, &NoTick, alongside(call, task.as_mut())) {
+            asking.ask(Request::SeedRandom);
+            let answer = poll_fn(|cx| asking.poll_answer(cx));
+            match drive(&clock, &NoTick, alongside(answer, task.as_mut())) {
                 hsmsim_network::Either::First(answer) => answer,
                 hsmsim_network::Either::Second(()) => None,
             }

@@ -71,6 +71,11 @@ static ulong_t count(ulong_t session, const char *label) {
     return n;
 }
 
+/* More than the system is asked for: from a generator in the process. */
+static void random_bytes(ulong_t session, unsigned char out[1024]) {
+    CALL(C_GenerateRandom, session, out, 1024UL);
+}
+
 static void wait_for(pid_t child) {
     int status = 0;
     if (waitpid(child, &status, 0) != child || status != 0) {
@@ -88,6 +93,8 @@ int main(int argc, char **argv) {
     CALL(C_Initialize, NULL);
     ulong_t session = open_session();
     make_key(session, "parent");
+    unsigned char before[1024], mine[1024], childs[1024];
+    random_bytes(session, before);
 
     int pipes[2][2];
     if (pipe(pipes[0]) || pipe(pipes[1])) return 1;
@@ -100,12 +107,22 @@ int main(int argc, char **argv) {
         ulong_t own = open_session();
         expect("the parent's key", count(own, "parent"), 1);
         make_key(own, "child");
+        random_bytes(own, mine);
+        if (write(pipes[0][1], mine, sizeof mine) != sizeof mine) _exit(1);
         /* The parent finalises while the child's library is still in use. */
         if (write(pipes[0][1], &byte, 1) != 1 || read(pipes[1][0], &byte, 1) != 1) _exit(1);
         make_key(own, "child, afterwards");
         expect("the child's key", count(own, "child"), 1);
         CALL(C_Finalize, NULL);
         _exit(0);
+    }
+    if (read(pipes[0][0], childs, sizeof childs) != sizeof childs) return 1;
+    random_bytes(session, mine);
+    for (int i = 0; i < 1024; i += 16) {
+        if (memcmp(mine + i, childs + i, 16) == 0) {
+            fprintf(stderr, "parent and child have the same random numbers\n");
+            return 1;
+        }
     }
     if (read(pipes[0][0], &byte, 1) != 1) return 1;
     make_key(session, "parent, afterwards");

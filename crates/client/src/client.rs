@@ -1,7 +1,6 @@
 //! One `C_Initialize`: what the library knows until `C_Finalize`.
 
 use std::{
-    collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
@@ -26,7 +25,7 @@ use crate::{
     debts::Debts,
     group::Group,
     ha_log::HaLog,
-    handles::Handles,
+    handles::{ByHandle, Handles},
     in_process::InProcess,
     pending::PendingCalls,
     planted::Planted,
@@ -70,7 +69,7 @@ pub struct Client {
     pub(crate) groups: Vec<Arc<Group>>,
     pub(crate) handles: Handles,
     // Lock: look-ups and changes of the table only, never across an await.
-    sessions: RwLock<HashMap<u64, Arc<SessionSlot>>>,
+    sessions: RwLock<ByHandle<Arc<SessionSlot>>>,
     last_session: AtomicU64,
     pub(crate) debts: Debts,
     pub(crate) process: Process,

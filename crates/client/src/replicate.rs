@@ -180,10 +180,15 @@ impl Client {
         if group.members.len() == 1 {
             return Ok(());
         }
-        let targets: Vec<usize> = (0..group.members.len())
-            .filter(|&index| index != source && !group.members[index].asynchronous)
-            .collect();
         let own = session.objects.iter().any(|&(_, id)| id == object);
+        let targets: Vec<usize> = {
+            // A session object is where its session is.
+            let has_it = |index: usize| match own {
+                true => session.subs[index].is_some(),
+                false => !group.members[index].asynchronous,
+            };
+            (0..group.members.len()).filter(|&index| index != source && has_it(index)).collect()
+        };
         if !own && self.replays_deletions {
             // Before the others are told: a copy that was read before the deletion and is written
             // after it looks here.

@@ -96,7 +96,8 @@ pub(crate) struct Announced {
 /// The state that travels with the call that uses the session.
 pub(crate) struct SessionState {
     pub(crate) subs: Vec<Option<Sub>>,
-    active: [Active; OperationKind::ALL.len()],
+    /// One place for each kind of operation there has been: most sessions see few.
+    active: Vec<(OperationKind, Active)>,
     pub(crate) search: Option<Search>,
     /// On an asynchronous session: the last length that was asked for.
     pub(crate) announced: Option<Announced>,
@@ -106,14 +107,24 @@ pub(crate) struct SessionState {
 
 impl SessionState {
     pub(crate) fn active(&mut self, kind: OperationKind) -> &mut Active {
-        &mut self.active[kind as usize]
+        let known = self.active.iter().position(|(other, _)| *other == kind);
+        let place = known.unwrap_or_else(|| {
+            self.active.push((kind, Active::None));
+            self.active.len() - 1
+        });
+        &mut self.active[place].1
+    }
+
+    /// The same, of a kind that there may never have been.
+    fn known(&self, kind: OperationKind) -> &Active {
+        let known = self.active.iter().find(|(other, _)| *other == kind);
+        known.map_or(&Active::None, |(_, active)| active)
     }
 
     /// What is active, as flags of C_SessionCancel.
     fn active_flags(&self) -> CK_FLAGS {
-        let active = CANCEL_FLAGS
-            .iter()
-            .filter(|(_, kind)| !matches!(self.active[*kind as usize], Active::None));
+        let active =
+            CANCEL_FLAGS.iter().filter(|(_, kind)| !matches!(self.known(*kind), Active::None));
         let search = if self.search.is_some() { CKF_FIND_OBJECTS } else { 0 };
         active.fold(search, |flags, (flag, _)| flags | flag)
     }
@@ -153,7 +164,7 @@ impl SessionSlot {
         let members = group.members.len();
         let state = SessionState {
             subs: (0..members).map(|_| None).collect(),
-            active: Default::default(),
+            active: Vec::new(),
             search: None,
             announced: None,
             objects: Vec::new(),
@@ -188,7 +199,7 @@ impl SessionSlot {
     /// Mechanism and key of the active operation of that kind; `None` also while a call has the state.
     pub(crate) fn mechanism_and_key(&self, kind: OperationKind) -> Option<(u64, Option<ObjectId>)> {
         let state = self.state.lock();
-        let mut active = &state.as_ref()?.active[kind as usize];
+        let mut active = state.as_ref()?.known(kind);
         loop {
             match active {
                 Active::None => return None,

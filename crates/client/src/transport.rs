@@ -12,10 +12,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use hsmsim_device::Envelope;
+use hsmsim_device::Asking;
 use hsmsim_partition::api::{OpenSession, Reply, Request};
 use hsmsim_types::{Error, Result, ck::CKR_GENERAL_ERROR};
-use tokio::sync::{mpsc, oneshot};
 
 /// A boxed future.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -72,7 +71,7 @@ pub trait Connection: Send + Sync {
 
 /// The client's end of a session on a member: a channel, and in process the task at its other end.
 pub struct MemberSession {
-    requests: mpsc::UnboundedSender<Envelope>,
+    asking: Asking,
     task: Option<BoxFuture<'static, ()>>,
 }
 
@@ -88,26 +87,31 @@ pub(crate) enum CallError {
 impl MemberSession {
     /// A session whose far end is `task`, to be polled by whoever waits for an answer; `None` if
     /// somebody else runs the far end.
-    pub fn new(
-        requests: mpsc::UnboundedSender<Envelope>,
-        task: Option<BoxFuture<'static, ()>>,
-    ) -> Self {
-        Self { requests, task }
+    pub fn new(asking: Asking, task: Option<BoxFuture<'static, ()>>) -> Self {
+        Self { asking, task }
     }
 
     /// Sends a request and waits for the reply, polling the far end meanwhile. Cancelling leaves
     /// the session unusable: what it had asked may still take effect.
     pub(crate) fn call(&mut self, request: Request) -> Call<'_> {
-        let (reply, answer) = oneshot::channel();
-        let sent = self.requests.send(Envelope { request, reply }).is_ok();
-        Call { session: self, answer: sent.then_some(answer) }
+        self.asking.ask(request);
+        Call { session: self, waits: true }
     }
 }
 
 /// A call under way; see [`MemberSession::call`].
 pub(crate) struct Call<'a> {
     session: &'a mut MemberSession,
-    answer: Option<oneshot::Receiver<Result<Reply>>>,
+    /// Whether the answer has not come yet.
+    waits: bool,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.session.asking.give_up();
+        }
+    }
 }
 
 impl Future for Call<'_> {
@@ -115,7 +119,6 @@ impl Future for Call<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let Some(answer) = &mut this.answer else { return Poll::Ready(Err(CallError::Refused)) };
         if let Some(task) = &mut this.session.task {
             // A panic in a device's code ends that session and must reach neither the application
             // nor the other sessions.
@@ -133,11 +136,14 @@ impl Future for Call<'_> {
                 }
             }
         }
-        match Pin::new(answer).poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Ok(reply))) => Poll::Ready(Ok(reply)),
-            Poll::Ready(Ok(Err(error))) => Poll::Ready(Err(CallError::Member(error))),
-            Poll::Ready(Err(_)) => Poll::Ready(Err(CallError::Refused)),
-        }
+        let Poll::Ready(answer) = this.session.asking.poll_answer(cx) else {
+            return Poll::Pending;
+        };
+        this.waits = false;
+        Poll::Ready(match answer {
+            Some(Ok(reply)) => Ok(reply),
+            Some(Err(error)) => Err(CallError::Member(error)),
+            None => Err(CallError::Refused),
+        })
     }
 }

@@ -48,6 +48,7 @@ fn main() -> Result<()> {
     time("seal 1 KiB", &|| key.seal(b"aad", &kilobyte));
     time("lookup tag", &|| key.tag(b"label", &digest));
     time("random 32 B", &|| random::fill(&mut [0; 32]));
+    time("random 1 KiB", &|| random::fill(&mut [0; 1024]));
     time("PBKDF2 10,000 rounds", &|| {
         kdf::pbkdf2_hmac_sha256(b"12345678", &digest, 10_000, &mut [0; 32])
     });

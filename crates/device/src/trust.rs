@@ -10,7 +10,7 @@ use std::{
 
 use hsmsim_network::{CONNECT_RETRANSMISSION, Clock, Duplex, Either, Flow, Time, race};
 use hsmsim_partition::{
-    Connection,
+    Connection, Partition,
     api::{AppId, OpenSession},
 };
 use hsmsim_types::{Result, ck::CKR_SESSION_COUNT, error::fail};
@@ -51,6 +51,9 @@ pub(crate) struct Uncut(u64, u64);
 
 /// What of a connection its sessions share.
 pub(crate) struct Established {
+    pub(crate) device: Arc<Device>,
+    pub(crate) wire: Wire,
+    pub(crate) seat: Seat,
     pub(crate) begin: Uncut,
     /// When it last carried something, as far as a firewall minds; nanoseconds of the clock.
     last_ns: AtomicU64,
@@ -145,13 +148,10 @@ pub(crate) struct Seat {
 /// A client's connection to one partition. The application's login on that partition lives as long
 /// as the connection (or a session of it) does.
 pub struct TrustLink {
-    device: Arc<Device>,
-    wire: Wire,
-    seat: Seat,
     connection: Arc<Established>,
     reset: AtomicBool,
     _place: Place,
-    _presence: Connection,
+    presence: Connection,
 }
 
 /// Round trips to set up a trust link: one for TCP, one for TLS 1.3's handshake.
@@ -206,14 +206,12 @@ impl TrustLink {
         let epoch = epoch.unwrap_or_default();
         let presence = device.partitions()[partition].connect(app);
         let last_ns = AtomicU64::new(wire.clock.now().as_nanos());
+        let seat = Seat { process: app.process(), partition, epoch, endings };
         Ok(Self {
-            seat: Seat { process: app.process(), partition, epoch, endings },
-            device,
-            connection: Arc::new(Established { begin, last_ns }),
+            connection: Arc::new(Established { device, wire, seat, begin, last_ns }),
             reset: AtomicBool::new(false),
             _place: place,
-            _presence: presence,
-            wire,
+            presence,
         })
     }
 
@@ -226,31 +224,28 @@ impl TrustLink {
         &self,
         open: OpenSession,
     ) -> std::result::Result<Result<SessionChannel>, LinkRefused> {
-        let (mut there, mut back) = (Flow::new(), Flow::new());
-        self.wire.there(&mut there, &self.connection).await?;
-        self.device.admit_to(&self.seat, &self.wire, self.connection.begin).await?;
-        let session = match self.device.troubles.open_session() {
-            Some(place) => self.device.partitions()[self.seat.partition]
-                .open_session(open)
-                .map(|session| (session, place)),
+        let connection = &*self.connection;
+        let Established { device, wire, seat, begin, .. } = connection;
+        wire.there(&mut Flow::new(), connection).await?;
+        device.admit_to(seat, wire, *begin).await?;
+        let session = match device.troubles.open_session() {
+            Some(place) => self.presence.open_session(open).map(|session| (session, place)),
             None => fail(CKR_SESSION_COUNT, "the device opens no more sessions"),
         };
-        self.wire.back(&mut back, &self.connection).await?;
-        Ok(session.map(|(session, place)| {
-            let device = Arc::clone(&self.device);
-            let connection = Arc::clone(&self.connection);
-            serve(device, session, self.wire.clone(), self.seat, connection, place)
-        }))
+        wire.back(&mut Flow::new(), connection).await?;
+        Ok(session.map(|(session, place)| serve(Arc::clone(&self.connection), session, place)))
     }
 
     /// Whether the connection is known to be dead: the device lost power since or dropped it, a link
     /// was cut, or TCP's probes found nobody.
     pub fn is_broken(&self) -> bool {
+        let connection = &*self.connection;
+        let Established { device, wire, seat, begin, .. } = connection;
         let broken = self.reset.load(Ordering::Relaxed)
-            || self.device.state().epoch != self.seat.epoch
-            || self.device.has_ended(&self.seat)
-            || self.wire.is_cut_since(self.connection.begin)
-            || self.wire.is_probed_dead(&self.connection);
+            || device.state().epoch != seat.epoch
+            || device.has_ended(seat)
+            || wire.is_cut_since(*begin)
+            || wire.is_probed_dead(connection);
         if broken {
             self.reset.store(true, Ordering::Relaxed);
         }
@@ -259,18 +254,25 @@ impl TrustLink {
 
     /// Whether the device says by heartbeats that it works on what it was asked.
     pub fn heartbeats(&self) -> bool {
-        self.device.heartbeats()
+        self.connection.device.heartbeats()
     }
 
     /// Whether the partition has lost its activation.
     pub fn is_deactivated(&self) -> bool {
-        self.device.is_deactivated(self.seat.partition)
+        self.connection.device.is_deactivated(self.connection.seat.partition)
     }
 
     /// The generation of the partition's objects; see
     /// [`PartitionStore::generation`](hsmsim_partition::port::PartitionStore::generation).
     pub fn generation(&self) -> u64 {
-        self.device.partitions()[self.seat.partition].store().generation()
+        self.partition().store().generation()
+    }
+}
+
+impl TrustLink {
+    fn partition(&self) -> &Partition {
+        let Established { device, seat, .. } = &*self.connection;
+        &device.partitions()[seat.partition]
     }
 }
 

@@ -49,7 +49,19 @@ pub type Identities = Arc<dyn Fn() -> ObjectId + Send + Sync>;
 /// of its connections or sessions does.
 #[derive(Clone)]
 pub struct Connection {
-    _application: Arc<Application>,
+    partition: Arc<Partition>,
+    application: Arc<Application>,
+}
+
+impl Connection {
+    /// Opens a session of this application.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR when the store cannot be read.
+    pub fn open_session(&self, open: OpenSession) -> Result<Session> {
+        debug_assert_eq!(open.app, self.application.id(), "a session of the application itself");
+        self.partition.session(&self.application, open)
+    }
 }
 
 impl Partition {
@@ -99,8 +111,8 @@ impl Partition {
     }
 
     /// Announces an application.
-    pub fn connect(&self, app: AppId) -> Connection {
-        Connection { _application: self.application(app) }
+    pub fn connect(self: &Arc<Self>, app: AppId) -> Connection {
+        Connection { partition: Arc::clone(self), application: self.application(app) }
     }
 
     /// Opens a session.
@@ -108,10 +120,17 @@ impl Partition {
     /// # Errors
     /// CKR_DEVICE_ERROR when the store cannot be read.
     pub fn open_session(self: &Arc<Self>, open: OpenSession) -> Result<Session> {
+        self.session(&self.application(open.app), open)
+    }
+
+    fn session(
+        self: &Arc<Self>,
+        application: &Arc<Application>,
+        open: OpenSession,
+    ) -> Result<Session> {
         // A partition that cannot read its own record is of no use to a session.
         self.token_record()?;
-        let application = self.application(open.app);
-        Ok(Session::new(Arc::clone(self), application, open, self.power()))
+        Ok(Session::new(Arc::clone(self), Arc::clone(application), open, self.power()))
     }
 
     /// What a loss of power does: logins, unsealed keys, session objects and open sessions are gone;

@@ -67,6 +67,16 @@ pub(crate) enum Outcome<T> {
     Unchanged(T),
 }
 
+/// When a change is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Synced {
+    /// When its write returns.
+    AtOnce,
+    /// With the next change of the same file that is synced at once. Until then it outlives every process,
+    /// but not a loss of the machine's own power.
+    WithNext,
+}
+
 impl<T> Outcome<T> {
     pub(crate) fn if_changed(changed: bool, value: T) -> Self {
         if changed { Self::Changed(value) } else { Self::Unchanged(value) }
@@ -171,11 +181,22 @@ impl Database {
         words: &[&AtomicU64],
         change: impl FnOnce(&Transaction<'_>) -> Result<Outcome<T>, Failure>,
     ) -> Result<T, Error> {
-        self.try_write(words, change).map_err(|failure| failure.report(&self.path))
+        self.write_and_sync(Synced::AtOnce, words, change)
+    }
+
+    /// The same, durable when `sync` says.
+    pub(crate) fn write_and_sync<T>(
+        &self,
+        sync: Synced,
+        words: &[&AtomicU64],
+        change: impl FnOnce(&Transaction<'_>) -> Result<Outcome<T>, Failure>,
+    ) -> Result<T, Error> {
+        self.try_write(sync, words, change).map_err(|failure| failure.report(&self.path))
     }
 
     fn try_write<T>(
         &self,
+        sync: Synced,
         words: &[&AtomicU64],
         change: impl FnOnce(&Transaction<'_>) -> Result<Outcome<T>, Failure>,
     ) -> Result<T, Failure> {
@@ -183,7 +204,10 @@ impl Database {
         self.check_birth()?;
         let mut turn = self.writer.wait()?;
         let connection = self.connection(&mut turn)?;
-        let result = transact(connection, words, change);
+        let result = match sync {
+            Synced::AtOnce => transact(connection, words, change),
+            Synced::WithNext => unsynced(connection, |db| transact(db, words, change)),
+        };
         if matches!(result, Err(Failure::Sqlite(_))) {
             close(&mut turn);
         }
@@ -309,6 +333,18 @@ fn transact<T>(
             }
         }
     }
+}
+
+/// Runs `work` without syncing the log at each commit. The next commit that syncs takes along what is in
+/// the log by then.
+fn unsynced<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let result = work(connection);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    result
 }
 
 fn close(turn: &mut Turn<'_, Option<Connection>>) {

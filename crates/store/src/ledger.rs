@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use crate::{
     SharedPage, StateDir,
-    database::{Database, Outcome},
+    database::{Database, Outcome, Synced},
     generation::is_odd,
     ledger_files as sql,
     ledger_memory::{MemoryLedger, Tables},
@@ -116,8 +116,19 @@ impl Ledger {
         file: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>>,
         memory: impl FnOnce(&mut Tables) -> Outcome<T>,
     ) -> Result<T> {
+        self.write_and_sync(Synced::AtOnce, words, file, memory)
+    }
+
+    /// The same, durable when `sync` says.
+    pub(crate) fn write_and_sync<T>(
+        &self,
+        sync: Synced,
+        words: &[&AtomicU64],
+        file: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>>,
+        memory: impl FnOnce(&mut Tables) -> Outcome<T>,
+    ) -> Result<T> {
         match &self.medium {
-            Medium::File(database) => database.write(words, |db| Ok(file(db)?)),
+            Medium::File(database) => database.write_and_sync(sync, words, |db| Ok(file(db)?)),
             Medium::Memory(ledger) => ledger.write(words, memory),
         }
     }

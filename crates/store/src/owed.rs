@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use hsmsim_types::{ObjectId, Result};
 
-use crate::{Ledger, database::Outcome, ledger_files as sql, ledger_memory::Tables};
+use crate::{
+    Ledger,
+    database::{Outcome, Synced},
+    ledger_files as sql,
+    ledger_memory::Tables,
+};
 
 /// What a member is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,7 +143,10 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn tombstone(&self, group: &str, object: ObjectId, at_ns: u64) -> Result<()> {
-        self.write(
+        self.write_and_sync(
+            // A copy under way ends with the machine at the latest, and what a member is owed is synced, with
+            // all that was written before it.
+            Synced::WithNext,
             &[self.page.ledger_word()],
             |db| Ok(Outcome::if_changed(sql::tombstone(db, group, object, at_ns)?, ())),
             |tables| Outcome::if_changed(tables.tombstone(group, object, at_ns), ()),

@@ -194,6 +194,17 @@ fn session_objects_live_on_active_members_and_end_with_the_last_of_them() {
 }
 
 #[test]
+fn a_destroyed_session_object_does_not_come_back_with_another_member() {
+    let world = World::new("ha-dr");
+    let (session, key) = session_key(&world);
+    world.client.run(world.client.destroy_object(session, key)).unwrap();
+    let left = world.find(session, "session key");
+    assert_eq!(left.len(), 1, "the public key");
+    world.fault("link.cut client:hsm-eus-1");
+    assert_eq!(world.find(session, "session key"), left);
+}
+
+#[test]
 fn without_their_replication_session_objects_end_with_their_member() {
     let world = World::ha_dr_with("session_object_replication = false");
     let (session, key) = session_key(&world);

@@ -79,13 +79,15 @@ fn sealing_key_never_shows_in_debug_output() {
 
 #[test]
 fn random_bytes_fill_the_whole_buffer() {
-    // 64 bytes that stay zero after four fillings would take a chance of 2^-32 each.
-    let mut seen = [0_u8; 64];
-    for _ in 0..4 {
-        let mut bytes = [0; 64];
-        random::fill(&mut bytes).unwrap();
-        seen.iter_mut().zip(bytes).for_each(|(seen, byte)| *seen |= byte);
+    // A byte that stays zero after eight fillings would take a chance of 2^-64 each.
+    for len in [1, 64, 256, 257, 1024, 100_000] {
+        let mut seen = vec![0_u8; len];
+        for _ in 0..8 {
+            let mut bytes = vec![0; len];
+            random::fill(&mut bytes).unwrap();
+            seen.iter_mut().zip(bytes).for_each(|(seen, byte)| *seen |= byte);
+        }
+        assert!(seen.iter().all(|byte| *byte != 0), "{len} bytes");
     }
-    assert!(seen.iter().all(|byte| *byte != 0));
     random::fill(&mut []).unwrap();
 }

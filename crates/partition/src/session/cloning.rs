@@ -114,8 +114,11 @@ impl Session {
         Ok(Reply::Inventory(entries.collect()))
     }
 
+    /// Removes what a deletion on another member has left here. Identities are used once, so that what is a
+    /// session object is in no store, which would have to be asked with its lock.
     pub(super) fn replay_deletion(&self, objects: &[ObjectId]) -> Result<Reply> {
-        let changes: Vec<_> = objects.iter().copied().map(Change::Remove).collect();
+        let kept = objects.iter().filter(|id| !self.application.remove_transient(id));
+        let changes: Vec<_> = kept.copied().map(Change::Remove).collect();
         if !changes.is_empty() {
             self.partition.store().apply(&changes)?;
         }
