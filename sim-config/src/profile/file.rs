@@ -35,6 +35,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
             vendor_codes: root.optional("vendor_codes", Value::boolean)?.unwrap_or(false),
             key_dates: root.optional("key_dates", Value::boolean)?.unwrap_or(false),
             generous_usage: root.optional("generous_usage", Value::boolean)?.unwrap_or(true),
+            strict_templates: root.optional("strict_templates", Value::boolean)?.unwrap_or(false),
             mechanisms: root.optional("mechanisms", mechanisms)?,
             mechanisms_without_fips: root
                 .optional("mechanisms_without_fips", mechanisms)?

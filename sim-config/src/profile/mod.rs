@@ -223,6 +223,9 @@ pub struct Profile {
     /// A usage attribute (CKA_ENCRYPT, CKA_SIGN and so on) that no template gives is what the key can do;
     /// else it is false in keys that the token makes, unwraps or derives, as on a Luna.
     pub generous_usage: bool,
+    /// A template that sets a usage which keys of that type cannot have (CKA_DERIVE of an RSA key) is
+    /// CKR_TEMPLATE_INCONSISTENT, as devices have it; else the usage is kept and of no use.
+    pub strict_templates: bool,
     /// The mechanisms offered; `None` means all that the simulator has.
     pub mechanisms: Option<Vec<MechanismRule>>,
     /// Mechanisms offered besides, or with other limits, if the partition is not in FIPS mode.

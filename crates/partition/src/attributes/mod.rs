@@ -10,6 +10,7 @@ pub(crate) mod computed;
 mod field;
 mod table;
 pub(crate) mod template;
+mod usage;
 
 use hsmsim_types::{
     Result,

@@ -419,6 +419,17 @@ impl Mechanisms {
         }
     }
 
+    /// Whether one of them uses keys of that type so (a CKF_ flag) and asks for the usage. The public half
+    /// of a private key is had without.
+    pub(crate) fn any_serves(&self, key_type: u64, flag: CK_FLAGS) -> bool {
+        let public_half = Scheme::Derivation(Derivation::PublicOfPrivate);
+        self.0.iter().any(|entry| {
+            entry.info.flags & flag != 0
+                && entry.scheme.takes(key_type)
+                && entry.scheme != public_half
+        })
+    }
+
     /// The mechanism of that number, if it may be used so (a CKF_ flag).
     ///
     /// # Errors

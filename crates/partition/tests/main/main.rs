@@ -20,6 +20,7 @@ mod roles;
 mod saved;
 mod sharing;
 mod storage;
+mod strict_templates;
 mod support;
 mod vectors;
 mod wrapping;

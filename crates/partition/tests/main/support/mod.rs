@@ -1,5 +1,6 @@
 //! A partition on a store in memory, and short forms of what tests ask of it.
 
+pub(crate) mod shapes;
 mod store;
 
 use std::{cell::RefCell, collections::BTreeSet, sync::Arc, time::Duration};
