@@ -170,8 +170,6 @@ pub(crate) enum Scheme {
     HotpKeyGen,
     /// One-time passwords.
     Hotp,
-    /// The MAC of SSL 3.0.
-    Ssl3Mac(HashAlg),
 }
 
 /// The block cipher of a mechanism, by the keys that it takes.
@@ -297,7 +295,7 @@ impl Scheme {
             | Self::TlsPremasterGen => false,
             Self::HotpKeyGen | Self::Hotp => key_type == CKK_HOTP,
             Self::Derivation(derivation) => derivation.takes(key_type),
-            Self::TlsMac | Self::Ssl3Mac(_) => key_type == CKK_GENERIC_SECRET,
+            Self::TlsMac => key_type == CKK_GENERIC_SECRET,
             Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),
             Self::Block(family, _)
             | Self::EcbEncryptData(family)

@@ -330,7 +330,6 @@ impl Ready {
                     | Work::HashMlDsa { hashes: true, .. }
                     | Work::HashSlhDsa { hashes: true, .. }
                     | Work::TlsMac { .. }
-                    | Work::Ssl3Mac { .. }
                     | Work::Hss,
                     _,
                 ) => State::Whole(Zeroizing::default()),
