@@ -10,7 +10,7 @@ use hsmsim_types::{
     names::{self, or_hex},
 };
 
-use super::{Initial, Rule, Shape, Source, Way, computed, is_capable, usage};
+use super::{Initial, Rule, Shape, Source, Way, computed, implied, is_capable, limit, usage};
 use crate::{object::Attributes, personality::Personality};
 
 /// Where a new object comes from.
@@ -89,6 +89,19 @@ pub(crate) fn check_template(origin: &Origin, given: &Attributes) -> Result<()> 
     check_given(origin, given, (class, kind), shape)
 }
 
+/// Footnote 2 of the tables of attributes (4.1.1; 6.1.2, 6.2, 6.4, 6.13.2, 6.65): the key or the domain says it
+/// already.
+const FOLLOWS: [CK_ATTRIBUTE_TYPE; 8] = [
+    CKA_VALUE_LEN,
+    CKA_MODULUS_BITS,
+    CKA_PRIME_BITS,
+    CKA_SUBPRIME_BITS,
+    CKA_VALUE_BITS,
+    CKA_HSS_LEVELS,
+    CKA_HSS_LMS_TYPE,
+    CKA_HSS_LMOTS_TYPE,
+];
+
 fn check_given(
     origin: &Origin,
     given: &Attributes,
@@ -115,8 +128,10 @@ fn check_given(
             );
         }
         usage::check(&origin.maker.personality, (class, kind), attribute)?;
-        // Footnote 2 of the tables of attributes (4.1.1, 6.1.2, 6.13.2): the value says it already.
-        if origin.way == Way::Create && [CKA_VALUE_LEN, CKA_MODULUS_BITS].contains(&rule.kind) {
+        if origin.way == Way::Create {
+            implied::check_given(attribute)?;
+        }
+        if origin.way == Way::Create && FOLLOWS.contains(&rule.kind) {
             return fail(
                 CKR_TEMPLATE_INCONSISTENT,
                 format!("{} is not for C_CreateObject", rule.name()),
@@ -182,6 +197,9 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
             "CKA_ALWAYS_AUTHENTICATE makes sense for private objects only",
         );
     }
+    limit::settle(given, &mut all)?;
+    // Said by the token whenever it is asked for: not kept.
+    all.remove(CKA_OBJECT_VALIDATION_FLAGS);
     // Clients choke on an empty list; it means the same as none.
     if all.get(CKA_ALLOWED_MECHANISMS).is_some_and(is_empty_list) {
         all.remove(CKA_ALLOWED_MECHANISMS);

@@ -6,7 +6,7 @@ use super::{
     Initial, Later, Rule, Shape, Way,
     build::{Maker, set_identity},
     computed::check_trust,
-    usage,
+    limit, usage,
 };
 use crate::object::{Attributes, Object};
 
@@ -54,6 +54,7 @@ fn changed(object: &Object, given: &Attributes, way: Way, maker: &Maker) -> Resu
             all.set(attribute.clone());
         }
     }
+    limit::settle(given, &mut all)?;
     if object.class == CKO_TRUST {
         check_trust(&all)?;
     }

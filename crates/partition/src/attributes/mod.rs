@@ -8,6 +8,8 @@ pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod computed;
 mod field;
+pub(crate) mod implied;
+mod limit;
 mod table;
 pub(crate) mod template;
 mod usage;

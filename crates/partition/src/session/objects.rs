@@ -117,8 +117,8 @@ impl Session {
             if attributes::is_hidden(&object, kind) {
                 return AttributeResult::Sensitive;
             }
-            match object.attributes.get(kind) {
-                Some(value) => AttributeResult::Value(value.clone()),
+            match attributes::implied::value(&object, kind) {
+                Some(value) => AttributeResult::Value(value.into_owned()),
                 None => AttributeResult::Invalid,
             }
         });
