@@ -111,11 +111,6 @@ const ROWS: &[Row] = rows! {
         |key| prf("MD5-SHA1", key, &[b"master secret", &CLIENT, &SERVER], 48);
     CKM_TLS_MASTER_KEY_DERIVE_DH generic(128), |_, kind| old_master(kind, false),
         |key| prf("MD5-SHA1", key, &[b"master secret", &CLIENT, &SERVER], 48);
-    // RFC 6101, 6.1.
-    CKM_SSL3_MASTER_KEY_DERIVE premaster(), |_, kind| old_master(kind, true),
-        |key| ssl3(key, &CLIENT, &SERVER, 48);
-    CKM_SSL3_MASTER_KEY_DERIVE_DH generic(128), |_, kind| old_master(kind, false),
-        |key| ssl3(key, &CLIENT, &SERVER, 48);
     CKM_TLS12_KDF generic(48), |_, kind| tls_kdf(kind, CKM_SHA256),
         |key| prf("SHA256", key, &[LABEL, &CLIENT, &SERVER, &[0, 7], CONTEXT], 77);
     CKM_TLS_KDF generic(48), |_, kind| tls_kdf(kind, CKM_TLS_PRF),
@@ -182,21 +177,6 @@ fn double_pipeline(digest: &str, key: &[u8], len: usize) -> Vec<u8> {
     for count in 1_u32.. {
         a = hmac(digest, key, &a);
         out.extend(hmac(digest, key, &[&a, &count.to_be_bytes()[..], &fixed].concat()));
-        if out.len() >= len {
-            break;
-        }
-    }
-    out.truncate(len);
-    out
-}
-
-fn ssl3(secret: &[u8], first: &[u8], second: &[u8], len: usize) -> Vec<u8> {
-    let mut out = Vec::new();
-    for count in 1.. {
-        let letters = vec![b'A' + count as u8 - 1; count];
-        let inner = openssl::digest("SHA1", &[&letters, secret, first, second].concat());
-        let inner = inner.expect("a digest");
-        out.extend(openssl::digest("MD5", &[secret, &inner].concat()).expect("a digest"));
         if out.len() >= len {
             break;
         }
@@ -475,8 +455,6 @@ const MATERIAL: &[Material] = &[
         |key, len| prf("SHA384", key, &[b"key expansion", &SERVER, &CLIENT], len)),
     (CKM_TLS_KEY_AND_MAC_DERIVE, "CKM_TLS_KEY_AND_MAC_DERIVE", 0,
         |key, len| prf("MD5-SHA1", key, &[b"key expansion", &SERVER, &CLIENT], len)),
-    (CKM_SSL3_KEY_AND_MAC_DERIVE, "CKM_SSL3_KEY_AND_MAC_DERIVE", 0,
-        |key, len| ssl3(key, &SERVER, &CLIENT, len)),
 ];
 
 /// MAC keys of 20 bytes, cipher keys of 16, vectors of 16 where there are any.

@@ -26,8 +26,6 @@ enum Work {
     Xcbc(usize),
     /// A "finished" of TLS: its digest in OpenSSL and its CKM number, the side.
     Finished(&'static str, CK_ULONG, CK_ULONG),
-    /// The MAC of SSL 3.0 (RFC 6101, 5.2.3.1): digest, bytes of padding.
-    Ssl3(&'static str, usize),
 }
 
 use Work::*;
@@ -62,8 +60,6 @@ const ROWS: &[Row] = rows! {
     CKM_TLS12_MAC GENERIC 48 Finished("SHA384", CKM_SHA384, 2);
     CKM_TLS_MAC GENERIC 48 Finished("SHA256", CKM_SHA256, 2);
     CKM_TLS_MAC GENERIC 48 Finished("MD5-SHA1", CKM_TLS_PRF, 1);
-    CKM_SSL3_MD5_MAC GENERIC 16 Ssl3("MD5", 48);
-    CKM_SSL3_SHA1_MAC GENERIC 20 Ssl3("SHA1", 40);
 };
 
 /// Every mechanism of this file.
@@ -101,7 +97,6 @@ fn mechanism(kind: CK_MECHANISM_TYPE, work: Work) -> Mechanism {
             };
             Mechanism::structure(kind, params, Vec::new())
         }
-        Ssl3(name, _) => number(if name == "MD5" { 16 } else { 20 }),
     }
 }
 
@@ -125,10 +120,6 @@ fn theirs(work: Work, key: &[u8], data: &[u8]) -> Vec<u8> {
             );
             openssl::derive("TLS1-PRF", &options, 12)
         }
-        Ssl3(name, pad) => (|| {
-            let inner = openssl::digest(name, &[key, &vec![0x36; pad], data].concat())?;
-            openssl::digest(name, &[key, &vec![0x5c; pad], &inner].concat())
-        })(),
     };
     out.expect("what OpenSSL computes")
 }

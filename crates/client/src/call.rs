@@ -11,6 +11,7 @@ use std::{
 
 use hsmsim_network::{Clock, Sleep, overdue};
 use hsmsim_partition::api::{OpenSession, Reply, Request, SessionTag};
+use hsmsim_store::OwedKind;
 use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
 
 use crate::{
@@ -345,14 +346,25 @@ impl Client {
                 return fail(CKR_DEVICE_ERROR, "every member of the slot is lost");
             };
             match self.call_member(session, index, request()).await {
-                Ok(reply) => {
+                Ok(answer) => {
                     let group = session.group();
                     if group.members[index].standby
                         && !group.standby_served.swap(true, Ordering::Relaxed)
                     {
                         self.event("standby_served", group, group.members.get(index), "");
                     }
-                    return Ok((index, reply));
+                    let Reply::Counted { reply, key } = answer else {
+                        return Ok((index, answer));
+                    };
+                    if self.replicate(session, index, &[key]).await? {
+                        return Ok((index, *reply));
+                    }
+                    // Nobody has seen the answer, and only a member that is lost has counted.
+                    if let Reply::Created(created) = &*reply {
+                        let ids: Vec<_> = created.objects.iter().map(|object| object.id).collect();
+                        self.owe(session.group(), &[index], OwedKind::Delete, &ids)?;
+                    }
+                    self.moved_on(session.group(), index)?;
                 }
                 Err(Failure::Member(error)) => return Err(error),
                 Err(Failure::Lost) => self.moved_on(session.group(), index)?,

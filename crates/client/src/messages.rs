@@ -120,8 +120,7 @@ impl Client {
             data: data.to_vec(),
             signature: Vec::new(),
         };
-        let choose =
-            if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
+        let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
         let (nonce, mut sealed) = match self.call_chosen(&mut session, choose, request).await? {
             (_, Reply::Message { nonce, bytes }) => (nonce, bytes),
             (_, other) => return Err(unexpected(&other)),
@@ -156,8 +155,7 @@ impl Client {
             data: data.to_vec(),
             signature: tag.to_vec(),
         };
-        let choose =
-            if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
+        let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
         let answer = self.call_chosen(&mut session, choose, request).await;
         if answer.as_ref().err().is_none_or(|error| error.rv() == CKR_AEAD_DECRYPT_FAILED) {
             *session.active(kind) = ready.next();

@@ -308,6 +308,10 @@ impl Client {
             wrapping_key,
             key,
             associated: associated.map(<[u8]>::to_vec),
+            room: match room {
+                Room::Query => None,
+                Room::Bytes(room) => Some(room),
+            },
         };
         let (kind, keys) = (mechanism.kind, [Some(wrapping_key), Some(key)]);
         session.expect_announced(kind, keys, room);

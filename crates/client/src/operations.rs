@@ -243,8 +243,7 @@ impl Client {
         if let (true, Some(key)) = (ready.checked.changes_key, ready.key) {
             return self.run_changing(session, request, key).await;
         }
-        let choose =
-            if ready.checked.always_authenticate { Group::primary } else { Group::one_part };
+        let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
         let (_, reply) = self.call_chosen(session, choose, request).await?;
         Ok(reply)
     }

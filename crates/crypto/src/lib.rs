@@ -26,7 +26,7 @@
 //! | [`hss`] | HSS/LMS | own code over [`digest`] |
 //! | [`transport`], [`ecies`] | RSA-AES and ECDH-AES key wrap, ECIES | of this crate |
 //! | [`chacha20`] | ChaCha20 as a stream and with Poly1305 | ring; AWS-LC where ring has none |
-//! | [`kdf`] | PBKDF2, PKCS#12, X9.63, X9.42, SP 800-56C, HKDF, SP 800-108, TLS, SSL 3.0, IKE | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
+//! | [`kdf`] | PBKDF2, PKCS#12, X9.63, X9.42, SP 800-56C, HKDF, SP 800-108, TLS, IKE | ring, AWS-LC; [`digest`] and [`mac`] of this crate |
 //! | [`otp`] | HOTP | [`mac`] of this crate |
 //! | [`seal`] | sealing of objects at rest | ring |
 //! | [`asn1`] | the few DER structures that PKCS#11 passes around | own code |

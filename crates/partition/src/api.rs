@@ -330,6 +330,9 @@ pub enum Request {
         key: ObjectId,
         /// What is authenticated besides: C_WrapKeyAuthenticated only.
         associated: Option<Vec<u8>>,
+        /// Bytes that the caller has room for; `None` if it asks for the length. Only what it then has is a
+        /// use of the key.
+        room: Option<usize>,
     },
     /// C_UnwrapKey, C_UnwrapKeyAuthenticated.
     Unwrap {
@@ -493,6 +496,14 @@ pub enum Reply {
     Sealed(Vec<SealedObject>),
     /// Token objects with their versions.
     Inventory(Vec<InventoryEntry>),
+    /// The answer to a request that has used up one use of a key with CKA_USAGE_LIMIT: the other members are
+    /// to know of it before anybody sees the answer.
+    Counted {
+        /// The answer.
+        reply: Box<Reply>,
+        /// The key, whose count went on.
+        key: ObjectId,
+    },
 }
 
 /// The answer to [`Request::Check`].
@@ -505,6 +516,9 @@ pub struct Checked {
     /// Whether the operation changes its key (one-time passwords that count): it is the primary's, and the
     /// other members get the key anew.
     pub changes_key: bool,
+    /// Whether the key's uses are counted (CKA_USAGE_LIMIT): it is used on the primary, so that members do
+    /// not count the same use twice, and the answer holds for now alone.
+    pub counts_key: bool,
     /// Whether the key is a session object (or there is no key): the check then ends with it.
     pub session_key: bool,
     /// Whether the key has a last day that is a rule: the answer then holds for now alone.
@@ -515,7 +529,12 @@ impl Checked {
     /// Whether the answer is the same until the member's objects change: neither a login of its own, nor
     /// the end of a session, nor a date has a part in it.
     pub fn holds_on(&self) -> bool {
-        !(self.always_authenticate || self.session_key || self.ends_by_date)
+        !(self.always_authenticate || self.session_key || self.ends_by_date || self.counts_key)
+    }
+
+    /// Whether one-part operations stay on the primary too.
+    pub fn on_primary(&self) -> bool {
+        self.always_authenticate || self.counts_key
     }
 }
 

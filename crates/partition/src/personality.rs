@@ -38,6 +38,8 @@ pub struct Personality {
     /// Whether a usage attribute that nobody gives is what the key can do; else it is false, but for keys
     /// that a caller brings.
     pub generous_usage: bool,
+    /// Whether a template that sets a usage which the key cannot have is refused.
+    pub strict_templates: bool,
     /// The newest function list that applications are offered: what a later version of the standard
     /// brought is not there.
     pub cryptoki: CryptokiVersion,
@@ -70,6 +72,7 @@ impl From<&Profile> for Personality {
             storage_bytes: profile.limits.storage_bytes,
             key_dates: profile.key_dates,
             generous_usage: profile.generous_usage,
+            strict_templates: profile.strict_templates,
             cryptoki: profile.cryptoki_versions.iter().copied().max().unwrap_or(NEWEST),
             fips: profile.fips,
         }
@@ -98,6 +101,7 @@ impl Default for Personality {
             storage_bytes: None,
             key_dates: false,
             generous_usage: true,
+            strict_templates: false,
             cryptoki: NEWEST,
             fips: false,
         }

@@ -42,6 +42,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Profile, ConfigError> {
                     asynchronous_sessions(v, can_be_asynchronous)
                 })?
                 .unwrap_or(can_be_asynchronous),
+            strict_templates: root.optional("strict_templates", Value::boolean)?.unwrap_or(false),
             mechanisms: root.optional("mechanisms", mechanisms)?,
             mechanisms_without_fips: root
                 .optional("mechanisms_without_fips", mechanisms)?

@@ -53,6 +53,7 @@ pub const PROFILE_KEYS: &[ProfileKey] = &[
     key("", "key_dates", "boolean", "`false`", "keys serve between CKA_START_DATE and CKA_END_DATE only, by the device's clock; without it the dates are for reference"),
     key("", "generous_usage", "boolean", "`true`", "a key whose template does not say it may what it can; without it, nothing"),
     key("", "asynchronous_sessions", "boolean", "whether `\"3.2\"` is in `cryptoki_versions`", "the token offers asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED); without it `C_OpenSession` refuses CKF_ASYNC_SESSION with CKR_SESSION_ASYNC_NOT_SUPPORTED"),
+    key("", "strict_templates", "boolean", "`false`", "a usage set to true that keys of the type cannot have is CKR_TEMPLATE_INCONSISTENT"),
     key("", "max_data_per_call", "bytes", NONE, "more data in one call than this is CKR_DEVICE_ERROR"),
     key("", "init_token_on_group", "boolean", "`true`", "`C_InitToken` and `C_InitPIN` work on a group, for all members at once"),
     key("", "activation_held", "duration", NONE, "how long a partition's activation outlives a loss of power; none: for ever"),

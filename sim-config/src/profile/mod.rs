@@ -225,6 +225,9 @@ pub struct Profile {
     pub generous_usage: bool,
     /// The token offers asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED), which came with PKCS#11 3.2.
     pub asynchronous_sessions: bool,
+    /// A template that sets a usage which keys of that type cannot have (CKA_DERIVE of an RSA key) is
+    /// CKR_TEMPLATE_INCONSISTENT, as devices have it; else the usage is kept and of no use.
+    pub strict_templates: bool,
     /// The mechanisms offered; `None` means all that the simulator has.
     pub mechanisms: Option<Vec<MechanismRule>>,
     /// Mechanisms offered besides, or with other limits, if the partition is not in FIPS mode.

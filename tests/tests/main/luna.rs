@@ -4,6 +4,8 @@ use std::{ffi::c_void, mem::MaybeUninit, ptr::null_mut};
 
 use cryptoki::{
     context::Pkcs11,
+    error::{Error, RvError},
+    mechanism::Mechanism,
     object::Attribute,
     session::{Session, UserType},
 };
@@ -162,6 +164,30 @@ fn firmware_and_server_are_told() {
         }
         // SAFETY: the pointer is to a number.
         assert_eq!(unsafe { server(group, &mut instance) }, CKR_FUNCTION_NOT_SUPPORTED);
+    });
+}
+
+#[test]
+fn a_template_in_which_everything_is_true_is_refused() {
+    apart(test_name!(), with_member_slots, |_| {
+        let library = p11::library();
+        let (group, _) = slots(&library);
+        let session = officer(&library, group);
+        let usages =
+            [Attribute::Encrypt(true), Attribute::Verify(true), Attribute::Wrap(true)].to_vec();
+        let size = [Attribute::ModulusBits(2048.into()), Attribute::Token(false)];
+        let make = |more: Attribute| {
+            let public = [&size[..], &usages, &[more]].concat();
+            let private = [Attribute::Decrypt(true), Attribute::Sign(true)];
+            session.generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)
+        };
+        // Whatever an RSA key can do is taken.
+        let (public, _) = make(Attribute::Derive(false)).expect("C_GenerateKeyPair");
+        let inconsistent =
+            |refused: Error| matches!(refused, Error::Pkcs11(RvError::TemplateInconsistent, _));
+        assert!(inconsistent(make(Attribute::Derive(true)).expect_err("an RSA key derives none")));
+        let change = session.update_attributes(public, &[Attribute::Derive(true)]);
+        assert!(inconsistent(change.expect_err("nor later")));
     });
 }
 

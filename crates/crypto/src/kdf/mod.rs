@@ -1,5 +1,5 @@
 //! Key derivation: PBKDF2, the functions of ECDH (X9.63, SP 800-56C), HKDF; and in files of their own, re-exported
-//! here, SP 800-108 (`sp800_108.rs`), X9.42 (`x942.rs`), PKCS#12 (`pkcs12.rs`), TLS (`tls.rs`), SSL 3.0 (`ssl3.rs`) and IKE (`ike.rs`).
+//! here, SP 800-108 (`sp800_108.rs`), X9.42 (`x942.rs`), PKCS#12 (`pkcs12.rs`), TLS (`tls.rs`) and IKE (`ike.rs`).
 //!
 //! Deriving a key by a plain hash (`CKM_SHA256_KEY_DERIVATION` and so on) is [`crate::digest::hash`],
 //! with SHAKE [`crate::digest::expand`].
@@ -7,7 +7,6 @@
 mod ike;
 mod pkcs12;
 mod sp800_108;
-mod ssl3;
 mod tls;
 mod x942;
 
@@ -23,7 +22,6 @@ pub use self::pkcs12::{Pkcs12Purpose, pkcs12_kdf};
 pub use self::sp800_108::{
     DkmLength, Field, LunaPrfKdfScheme, Mode, NumberFormat, luna_prf_kdf, sp800_108,
 };
-pub use self::ssl3::{ssl3_derive, ssl3_mac};
 pub use self::tls::{
     MASTER_SECRET_LEN, TlsKeyBlock, TlsPrf, TlsSide, tls_export, tls_extended_master_secret,
     tls_key_block, tls_master_secret, tls_prf, tls_verify_data,

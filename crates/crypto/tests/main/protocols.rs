@@ -2,11 +2,11 @@
 //! standards.
 
 use hsmsim_crypto::Error;
-use hsmsim_crypto::digest::{HashAlg, hash};
+use hsmsim_crypto::digest::HashAlg;
 use hsmsim_crypto::kdf::{
     TlsPrf, TlsSide, ike_prf, ike_prf_key, ike_prf_of_secret, ike1_extended, ike1_prf,
-    ike2_prf_plus, ssl3_derive, ssl3_mac, tls_export, tls_extended_master_secret, tls_key_block,
-    tls_master_secret, tls_prf, tls_verify_data, x942_kdf_asn1, x942_kdf_concatenate, x963_kdf,
+    ike2_prf_plus, tls_export, tls_extended_master_secret, tls_key_block, tls_master_secret,
+    tls_prf, tls_verify_data, x942_kdf_asn1, x942_kdf_concatenate, x963_kdf,
 };
 use hsmsim_crypto::mac::{MacAlg, MacKey};
 use hsmsim_crypto::otp::hotp;
@@ -86,30 +86,6 @@ fn exporter_tells_no_context_from_an_empty_one() {
     assert_eq!(export(Some(b"")).unwrap(), expected(b"clientserver\0\0"));
     assert_eq!(export(Some(b"abc")).unwrap(), expected(b"clientserver\0\x03abc"));
     assert_eq!(export(Some(&[0; 0x1_0000])), Err(Error::InvalidParameter));
-}
-
-#[test]
-fn ssl_3_derives_and_authenticates_by_the_formulas_of_rfc_6101() {
-    let (md5, sha1) =
-        (|data: &[u8]| hash(HashAlg::Md5, data), |data: &[u8]| hash(HashAlg::Sha1, data));
-    // 6.1: three digests, numbered by letters.
-    let block = |letters: &[u8]| {
-        md5(&[b"pre", &sha1(&[letters, b"preclientserver"].concat())[..]].concat())
-    };
-    let expected = [block(b"A"), block(b"BB"), block(b"CCC")].concat();
-    assert_eq!(*ssl3_derive(b"pre", b"client", b"server", 48).unwrap(), expected);
-    assert_eq!(*ssl3_derive(b"pre", b"client", b"server", 40).unwrap(), expected[..40]);
-    assert_eq!(ssl3_derive(b"pre", b"", b"", 26 * 16).unwrap().len(), 26 * 16);
-    assert_eq!(ssl3_derive(b"pre", b"", b"", 26 * 16 + 1), Err(Error::InvalidLength));
-
-    // 5.2.3.1.
-    let inner = md5(&[b"key", &[0x36; 48][..], b"data"].concat());
-    let outer = md5(&[b"key", &[0x5c; 48][..], &inner].concat());
-    assert_eq!(ssl3_mac(HashAlg::Md5, b"key", b"data").unwrap(), outer);
-    let inner = sha1(&[b"key", &[0x36; 40][..], b"data"].concat());
-    let outer = sha1(&[b"key", &[0x5c; 40][..], &inner].concat());
-    assert_eq!(ssl3_mac(HashAlg::Sha1, b"key", b"data").unwrap(), outer);
-    assert_eq!(ssl3_mac(HashAlg::Sha256, b"key", b"data"), Err(Error::Unsupported));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! How a new object gets its attributes: what the caller gives, what the operation knows, what
 //! follows from these, and the defaults.
 
+use std::sync::Arc;
+
 use hsmsim_types::{
     Attribute, Error, ObjectId, Result,
     ck::*,
@@ -8,8 +10,8 @@ use hsmsim_types::{
     names::{self, or_hex},
 };
 
-use super::{Initial, Rule, Shape, Source, Way, computed, is_capable};
-use crate::object::Attributes;
+use super::{Initial, Rule, Shape, Source, Way, computed, implied, is_capable, limit, usage};
+use crate::{object::Attributes, personality::Personality};
 
 /// Where a new object comes from.
 pub(crate) struct Origin {
@@ -26,13 +28,13 @@ pub(crate) struct Origin {
     pub(crate) maker: Maker,
 }
 
-/// Who makes an object, and what its partition gives it unasked.
-#[derive(Clone, Copy, Debug)]
+/// Who makes or changes an object, and in what sort of partition.
+#[derive(Clone, Debug)]
 pub(crate) struct Maker {
     /// Whether it is the SO: only then can CKA_TRUSTED be set.
     pub(crate) officer: bool,
-    /// Whether a key may what it can if its template does not say.
-    pub(crate) generous_usage: bool,
+    /// What the partition gives a key unasked, and which usages it lets a template ask for.
+    pub(crate) personality: Arc<Personality>,
 }
 
 impl Origin {
@@ -83,11 +85,29 @@ fn shape_of(given: &Attributes, known: &Attributes) -> Result<(u64, u64, Shape)>
 /// # Errors
 /// As [`build`], as far as the template alone shows.
 pub(crate) fn check_template(origin: &Origin, given: &Attributes) -> Result<()> {
-    let (_, _, shape) = shape_of(given, &origin.known)?;
-    check_given(origin, given, shape)
+    let (class, kind, shape) = shape_of(given, &origin.known)?;
+    check_given(origin, given, (class, kind), shape)
 }
 
-fn check_given(origin: &Origin, given: &Attributes, shape: Shape) -> Result<()> {
+/// Footnote 2 of the tables of attributes (4.1.1; 6.1.2, 6.2, 6.4, 6.13.2, 6.65): the key or the domain says it
+/// already.
+const FOLLOWS: [CK_ATTRIBUTE_TYPE; 8] = [
+    CKA_VALUE_LEN,
+    CKA_MODULUS_BITS,
+    CKA_PRIME_BITS,
+    CKA_SUBPRIME_BITS,
+    CKA_VALUE_BITS,
+    CKA_HSS_LEVELS,
+    CKA_HSS_LMS_TYPE,
+    CKA_HSS_LMOTS_TYPE,
+];
+
+fn check_given(
+    origin: &Origin,
+    given: &Attributes,
+    (class, kind): (u64, u64),
+    shape: Shape,
+) -> Result<()> {
     for attribute in given.iter() {
         let Some(rule) = Rule::find(attribute.kind, shape) else {
             if attribute.kind & CKA_VENDOR_DEFINED != 0 {
@@ -107,8 +127,11 @@ fn check_given(origin: &Origin, given: &Attributes, shape: Shape) -> Result<()> 
                 format!("only the SO makes {} true", rule.name()),
             );
         }
-        // Footnote 2 of the tables of attributes (4.1.1, 6.1.2, 6.13.2): the value says it already.
-        if origin.way == Way::Create && [CKA_VALUE_LEN, CKA_MODULUS_BITS].contains(&rule.kind) {
+        usage::check(&origin.maker.personality, (class, kind), attribute)?;
+        if origin.way == Way::Create {
+            implied::check_given(attribute)?;
+        }
+        if origin.way == Way::Create && FOLLOWS.contains(&rule.kind) {
             return fail(
                 CKR_TEMPLATE_INCONSISTENT,
                 format!("{} is not for C_CreateObject", rule.name()),
@@ -136,7 +159,7 @@ fn check_given(origin: &Origin, given: &Attributes, shape: Shape) -> Result<()> 
 /// CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_CURVE_NOT_SUPPORTED.
 pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Result<Attributes> {
     let (class, kind, shape) = shape_of(given, &origin.known)?;
-    check_given(origin, given, shape)?;
+    check_given(origin, given, (class, kind), shape)?;
 
     let mut all = origin.known.clone();
     if origin.way == Way::Create {
@@ -151,7 +174,7 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
     }
 
     // Of keys that a caller brings the vendor's table of defaults says nothing.
-    let generous = origin.maker.generous_usage || origin.way == Way::Create;
+    let generous = origin.maker.personality.generous_usage || origin.way == Way::Create;
     let default = |rule: &'static Rule| {
         Some(match rule.initial {
             Initial::Absent => return None,
@@ -174,6 +197,9 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
             "CKA_ALWAYS_AUTHENTICATE makes sense for private objects only",
         );
     }
+    limit::settle(given, &mut all)?;
+    // Said by the token whenever it is asked for: not kept.
+    all.remove(CKA_OBJECT_VALIDATION_FLAGS);
     // Clients choke on an empty list; it means the same as none.
     if all.get(CKA_ALLOWED_MECHANISMS).is_some_and(is_empty_list) {
         all.remove(CKA_ALLOWED_MECHANISMS);

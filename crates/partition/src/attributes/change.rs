@@ -2,36 +2,41 @@
 
 use hsmsim_types::{Attribute, ObjectId, Result, ck::*, error::fail};
 
-use super::{Initial, Later, Rule, Shape, Way, build::set_identity, computed::check_trust};
+use super::{
+    Initial, Later, Rule, Shape, Way,
+    build::{Maker, set_identity},
+    computed::check_trust,
+    limit, usage,
+};
 use crate::object::{Attributes, Object};
 
 /// The object's attributes after C_SetAttributeValue.
 ///
 /// # Errors
 /// CKR_ACTION_PROHIBITED for an object that is not modifiable, CKR_ATTRIBUTE_READ_ONLY,
-/// CKR_ATTRIBUTE_TYPE_INVALID.
-pub(crate) fn set(object: &Object, given: &Attributes, officer: bool) -> Result<Attributes> {
+/// CKR_ATTRIBUTE_TYPE_INVALID, CKR_TEMPLATE_INCONSISTENT for a usage that a strict profile refuses.
+pub(crate) fn set(object: &Object, given: &Attributes, maker: &Maker) -> Result<Attributes> {
     if !object.attributes.flag(CKA_MODIFIABLE) {
         return fail(CKR_ACTION_PROHIBITED, "CKA_MODIFIABLE of the object is false");
     }
-    changed(object, given, Way::Set, officer)
+    changed(object, given, Way::Set, maker)
 }
 
 /// The attributes of a copy.
 ///
 /// # Errors
 /// CKR_ACTION_PROHIBITED for an object that is not copyable, CKR_TEMPLATE_INCONSISTENT for a public
-/// copy of a private object, CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID.
+/// copy of a private object or a usage that a strict profile refuses, CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID.
 pub(crate) fn copy(
     object: &Object,
     given: &Attributes,
     id: &ObjectId,
-    officer: bool,
+    maker: &Maker,
 ) -> Result<Attributes> {
     if !object.attributes.flag(CKA_COPYABLE) {
         return fail(CKR_ACTION_PROHIBITED, "CKA_COPYABLE of the object is false");
     }
-    let mut all = changed(object, given, Way::Copy, officer)?;
+    let mut all = changed(object, given, Way::Copy, maker)?;
     if object.private && !all.flag(CKA_PRIVATE) {
         return fail(CKR_TEMPLATE_INCONSISTENT, "a private object has no public copy");
     }
@@ -39,16 +44,17 @@ pub(crate) fn copy(
     Ok(all)
 }
 
-fn changed(object: &Object, given: &Attributes, way: Way, officer: bool) -> Result<Attributes> {
+fn changed(object: &Object, given: &Attributes, way: Way, maker: &Maker) -> Result<Attributes> {
     let mut all = object.attributes.clone();
     for attribute in given.iter() {
-        check_change(object, attribute, way, officer)?;
+        check_change(object, attribute, way, maker)?;
         if is_taken_away(object, attribute) {
             all.remove(attribute.kind);
         } else {
             all.set(attribute.clone());
         }
     }
+    limit::settle(given, &mut all)?;
     if object.class == CKO_TRUST {
         check_trust(&all)?;
     }
@@ -67,7 +73,7 @@ fn is_empty(attribute: &Attribute) -> bool {
     attribute.value.as_bytes().is_some_and(<[u8]>::is_empty)
 }
 
-fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool) -> Result<()> {
+fn check_change(object: &Object, attribute: &Attribute, way: Way, maker: &Maker) -> Result<()> {
     let rule = Shape::of_object(object).and_then(|shape| Rule::find(attribute.kind, shape));
     let Some(rule) = rule else {
         if attribute.kind & CKA_VENDOR_DEFINED != 0 {
@@ -91,7 +97,7 @@ fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool)
         );
     }
     let wanted = attribute.value.as_bool();
-    if !officer && is_under_trust(object, rule, wanted) {
+    if !maker.officer && is_under_trust(object, rule, wanted) {
         return fail(
             CKR_ATTRIBUTE_READ_ONLY,
             format!("{}: the SO trusts the object as it is", rule.name()),
@@ -109,10 +115,10 @@ fn check_change(object: &Object, attribute: &Attribute, way: Way, officer: bool)
     if !allowed {
         return fail(CKR_ATTRIBUTE_READ_ONLY, format!("{} cannot be changed so", rule.name()));
     }
-    if rule.by_officer && !officer && wanted == Some(true) {
+    if rule.by_officer && !maker.officer && wanted == Some(true) {
         return fail(CKR_ATTRIBUTE_READ_ONLY, format!("only the SO makes {} true", rule.name()));
     }
-    Ok(())
+    usage::check(&maker.personality, (object.class, object.key_type), attribute)
 }
 
 /// Whether a change would make more of an object that the SO has marked as trusted. A trusted

@@ -8,8 +8,11 @@ pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod computed;
 mod field;
+pub(crate) mod implied;
+mod limit;
 mod table;
 pub(crate) mod template;
+mod usage;
 
 use hsmsim_types::{
     Result,

@@ -136,6 +136,8 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_LOCAL, PARAMS | KEYS, Token, Flag(false), No),
     row(CKA_KEY_GEN_MECHANISM, KEYS, Token, Number(CK_UNAVAILABLE_INFORMATION), No),
     row(CKA_ALLOWED_MECHANISMS, KEYS, Caller, Absent, No),
+    // Not kept but said when it is asked for: see `implied`.
+    row(CKA_OBJECT_VALIDATION_FLAGS, KEYS, Operation, Absent, No),
     // A private key must be found to belong to it (4.10).
     row(CKA_PUBLIC_KEY_INFO, PUBLIC & !HSS_PUB, Operation, Absent, No),
     row(CKA_PUBLIC_KEY_INFO, PRIVATE, Operation, Absent, AsItIs),
@@ -157,6 +159,12 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_DECAPSULATE, PRIVATE, Caller, IfCapable, Free),
     row(CKA_ENCAPSULATE_TEMPLATE, PUBLIC, Caller, Absent, No),
     row(CKA_DECAPSULATE_TEMPLATE, PRIVATE, Caller, Absent, No),
+
+    // Luna's: a limit of uses and what was used of it (`limit`), fingerprints (`implied`).
+    row(CKA_USAGE_LIMIT, KEYS, Caller, Absent, Free),
+    row(CKA_USAGE_COUNT, KEYS, Caller, Absent, Free),
+    row(CKA_FINGERPRINT_SHA1, KEYS, Token, Absent, No),
+    row(CKA_FINGERPRINT_SHA256, KEYS, Token, Absent, No),
 
     // Protection. The defaults are the cautious ones, and those of the token that most
     // applications were written against.

@@ -1,6 +1,5 @@
 //! Derivations with a structure of their own, and what belongs to them: their part of the table.
 
-use hsmsim_crypto::digest::HashAlg;
 use hsmsim_types::ck::*;
 
 use super::{
@@ -61,7 +60,6 @@ pub(crate) enum KdfMode {
 /// Which protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tls {
-    Ssl3,
     /// TLS 1.0 and 1.1.
     Tls10,
     Tls12,
@@ -115,12 +113,6 @@ pub(super) const ROWS: &[Row] = &[
     (CKM_HOTP, Scheme::Hotp, SECRET, CKF_SIGN | CKF_VERIFY),
     (CKM_PKCS5_PBKD2, Scheme::Pbkdf2, SECRET, CKF_GENERATE),
 
-    (CKM_SSL3_PRE_MASTER_KEY_GEN, Scheme::TlsPremasterGen, MASTER, CKF_GENERATE),
-    derive(CKM_SSL3_MASTER_KEY_DERIVE, Derivation::TlsMaster(Tls::Ssl3, Premaster::Rsa), MASTER),
-    derive(CKM_SSL3_MASTER_KEY_DERIVE_DH, Derivation::TlsMaster(Tls::Ssl3, Premaster::Dh), SECRET),
-    derive(CKM_SSL3_KEY_AND_MAC_DERIVE, Derivation::TlsKeyMaterial(Tls::Ssl3, true), MASTER),
-    (CKM_SSL3_MD5_MAC, Scheme::Ssl3Mac(HashAlg::Md5), SECRET, SIGN),
-    (CKM_SSL3_SHA1_MAC, Scheme::Ssl3Mac(HashAlg::Sha1), SECRET, SIGN),
     (CKM_TLS_PRE_MASTER_KEY_GEN, Scheme::TlsPremasterGen, MASTER, CKF_GENERATE),
     derive(CKM_TLS_MASTER_KEY_DERIVE, Derivation::TlsMaster(Tls::Tls10, Premaster::Rsa), MASTER),
     derive(CKM_TLS_MASTER_KEY_DERIVE_DH, Derivation::TlsMaster(Tls::Tls10, Premaster::Dh), SECRET),

@@ -170,8 +170,6 @@ pub(crate) enum Scheme {
     HotpKeyGen,
     /// One-time passwords.
     Hotp,
-    /// The MAC of SSL 3.0.
-    Ssl3Mac(HashAlg),
 }
 
 /// The block cipher of a mechanism, by the keys that it takes.
@@ -297,7 +295,7 @@ impl Scheme {
             | Self::TlsPremasterGen => false,
             Self::HotpKeyGen | Self::Hotp => key_type == CKK_HOTP,
             Self::Derivation(derivation) => derivation.takes(key_type),
-            Self::TlsMac | Self::Ssl3Mac(_) => key_type == CKK_GENERIC_SECRET,
+            Self::TlsMac => key_type == CKK_GENERIC_SECRET,
             Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),
             Self::Block(family, _)
             | Self::EcbEncryptData(family)
@@ -417,6 +415,17 @@ impl Mechanisms {
                 fail(CKR_MECHANISM_INVALID, format!("{name} is not offered"))
             }
         }
+    }
+
+    /// Whether one of them uses keys of that type so (a CKF_ flag) and asks for the usage. The public half
+    /// of a private key is had without.
+    pub(crate) fn any_serves(&self, key_type: u64, flag: CK_FLAGS) -> bool {
+        let public_half = Scheme::Derivation(Derivation::PublicOfPrivate);
+        self.0.iter().any(|entry| {
+            entry.info.flags & flag != 0
+                && entry.scheme.takes(key_type)
+                && entry.scheme != public_half
+        })
     }
 
     /// The mechanism of that number, if it may be used so (a CKF_ flag).

@@ -85,7 +85,7 @@ pub(crate) fn service(entry: &Entry, side: Side, key: Option<&KeyMaterial>) -> S
         Scheme::Pbkdf2 => GeneratePbkdf2,
         Scheme::Mac(..) | Scheme::Sha512THmac(_) => Mac,
         Scheme::Hotp => SignHotp,
-        Scheme::TlsMac | Scheme::Ssl3Mac(_) => SignTlsMac,
+        Scheme::TlsMac => SignTlsMac,
         Scheme::AesGcm | Scheme::AesGcmOwnIv | Scheme::AesCcm | Scheme::Gmac => EncryptAesGcm,
         Scheme::ChaCha20 | Scheme::ChaCha20Poly1305 => EncryptChaCha20,
         Scheme::Block(family, _) => match family.alg() {
@@ -204,7 +204,6 @@ mod tests {
             (CKM_AES_XTS_KEY_GEN, [GenerateAes; 2]),
             (CKM_PKCS5_PBKD2, [GeneratePbkdf2; 2]),
             (CKM_TLS12_MAC, [SignTlsMac; 2]),
-            (CKM_SSL3_MD5_MAC, [SignTlsMac; 2]),
             (CKM_LUNA_SHAKE_128, [DigestXof; 2]),
             (CKM_SHAKE_128_KEY_DERIVATION, [DeriveByDigest; 2]),
             (CKM_ARIA_CBC_ENCRYPT_DATA, [DeriveByEncryption; 2]),

@@ -14,10 +14,15 @@ use std::{fmt, sync::OnceLock};
 
 use hsmsim_types::{
     Attribute, AttributeValue, Error, ObjectId, Result, Template,
-    ck::{CK_ATTRIBUTE_TYPE, CKA_CLASS, CKA_KEY_TYPE, CKA_PRIVATE, CKA_TOKEN, CKR_FUNCTION_FAILED},
+    ck::{
+        CK_ATTRIBUTE_TYPE, CKA_CLASS, CKA_KEY_TYPE, CKA_PRIVATE, CKA_TOKEN, CKA_USAGE_LIMIT,
+        CKR_FUNCTION_FAILED,
+    },
 };
 
 use key::KeyMaterial;
+
+use crate::attributes::implied;
 
 /// An object's attributes, sorted by number, each there once.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -131,6 +136,8 @@ pub(crate) struct Object {
     pub(crate) class: u64,
     /// CKA_KEY_TYPE; 0 for what is no key.
     pub(crate) key_type: u64,
+    /// Whether its uses are counted: it has CKA_USAGE_LIMIT.
+    pub(crate) limited: bool,
     /// All attributes.
     pub(crate) attributes: Attributes,
     /// The key as the primitives want it, made on first use.
@@ -147,6 +154,7 @@ impl Object {
             private: attributes.flag(CKA_PRIVATE),
             class: attributes.ulong(CKA_CLASS).unwrap_or(u64::MAX),
             key_type: attributes.ulong(CKA_KEY_TYPE).unwrap_or(0),
+            limited: attributes.get(CKA_USAGE_LIMIT).is_some(),
             attributes,
             material: OnceLock::new(),
         }
@@ -171,7 +179,7 @@ impl Object {
     /// nothing: a search must not be a way to guess a key.
     pub(crate) fn matches(&self, template: &Template) -> bool {
         template.0.iter().all(|wanted| {
-            self.attributes.get(wanted.kind) == Some(&wanted.value)
+            implied::value(self, wanted.kind).as_deref() == Some(&wanted.value)
                 && !crate::attributes::is_hidden(self, wanted.kind)
         })
     }

@@ -201,6 +201,7 @@ impl Ready {
             session_key: self.key.as_ref().is_some_and(|key| !key.token),
             ends_by_date: false,
             changes_key: self.one_time().is_some(),
+            counts_key: self.key.as_ref().is_some_and(|key| key.limited),
         })
     }
 
@@ -330,7 +331,6 @@ impl Ready {
                     | Work::HashMlDsa { hashes: true, .. }
                     | Work::HashSlhDsa { hashes: true, .. }
                     | Work::TlsMac { .. }
-                    | Work::Ssl3Mac { .. }
                     | Work::Hss,
                     _,
                 ) => State::Whole(Zeroizing::default()),

@@ -106,10 +106,6 @@ pub(crate) enum Work {
         side: TlsSide,
         len: usize,
     },
-    Ssl3Mac {
-        hash: HashAlg,
-        len: usize,
-    },
 }
 
 impl Work {
@@ -220,12 +216,6 @@ impl Work {
                 params => plain(params, Self::Hotp)?,
             },
             Scheme::TlsMac => tls_mac(params)?,
-            Scheme::Ssl3Mac(hash) => match *params {
-                Params::Length(len @ 1..) if len <= hash.output_len() as u64 => {
-                    Self::Ssl3Mac { hash, len: len as usize }
-                }
-                _ => return invalid("CK_MAC_GENERAL_PARAMS is from 1 to the length of the MAC"),
-            },
             _ => return fail(CKR_MECHANISM_INVALID, "the mechanism does something else"),
         })
     }

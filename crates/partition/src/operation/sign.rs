@@ -6,7 +6,7 @@ use hsmsim_crypto::{
     curve448::ED448_SIGNATURE_LEN,
     digest::{HashAlg, hash},
     edwards::SIGNATURE_LEN,
-    kdf::{ssl3_mac, tls_verify_data},
+    kdf::tls_verify_data,
     mac::Mac,
     prehash::PreHash,
 };
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     failure::{During, during},
-    object::key::{KeyMaterial, SecretKey},
+    object::key::KeyMaterial,
 };
 
 /// Length of a signature or MAC.
@@ -26,7 +26,7 @@ pub(super) fn signature_len(work: &Work, key: &KeyMaterial) -> Result<usize> {
     Ok(match (work, key) {
         (Work::Mac { len, .. }, _) => *len,
         (Work::Gmac { tag_bits }, _) => *tag_bits as usize / 8,
-        (Work::TlsMac { len, .. } | Work::Ssl3Mac { len, .. }, _) => *len,
+        (Work::TlsMac { len, .. }, _) => *len,
         (_, KeyMaterial::RsaPrivate(key)) => key.modulus_len(),
         (_, KeyMaterial::EcPrivate(key)) => key.curve().signature_len(),
         (_, KeyMaterial::EdPrivate(_)) => SIGNATURE_LEN,
@@ -90,24 +90,8 @@ pub(super) fn sign(
         (Work::Gmac { tag_bits }, KeyMaterial::Secret(key)) => {
             gmac(key.aes()?, gmac_iv(params), *tag_bits, data).map_err(during)
         }
-        (Work::TlsMac { .. } | Work::Ssl3Mac { .. }, KeyMaterial::Secret(key)) => {
-            tls_mac(work, key, data)
-        }
-        _ => unfit(),
-    }
-}
-
-/// The MACs of SSL 3.0 and of the handshake of TLS.
-fn tls_mac(work: &Work, key: &SecretKey, data: &[u8]) -> Result<Vec<u8>> {
-    let during = during(During::Sign);
-    match *work {
-        Work::TlsMac { prf, side, len } => {
-            tls_verify_data(prf, key.value(), side, data, len).map_err(during)
-        }
-        Work::Ssl3Mac { hash, len } => {
-            let mut mac = ssl3_mac(hash, key.value(), data).map_err(during)?;
-            mac.truncate(len);
-            Ok(mac)
+        (Work::TlsMac { prf, side, len }, KeyMaterial::Secret(key)) => {
+            tls_verify_data(*prf, key.value(), *side, data, *len).map_err(during)
         }
         _ => unfit(),
     }
@@ -263,11 +247,12 @@ pub(super) fn verify(
             }
             gmac_verify(key.aes()?, gmac_iv(params), *tag_bits, data, signature).map_err(during)
         }
-        (Work::TlsMac { len, .. } | Work::Ssl3Mac { len, .. }, KeyMaterial::Secret(key)) => {
+        (Work::TlsMac { prf, side, len }, KeyMaterial::Secret(key)) => {
             if signature.len() != *len {
                 return fail(CKR_SIGNATURE_LEN_RANGE, "the MAC has another length");
             }
-            if constant_time_eq(&tls_mac(work, key, data)?, signature) {
+            let mac = tls_verify_data(*prf, key.value(), *side, data, *len).map_err(during)?;
+            if constant_time_eq(&mac, signature) {
                 return Ok(());
             }
             fail(CKR_SIGNATURE_INVALID, "signature is invalid")

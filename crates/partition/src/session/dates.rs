@@ -39,7 +39,8 @@ impl Session {
         Ok(())
     }
 
-    fn not_active(&self) -> CK_RV {
+    /// The return value for a key whose time is not now, or over.
+    pub(super) fn not_active(&self) -> CK_RV {
         if self.partition.personality().vendor_codes {
             CKR_KEY_NOT_ACTIVE
         } else {

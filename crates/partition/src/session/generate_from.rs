@@ -55,7 +55,7 @@ impl Session {
         })
     }
 
-    /// CKM_TLS_PRE_MASTER_KEY_GEN, CKM_SSL3_PRE_MASTER_KEY_GEN.
+    /// CKM_TLS_PRE_MASTER_KEY_GEN.
     pub(super) fn generate_premaster(
         &self,
         mechanism: &Mechanism,

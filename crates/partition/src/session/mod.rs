@@ -17,6 +17,7 @@ mod one_time;
 mod parameters;
 mod rights;
 mod service;
+mod usage_count;
 mod wrap;
 
 use std::{sync::Arc, time::Duration};
@@ -161,22 +162,30 @@ impl Session {
             Request::GenerateKeyPair { mechanism, public, private } => {
                 self.generate_key_pair(&mechanism, &public, &private)
             }
-            Request::Wrap { mechanism, wrapping_key, key, associated } => {
+            Request::Wrap { mechanism, wrapping_key, key, associated, room } => {
                 let mechanism = authenticated(mechanism, associated)?;
-                self.wrap(&mechanism, &wrapping_key, &key)
+                self.counted_if(
+                    &wrapping_key,
+                    |reply| matches!(reply, Reply::Bytes(out) if room.is_some_and(|room| room >= out.len())),
+                    |session| session.wrap(&mechanism, &wrapping_key, &key),
+                )
             }
             Request::Unwrap { mechanism, unwrapping_key, wrapped, template, associated } => {
                 let mechanism = authenticated(mechanism, associated)?;
-                self.unwrap(&mechanism, &unwrapping_key, &wrapped, &template)
+                self.counted(&unwrapping_key, |session| {
+                    session.unwrap(&mechanism, &unwrapping_key, &wrapped, &template)
+                })
             }
-            Request::Encapsulate { mechanism, public_key, template, room } => {
-                self.encapsulate(&mechanism, &public_key, &template, room)
-            }
-            Request::Decapsulate { mechanism, private_key, ciphertext, template } => {
-                self.decapsulate(&mechanism, &private_key, &ciphertext, &template)
-            }
+            Request::Encapsulate { mechanism, public_key, template, room } => self
+                .counted(&public_key, |session| {
+                    session.encapsulate(&mechanism, &public_key, &template, room)
+                }),
+            Request::Decapsulate { mechanism, private_key, ciphertext, template } => self
+                .counted(&private_key, |session| {
+                    session.decapsulate(&mechanism, &private_key, &ciphertext, &template)
+                }),
             Request::Derive { mechanism, base_key, template } => {
-                self.derive(&mechanism, &base_key, &template)
+                self.counted(&base_key, |session| session.derive(&mechanism, &base_key, &template))
             }
             Request::Random { len } => random(len),
             Request::SeedRandom => Ok(Reply::Done),
@@ -236,6 +245,9 @@ impl Session {
     fn check(&self, operation: &Operation) -> Result<Reply> {
         let ready = Ready::new(self, operation)?;
         let ends = ready.key_object().is_some_and(|key| self.ends_by_date(key));
+        if let Some(key) = ready.key_object() {
+            self.check_uses_left(key)?;
+        }
         Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
     }
 
@@ -251,10 +263,20 @@ impl Session {
         self.check_data(&data)?;
         let ready = Ready::new(self, operation)?;
         ready.check_confirmed(confirmed)?;
-        if let Some((key, params, verify)) = ready.one_time() {
-            return self.one_time(&key.id, params, &data, verify.then_some(sig), now);
+        let limited = ready.key_object().filter(|key| key.limited);
+        if let Some(key) = limited {
+            self.check_uses_left(key)?;
         }
-        ready.one_part(data, sig)
+        let reply = match ready.one_time() {
+            Some((key, params, verify)) => {
+                self.one_time(&key.id, params, &data, verify.then_some(sig), now)?
+            }
+            None => ready.one_part(data, sig)?,
+        };
+        match limited {
+            None => Ok(reply),
+            Some(key) => self.count_use(&key.id, reply),
+        }
     }
 
     fn begin(&mut self, operation: &Operation, data: &[u8]) -> Result<Reply> {
@@ -263,8 +285,15 @@ impl Session {
         self.check_data(data)?;
         let ready = Ready::new(self, operation)?;
         ready.check_confirmed(confirmed)?;
+        let limited = ready.key_object().filter(|key| key.limited).map(|key| key.id);
+        if let Some(key) = ready.key_object() {
+            self.check_uses_left(key)?;
+        }
         let mut active = Box::new(ready.begin()?);
-        let reply = active.first(data)?;
+        let mut reply = active.first(data)?;
+        if let Some(key) = limited {
+            reply = self.count_use(&key, reply)?;
+        }
         self.active[operation.kind as usize] = Some(active);
         Ok(reply)
     }

@@ -47,7 +47,7 @@ impl Session {
         let object = self.object(id)?;
         let given = checked(template)?;
         let new = self.partition.new_id()?;
-        let all = change::copy(&object, &given, &new, self.is_officer())?;
+        let all = change::copy(&object, &given, &new, &self.maker())?;
         self.add(vec![Object::new(new, version::FIRST, all)])
     }
 
@@ -117,8 +117,8 @@ impl Session {
             if attributes::is_hidden(&object, kind) {
                 return AttributeResult::Sensitive;
             }
-            match object.attributes.get(kind) {
-                Some(value) => AttributeResult::Value(value.clone()),
+            match attributes::implied::value(&object, kind) {
+                Some(value) => AttributeResult::Value(value.into_owned()),
                 None => AttributeResult::Invalid,
             }
         });
@@ -138,7 +138,7 @@ impl Session {
         for _ in 0..CHANGE_TRIES {
             let object = self.object(id)?;
             self.check_write(object.token, object.private)?;
-            let all = change::set(&object, &given, self.is_officer())?;
+            let all = change::set(&object, &given, &self.maker())?;
             match self.replace(&object, all, now) {
                 // Another process changed it between: what it now is decides anew.
                 Err(error) if error.rv() == CKR_OBJECT_HANDLE_INVALID => {

@@ -16,8 +16,7 @@ impl Session {
 
     /// In whose name objects are made.
     pub(super) fn maker(&self) -> Maker {
-        let generous_usage = self.partition.personality().generous_usage;
-        Maker { officer: self.is_officer(), generous_usage }
+        Maker { officer: self.is_officer(), personality: self.partition.personality().clone() }
     }
 
     /// CKR_SESSION_READ_ONLY for what needs CKF_RW_SESSION.

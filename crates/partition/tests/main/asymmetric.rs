@@ -1,16 +1,13 @@
 //! Key pairs of every kind: made, used, taken out and in again. What the primitives compute is proved beside them,
 //! with published vectors; here it is that the right one is asked, with the right parameters and codes.
 
-use std::sync::LazyLock;
-
 use hsmsim_crypto::{
     digest::{HashAlg, hash},
-    dsa::probable_primes,
     hss::{HssPrivateKey, Level},
 };
 use hsmsim_partition::api::{AttributeResult, OperationKind, Reply, Request};
 
-use crate::support::*;
+use crate::support::{shapes::dsa_parameters, *};
 
 /// DER of object identifiers of curves, as CKA_EC_PARAMS.
 const P192: &[u8] = &[0x06, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 1];
@@ -37,21 +34,6 @@ fn eddsa(prehash: bool, context: &[u8]) -> Mechanism {
 
 fn plain(kinds: &[u64]) -> Vec<Mechanism> {
     kinds.iter().map(|&kind| Mechanism::plain(kind)).collect()
-}
-
-/// Parameters of DSA, made once: that takes long.
-fn dsa_parameters() -> Vec<Attribute> {
-    static MADE: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
-        let primes = probable_primes(1024, 160, HashAlg::Sha256, None).unwrap();
-        let g = hsmsim_crypto::dsa::generator(&primes.p, &primes.q, None).unwrap();
-        [primes.p, primes.q, g]
-    });
-    let [p, q, g] = &*MADE;
-    vec![
-        Attribute::bytes(CKA_PRIME, &p[..]),
-        Attribute::bytes(CKA_SUBPRIME, &q[..]),
-        Attribute::bytes(CKA_BASE, &g[..]),
-    ]
 }
 
 /// What an unwrapping has to say of a private key: class, and the type of another.

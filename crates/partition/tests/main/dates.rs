@@ -27,7 +27,13 @@ fn uses(key: ObjectId, other: ObjectId) -> Vec<Request> {
         Request::Check { operation: sign() },
         Request::OnePart { operation: sign(), data: vec![1], signature: vec![] },
         Request::Begin { operation: sign(), data: vec![1] },
-        Request::Wrap { mechanism: kw.clone(), wrapping_key: key, key: other, associated: None },
+        Request::Wrap {
+            mechanism: kw.clone(),
+            wrapping_key: key,
+            key: other,
+            associated: None,
+            room: None,
+        },
         Request::Unwrap {
             mechanism: kw,
             unwrapping_key: key,

@@ -3,6 +3,7 @@
 mod active;
 mod asymmetric;
 mod attacks;
+mod attribute_footnotes;
 mod attribute_rules;
 mod attributes;
 mod built_in;
@@ -20,6 +21,8 @@ mod roles;
 mod saved;
 mod sharing;
 mod storage;
+mod strict_templates;
 mod support;
+mod usage_limit;
 mod vectors;
 mod wrapping;

@@ -43,6 +43,7 @@ fn check_signature(
         output: OutputLen::Fixed(signature.len()),
         always_authenticate: false,
         changes_key: false,
+        counts_key: false,
         session_key: true,
         ends_by_date: false,
     };

@@ -106,6 +106,28 @@ fn without_fips_mode_there_are_raw_rsa_single_des_and_md5() {
 }
 
 #[test]
+fn ssl_3_is_left_out_of_every_profile() {
+    for name in ["open", "a790", "a790-no-fips", "timed-locks"] {
+        let list = mechanism_list(&of(name));
+        for kind in [
+            CKM_SSL3_PRE_MASTER_KEY_GEN,
+            CKM_SSL3_MASTER_KEY_DERIVE,
+            CKM_SSL3_KEY_AND_MAC_DERIVE,
+            CKM_SSL3_MASTER_KEY_DERIVE_DH,
+            CKM_SSL3_MD5_MAC,
+            CKM_SSL3_SHA1_MAC,
+        ] {
+            assert!(!list.contains(&kind), "{name}: {kind:#x}");
+        }
+    }
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let master = client.create(secret_key(CKK_GENERIC_SECRET, &[7; 48])).unwrap();
+    let mac = Mechanism { kind: CKM_SSL3_SHA1_MAC, params: Params::Length(20) };
+    assert_eq!(rv(client.sign(&mac, master, b"data")), CKR_MECHANISM_INVALID);
+}
+
+#[test]
 fn sizes_that_no_key_has_are_shown_and_limit_nothing() {
     let text = Profile::shipped_text("open").unwrap();
     let rules = "CKM_AES_CBC = { min = 128, max = 256 }\nCKM_AES_ECB = { min = 0, max = 0 }\n\

@@ -52,17 +52,15 @@ pub(super) fn shape(kind: CK_MECHANISM_TYPE) -> Option<Shape> {
         CKM_SP800_108_FEEDBACK_KDF => Shape::Sp800_108Feedback,
         CKM_NIST_PRF_KDF | CKM_PRF_KDF => Shape::LunaPrf,
         CKM_PKCS5_PBKD2 => Shape::Pbkdf2,
-        CKM_TLS_PRE_MASTER_KEY_GEN | CKM_SSL3_PRE_MASTER_KEY_GEN => Shape::Version,
+        CKM_TLS_PRE_MASTER_KEY_GEN => Shape::Version,
         CKM_TLS12_MASTER_KEY_DERIVE | CKM_TLS12_MASTER_KEY_DERIVE_DH => Shape::Tls12Master,
-        CKM_TLS_MASTER_KEY_DERIVE
-        | CKM_TLS_MASTER_KEY_DERIVE_DH
-        | CKM_SSL3_MASTER_KEY_DERIVE
-        | CKM_SSL3_MASTER_KEY_DERIVE_DH => Shape::Ssl3Master,
+        // TLS 1.0 and 1.1 have the structures of SSL 3.0, which is not here itself.
+        CKM_TLS_MASTER_KEY_DERIVE | CKM_TLS_MASTER_KEY_DERIVE_DH => Shape::Ssl3Master,
         CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH => {
             Shape::TlsExtendedMaster
         }
         CKM_TLS12_KEY_AND_MAC_DERIVE | CKM_TLS12_KEY_SAFE_DERIVE => Shape::Tls12KeyMaterial,
-        CKM_TLS_KEY_AND_MAC_DERIVE | CKM_SSL3_KEY_AND_MAC_DERIVE => Shape::Ssl3KeyMaterial,
+        CKM_TLS_KEY_AND_MAC_DERIVE => Shape::Ssl3KeyMaterial,
         CKM_TLS_KDF | CKM_TLS12_KDF => Shape::TlsKdf,
         CKM_TLS_MAC | CKM_TLS12_MAC => Shape::TlsMac,
         CKM_IKE_PRF_DERIVE => Shape::IkePrf,

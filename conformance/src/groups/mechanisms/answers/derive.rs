@@ -28,12 +28,11 @@ pub(super) const ROWS: &[&[Row]] = &[
     answers!("mechanism.derive", "6.26", CKF_DERIVE;
         CKM_TLS12_MASTER_KEY_DERIVE master, CKM_TLS12_MASTER_KEY_DERIVE_DH master,
         CKM_TLS_MASTER_KEY_DERIVE master, CKM_TLS_MASTER_KEY_DERIVE_DH master,
-        CKM_SSL3_MASTER_KEY_DERIVE master, CKM_SSL3_MASTER_KEY_DERIVE_DH master,
         CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE master, CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH master,
         CKM_TLS12_KDF tls_kdf, CKM_TLS_KDF tls_kdf),
     answers!("mechanism.derive", "6.26", CKF_DERIVE;
         CKM_TLS12_KEY_AND_MAC_DERIVE key_block, CKM_TLS12_KEY_SAFE_DERIVE key_block,
-        CKM_TLS_KEY_AND_MAC_DERIVE key_block, CKM_SSL3_KEY_AND_MAC_DERIVE key_block),
+        CKM_TLS_KEY_AND_MAC_DERIVE key_block),
     answers!("mechanism.derive", "3.2, 6.43.8", CKF_DERIVE; CKM_PUB_KEY_FROM_PRIV_KEY public_half),
     answers!("mechanism.derive", "6.64", CKF_DERIVE;
         CKM_IKE1_PRF_DERIVE ike, CKM_IKE1_EXTENDED_DERIVE ike, CKM_IKE_PRF_DERIVE ike,
@@ -201,7 +200,6 @@ fn master(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
         kind,
         CKM_TLS12_MASTER_KEY_DERIVE_DH
             | CKM_TLS_MASTER_KEY_DERIVE_DH
-            | CKM_SSL3_MASTER_KEY_DERIVE_DH
             | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH
     );
     let pVersion = if agreed { null_mut() } else { version.as_ptr().cast_mut().cast() };
@@ -227,9 +225,7 @@ fn master(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
         }
         _ => {
             let params = CK_SSL3_MASTER_KEY_DERIVE_PARAMS { RandomInfo, pVersion };
-            let ssl = matches!(kind, CKM_SSL3_MASTER_KEY_DERIVE | CKM_SSL3_MASTER_KEY_DERIVE_DH);
-            let name = if ssl { "ssl3.master" } else { "tls10.master" };
-            (Mechanism::structure(kind, params, pointed), name)
+            (Mechanism::structure(kind, params, pointed), "tls10.master")
         }
     };
     derives(&s, &mechanism, base, &readable(48), &known(name))
@@ -275,9 +271,7 @@ fn key_block(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
                 RandomInfo,
                 pReturnedKeyMaterial,
             };
-            let name =
-                if kind == CKM_SSL3_KEY_AND_MAC_DERIVE { "ssl3.block" } else { "tls10.block" };
-            (Mechanism::structure(kind, params, std::mem::take(&mut pointed)), name)
+            (Mechanism::structure(kind, params, std::mem::take(&mut pointed)), "tls10.block")
         }
     };
     let template = Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);

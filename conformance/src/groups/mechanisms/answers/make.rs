@@ -17,7 +17,7 @@ pub(super) const ROWS: &[&[Row]] = &[
         CKM_DH_PKCS_KEY_PAIR_GEN agreeing_pairs, CKM_X9_42_DH_KEY_PAIR_GEN agreeing_pairs,
         CKM_ML_KEM_KEY_PAIR_GEN capsule_pair),
     answers!("mechanism.generate", "6.26", CKF_GENERATE;
-        CKM_TLS_PRE_MASTER_KEY_GEN premaster, CKM_SSL3_PRE_MASTER_KEY_GEN premaster),
+        CKM_TLS_PRE_MASTER_KEY_GEN premaster),
     answers!("mechanism.generate", "5.18.1", CKF_GENERATE;
         CKM_HKDF_KEY_GEN secrets, CKM_HOTP_KEY_GEN secrets, CKM_SHA512_T_KEY_GEN secrets),
 ];

@@ -20,7 +20,7 @@ pub(super) const ROWS: &[&[Row]] = &[
         CKM_BLAKE2B_160_HMAC hmac, CKM_BLAKE2B_256_HMAC hmac, CKM_BLAKE2B_384_HMAC hmac,
         CKM_BLAKE2B_160_HMAC_GENERAL hmac, CKM_BLAKE2B_256_HMAC_GENERAL hmac, CKM_BLAKE2B_384_HMAC_GENERAL hmac),
     answers!("mechanism.mac", "6.26", CKF_SIGN | CKF_VERIFY;
-        CKM_TLS12_MAC tls_mac, CKM_TLS_MAC tls_mac, CKM_SSL3_MD5_MAC ssl3_mac, CKM_SSL3_SHA1_MAC ssl3_mac),
+        CKM_TLS12_MAC tls_mac, CKM_TLS_MAC tls_mac),
     answers!("mechanism.sign", "6.45", CKF_SIGN; CKM_HOTP hotp),
     answers!("mechanism.sign", "6.1", CKF_SIGN; CKM_RSA_X9_31 x931, CKM_SHA1_RSA_X9_31 x931),
     answers!("mechanism.sign", "6.2", CKF_VERIFY;
@@ -81,14 +81,6 @@ fn tls_mac(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
     let params =
         CK_TLS_MAC_PARAMS { prfHashMechanism: CKM_SHA256, ulMacLength: 12, ulServerOrClient: 2 };
     signs(&s, &Mechanism::structure(kind, params, vec![]), key, &data(), &known("tls12.mac"))
-}
-
-fn ssl3_mac(b: &Bench, kind: CK_MECHANISM_TYPE) -> Check {
-    let s = b.user()?;
-    let key = secret_key(&s, CKK_GENERIC_SECRET, &counting(0, 32))?;
-    let wanted = known(if kind == CKM_SSL3_MD5_MAC { "ssl3_mac.md5" } else { "ssl3_mac.sha1" });
-    let mechanism = Mechanism::structure(kind, wanted.len() as CK_ULONG, vec![]);
-    signs(&s, &mechanism, key, &data(), &wanted)
 }
 
 /// RFC 4226, appendix D: the first two passwords, each given once.

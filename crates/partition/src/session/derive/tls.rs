@@ -1,11 +1,10 @@
-//! What SSL 3.0 and TLS up to 1.2 derive (6.26 to 6.28).
+//! What TLS up to 1.2 derives (6.26 to 6.28).
 
 use hsmsim_crypto::kdf::{
-    MASTER_SECRET_LEN, TlsKeyBlock, TlsPrf, ssl3_derive, tls_export, tls_extended_master_secret,
-    tls_key_block, tls_master_secret,
+    MASTER_SECRET_LEN, TlsPrf, tls_export, tls_extended_master_secret, tls_key_block,
+    tls_master_secret,
 };
 use hsmsim_types::{Attribute, AttributeValue, KdfParams, Result, TlsRandom, ck::*, error::fail};
-use zeroize::Zeroizing;
 
 use super::{Call, Heritage, Made, derived, invalid};
 use crate::{
@@ -40,12 +39,8 @@ pub(super) fn master(call: &Call<'_>, tls: Tls, premaster: Premaster) -> Result<
     };
     let output = version_of(call, premaster, *version)?;
     let base = call.base_value()?;
-    let value = match prf(tls, *hash)? {
-        None => ssl3_derive(base, client, server, MASTER_SECRET_LEN),
-        Some(prf) => tls_master_secret(prf, base, client, server),
-    }
-    .map_err(derived)?;
-    master_key(call, tls, &value, output)
+    let value = tls_master_secret(prf(tls, *hash)?, base, client, server);
+    master_key(call, tls, &value.map_err(derived)?, output)
 }
 
 /// CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE and its _DH form.
@@ -111,8 +106,8 @@ pub(super) fn key_material(call: &Call<'_>, tls: Tls, ivs: bool) -> Result<Made>
     if mac_len == 0 && key_len == 0 {
         return invalid("no key is asked for");
     }
-    let prf = prf(tls, *hash)?;
-    let block = key_block(prf, call.base_value()?, random, lens)?;
+    let (prf, TlsRandom { client, server }) = (prf(tls, *hash)?, random);
+    let block = tls_key_block(prf, call.base_value()?, client, server, lens).map_err(derived)?;
 
     let mut objects = Vec::new();
     if mac_len > 0 {
@@ -129,34 +124,6 @@ pub(super) fn key_material(call: &Call<'_>, tls: Tls, ivs: bool) -> Result<Made>
     }
     let output = if iv_len > 0 { [block.client_iv, block.server_iv].concat() } else { Vec::new() };
     Ok(Made { objects, output })
-}
-
-fn key_block(
-    prf: Option<TlsPrf>,
-    master: &[u8],
-    TlsRandom { client, server }: &TlsRandom,
-    lens: (usize, usize, usize),
-) -> Result<TlsKeyBlock> {
-    if let Some(prf) = prf {
-        return tls_key_block(prf, master, client, server, lens).map_err(derived);
-    }
-    let (mac_len, key_len, iv_len) = lens;
-    let len = 2 * (mac_len + key_len + iv_len);
-    let block = ssl3_derive(master, server, client, len).map_err(derived)?;
-    let mut rest = &block[..];
-    let mut next = |len| {
-        let (part, following) = rest.split_at(len);
-        rest = following;
-        Zeroizing::new(part.to_vec())
-    };
-    Ok(TlsKeyBlock {
-        client_mac: next(mac_len),
-        server_mac: next(mac_len),
-        client_key: next(key_len),
-        server_key: next(key_len),
-        client_iv: next(iv_len).to_vec(),
-        server_iv: next(iv_len).to_vec(),
-    })
 }
 
 /// The template of one of the keys: its type, and the usages that it is meant for (6.26.6).
@@ -184,13 +151,12 @@ pub(super) fn keying_material(call: &Call<'_>) -> Result<Made> {
     Ok(call.key(&value.map_err(derived)?)?.into())
 }
 
-/// The pseudorandom function of a protocol; SSL 3.0 has none.
-fn prf(tls: Tls, hash: Option<u64>) -> Result<Option<TlsPrf>> {
+/// The pseudorandom function of a protocol.
+fn prf(tls: Tls, hash: Option<u64>) -> Result<TlsPrf> {
     match (tls, hash) {
-        (Tls::Ssl3, None) => Ok(None),
-        (Tls::Tls10, None) => Ok(Some(TlsPrf::Tls10)),
+        (Tls::Tls10, None) => Ok(TlsPrf::Tls10),
         (Tls::Tls12, Some(hash)) => match hash_of(hash) {
-            Some(hash) => Ok(Some(TlsPrf::Tls12(hash))),
+            Some(hash) => Ok(TlsPrf::Tls12(hash)),
             None => invalid("the hash is not known here"),
         },
         _ => invalid("the structure is that of another version of TLS"),

@@ -1,8 +1,8 @@
-//! TLS up to 1.2 and SSL 3.0: NIST's vector, the formulas of the RFCs, what keys inherit.
+//! TLS up to 1.2: NIST's vector, the formulas of the RFCs, what keys inherit.
 
 use hsmsim_crypto::{
     digest::HashAlg,
-    kdf::{TlsPrf, TlsSide, ssl3_derive, ssl3_mac, tls_export, tls_prf, tls_verify_data},
+    kdf::{TlsPrf, TlsSide, tls_export, tls_prf, tls_verify_data},
 };
 use hsmsim_types::TlsRandom;
 
@@ -77,15 +77,13 @@ fn tls_1_2_gives_the_vector_of_nist() {
 
 /// Every protocol: its mechanisms, the hash that its structures name, its function.
 #[rustfmt::skip]
-const PROTOCOLS: [([u64; 3], Option<u64>, Option<TlsPrf>); 4] = [
+const PROTOCOLS: [([u64; 3], Option<u64>, TlsPrf); 3] = [
     ([CKM_TLS12_MASTER_KEY_DERIVE, CKM_TLS12_MASTER_KEY_DERIVE_DH, CKM_TLS12_KEY_AND_MAC_DERIVE],
-        Some(CKM_SHA256), Some(SHA256)),
+        Some(CKM_SHA256), SHA256),
     ([CKM_TLS12_MASTER_KEY_DERIVE, CKM_TLS12_MASTER_KEY_DERIVE_DH, CKM_TLS12_KEY_AND_MAC_DERIVE],
-        Some(CKM_SHA384), Some(TlsPrf::Tls12(HashAlg::Sha384))),
+        Some(CKM_SHA384), TlsPrf::Tls12(HashAlg::Sha384)),
     ([CKM_TLS_MASTER_KEY_DERIVE, CKM_TLS_MASTER_KEY_DERIVE_DH, CKM_TLS_KEY_AND_MAC_DERIVE],
-        None, Some(TlsPrf::Tls10)),
-    ([CKM_SSL3_MASTER_KEY_DERIVE, CKM_SSL3_MASTER_KEY_DERIVE_DH, CKM_SSL3_KEY_AND_MAC_DERIVE],
-        None, None),
+        None, TlsPrf::Tls10),
 ];
 
 #[test]
@@ -96,12 +94,7 @@ fn every_protocol_derives_by_its_own_function() {
     let agreed = generic(&mut client, b"agreed");
     for ([rsa, dh, keys], hash, prf) in PROTOCOLS {
         let expected = |secret: &[u8], label: &[u8], first: &[u8], second: &[u8], len| {
-            match prf {
-                Some(prf) => tls_prf(prf, secret, label, &[first, second], len),
-                None => ssl3_derive(secret, first, second, len),
-            }
-            .unwrap()
-            .to_vec()
+            tls_prf(prf, secret, label, &[first, second], len).unwrap().to_vec()
         };
         let hello = || random(b"client", b"server");
         let mechanism = master_of(rsa, hello(), hash, true);
@@ -285,45 +278,23 @@ fn macs_of_handshakes_are_made_and_verified() {
 }
 
 #[test]
-fn macs_of_ssl_3_are_those_of_rfc_6101() {
-    let mut client = officer();
-    let secret = client.create(secret_key(CKK_GENERIC_SECRET, b"key")).unwrap();
-    for (kind, hash) in [(CKM_SSL3_MD5_MAC, HashAlg::Md5), (CKM_SSL3_SHA1_MAC, HashAlg::Sha1)] {
-        let expected = ssl3_mac(hash, b"key", b"data").unwrap();
-        for len in [8, expected.len()] {
-            let mechanism = mechanism(kind, Params::Length(len as u64));
-            let given = client.sign(&mechanism, secret, b"data").unwrap();
-            assert_eq!(given, expected[..len]);
-            assert_eq!(client.verify(&mechanism, secret, b"data", &given), CKR_OK);
-        }
-        for len in [0, expected.len() as u64 + 1] {
-            let mechanism = mechanism(kind, Params::Length(len));
-            let refused = client.sign(&mechanism, secret, b"data");
-            assert_eq!(rv(refused), CKR_MECHANISM_PARAM_INVALID);
-        }
-    }
-}
-
-#[test]
 fn premaster_secrets_begin_with_the_version() {
     let mut client = officer();
-    for kind in [CKM_TLS_PRE_MASTER_KEY_GEN, CKM_SSL3_PRE_MASTER_KEY_GEN] {
-        let generate = |client: &mut Client, params, template| {
-            let mechanism = mechanism(kind, params);
-            client.ask(Request::GenerateKey { mechanism, template: Template(template) })
-        };
-        let Ok(Reply::Created(made)) = generate(&mut client, Params::Version(3, 2), readable(48))
-        else {
-            panic!()
-        };
-        let value = client.bytes(made.objects[0].id, CKA_VALUE);
-        assert_eq!((value.len(), &value[..2]), (48, &[3, 2][..]));
-        let refused = generate(&mut client, Params::None, readable(48));
-        assert_eq!(rv(refused), CKR_MECHANISM_PARAM_INVALID);
-        let refused = generate(&mut client, Params::Version(3, 2), readable(32));
-        assert_eq!(rv(refused), CKR_TEMPLATE_INCONSISTENT);
-        let aes = vec![Attribute::ulong(CKA_KEY_TYPE, CKK_AES)];
-        let refused = generate(&mut client, Params::Version(3, 2), aes);
-        assert_eq!(rv(refused), CKR_TEMPLATE_INCONSISTENT);
-    }
+    let generate = |client: &mut Client, params, template| {
+        let mechanism = mechanism(CKM_TLS_PRE_MASTER_KEY_GEN, params);
+        client.ask(Request::GenerateKey { mechanism, template: Template(template) })
+    };
+    let Ok(Reply::Created(made)) = generate(&mut client, Params::Version(3, 2), readable(48))
+    else {
+        panic!()
+    };
+    let value = client.bytes(made.objects[0].id, CKA_VALUE);
+    assert_eq!((value.len(), &value[..2]), (48, &[3, 2][..]));
+    let refused = generate(&mut client, Params::None, readable(48));
+    assert_eq!(rv(refused), CKR_MECHANISM_PARAM_INVALID);
+    let refused = generate(&mut client, Params::Version(3, 2), readable(32));
+    assert_eq!(rv(refused), CKR_TEMPLATE_INCONSISTENT);
+    let aes = vec![Attribute::ulong(CKA_KEY_TYPE, CKK_AES)];
+    let refused = generate(&mut client, Params::Version(3, 2), aes);
+    assert_eq!(rv(refused), CKR_TEMPLATE_INCONSISTENT);
 }

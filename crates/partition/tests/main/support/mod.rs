@@ -1,5 +1,6 @@
 //! A partition on a store in memory, and short forms of what tests ask of it.
 
+pub(crate) mod shapes;
 mod store;
 
 use std::{cell::RefCell, collections::BTreeSet, sync::Arc, time::Duration};
@@ -97,7 +98,11 @@ impl Client {
         let kind = mechanism_of(&request);
         let reply = self.session.handle(request, NOW)?;
         USED.with_borrow_mut(|used| used.extend(kind));
-        Ok(reply)
+        // Whose use it was is for the client library.
+        Ok(match reply {
+            Reply::Counted { reply, .. } => *reply,
+            reply => reply,
+        })
     }
 
     /// The return value of a request: CKR_OK or the error's.
@@ -237,8 +242,8 @@ impl Client {
         key: ObjectId,
     ) -> Result<Vec<u8>> {
         let mechanism = mechanism.clone();
-        let associated = None;
-        self.ask(Request::Wrap { mechanism, wrapping_key: with, key, associated }).map(bytes)
+        let (associated, room) = (None, Some(usize::MAX));
+        self.ask(Request::Wrap { mechanism, wrapping_key: with, key, associated, room }).map(bytes)
     }
 
     pub(crate) fn unwrap(

@@ -60,18 +60,16 @@ pub(super) fn secret_keys() -> Vec<u64> {
         }
     }
     let mut made: Vec<u64> = SECRETS.iter().map(|row| row.0).collect();
-    for kind in [CKM_TLS_PRE_MASTER_KEY_GEN, CKM_SSL3_PRE_MASTER_KEY_GEN] {
-        let values = [0; 2].map(|_| {
-            let template = Template(vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)]);
-            let mechanism = mechanism(kind, Params::Version(3, 2));
-            let reply = client.ask(Request::GenerateKey { mechanism, template }).unwrap();
-            let Reply::Created(made) = reply else { panic!() };
-            client.bytes(made.objects[0].id, CKA_VALUE)
-        });
-        assert!(values.iter().all(|value| value.len() == 48 && value[..2] == [3, 2]));
-        assert_ne!(values[0][2..], values[1][2..]);
-        made.push(kind);
-    }
+    let values = [0; 2].map(|_| {
+        let template = Template(vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)]);
+        let mechanism = mechanism(CKM_TLS_PRE_MASTER_KEY_GEN, Params::Version(3, 2));
+        let reply = client.ask(Request::GenerateKey { mechanism, template }).unwrap();
+        let Reply::Created(made) = reply else { panic!() };
+        client.bytes(made.objects[0].id, CKA_VALUE)
+    });
+    assert!(values.iter().all(|value| value.len() == 48 && value[..2] == [3, 2]));
+    assert_ne!(values[0][2..], values[1][2..]);
+    made.push(CKM_TLS_PRE_MASTER_KEY_GEN);
     made
 }
 

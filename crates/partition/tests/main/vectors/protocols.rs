@@ -1,4 +1,4 @@
-//! The functions of TLS, SSL, IKE and of Luna.
+//! The functions of TLS, IKE and of Luna.
 
 use hsmsim_partition::api::{Reply, Request};
 use hsmsim_types::{KdfParams, TlsRandom};
@@ -16,8 +16,7 @@ fn random() -> TlsRandom {
 /// A protocol: its name in the file, the hash in its structures, master secrets (of one side's, agreed), keys
 /// of a connection.
 #[rustfmt::skip]
-const PROTOCOLS: [(&str, Option<u64>, [u64; 3]); 3] = [
-    ("ssl3", None, [CKM_SSL3_MASTER_KEY_DERIVE, CKM_SSL3_MASTER_KEY_DERIVE_DH, CKM_SSL3_KEY_AND_MAC_DERIVE]),
+const PROTOCOLS: [(&str, Option<u64>, [u64; 3]); 2] = [
     ("tls10", None, [CKM_TLS_MASTER_KEY_DERIVE, CKM_TLS_MASTER_KEY_DERIVE_DH, CKM_TLS_KEY_AND_MAC_DERIVE]),
     ("tls12", Some(CKM_SHA256), [CKM_TLS12_MASTER_KEY_DERIVE, CKM_TLS12_MASTER_KEY_DERIVE_DH, CKM_TLS12_KEY_AND_MAC_DERIVE]),
 ];
@@ -59,13 +58,6 @@ pub(super) fn tls() -> Vec<u64> {
             let expected = known.get(&format!("{name}.mac"));
             signs(&mut client, &mac, (master, master), &data(), &expected);
         }
-    }
-    let key = secret(&mut client, CKK_GENERIC_SECRET, &counting(0, 32));
-    for (kind, name) in [(CKM_SSL3_MD5_MAC, "ssl3_mac.md5"), (CKM_SSL3_SHA1_MAC, "ssl3_mac.sha1")] {
-        let expected = known.get(name);
-        let mac = mechanism(kind, Params::Length(expected.len() as u64));
-        signs(&mut client, &mac, (key, key), &data(), &expected);
-        covered.push(kind);
     }
     covered.extend([
         CKM_TLS12_KEY_SAFE_DERIVE,

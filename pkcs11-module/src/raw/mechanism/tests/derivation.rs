@@ -22,7 +22,7 @@ fn code<T>(result: Result<T>) -> CK_RV {
 }
 
 /// Every mechanism here with the length of its structure.
-const ALL: [(CK_MECHANISM_TYPE, usize); 28] = [
+const ALL: [(CK_MECHANISM_TYPE, usize); 26] = [
     (CKM_CONCATENATE_BASE_AND_KEY, size_of::<CK_OBJECT_HANDLE>()),
     (CKM_EXTRACT_KEY_FROM_KEY, size_of::<CK_EXTRACT_PARAMS>()),
     (CKM_CONCATENATE_BASE_AND_DATA, size_of::<CK_KEY_DERIVATION_STRING_DATA>()),
@@ -36,12 +36,10 @@ const ALL: [(CK_MECHANISM_TYPE, usize); 28] = [
     (CKM_PRF_KDF, size_of::<CK_KDF_PRF_PARAMS>()),
     (CKM_PKCS5_PBKD2, size_of::<CK_PKCS5_PBKD2_PARAMS2>()),
     (CKM_TLS_PRE_MASTER_KEY_GEN, size_of::<CK_VERSION>()),
-    (CKM_SSL3_PRE_MASTER_KEY_GEN, size_of::<CK_VERSION>()),
-    (CKM_SSL3_MASTER_KEY_DERIVE, size_of::<CK_SSL3_MASTER_KEY_DERIVE_PARAMS>()),
+    (CKM_TLS_MASTER_KEY_DERIVE, size_of::<CK_SSL3_MASTER_KEY_DERIVE_PARAMS>()),
     (CKM_TLS_MASTER_KEY_DERIVE_DH, size_of::<CK_SSL3_MASTER_KEY_DERIVE_PARAMS>()),
     (CKM_TLS12_MASTER_KEY_DERIVE, size_of::<CK_TLS12_MASTER_KEY_DERIVE_PARAMS>()),
     (CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE, size_of::<CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS>()),
-    (CKM_SSL3_KEY_AND_MAC_DERIVE, size_of::<CK_SSL3_KEY_MAT_PARAMS>()),
     (CKM_TLS_KEY_AND_MAC_DERIVE, size_of::<CK_SSL3_KEY_MAT_PARAMS>()),
     (CKM_TLS12_KEY_AND_MAC_DERIVE, size_of::<CK_TLS12_KEY_MAT_PARAMS>()),
     (CKM_TLS12_KEY_SAFE_DERIVE, size_of::<CK_TLS12_KEY_MAT_PARAMS>()),
@@ -368,7 +366,7 @@ fn structures_of_tls_are_read_into_their_words() {
         RandomInfo: random,
         pReturnedKeyMaterial: null_mut(),
     };
-    let given = read_kdf(read_struct(CKM_SSL3_KEY_AND_MAC_DERIVE, params));
+    let given = read_kdf(read_struct(CKM_TLS_KEY_AND_MAC_DERIVE, params));
     assert_eq!(given, material(None));
 
     let mut label = *b"label";
