@@ -4,6 +4,7 @@
 //! initialised anew), then the rules of its chapter, each in a file beside this one, or an operation
 //! ([`crate::operation`]). Multi-part operations belong to the session alone.
 
+mod aead;
 mod cloning;
 mod dates;
 pub(crate) mod derive;
@@ -22,8 +23,6 @@ mod wrap;
 use std::{sync::Arc, time::Duration};
 
 use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
-
-use wrap::authenticated;
 
 use crate::{
     api::{
@@ -162,12 +161,10 @@ impl Session {
                 self.generate_key_pair(&mechanism, &public, &private)
             }
             Request::Wrap { mechanism, wrapping_key, key, associated } => {
-                let mechanism = authenticated(mechanism, associated)?;
-                self.wrap(&mechanism, &wrapping_key, &key)
+                self.wrap(&mechanism, &wrapping_key, &key, associated)
             }
             Request::Unwrap { mechanism, unwrapping_key, wrapped, template, associated } => {
-                let mechanism = authenticated(mechanism, associated)?;
-                self.unwrap(&mechanism, &unwrapping_key, &wrapped, &template)
+                self.unwrap(&mechanism, &unwrapping_key, &wrapped, &template, associated)
             }
             Request::Encapsulate { mechanism, public_key, template, room } => {
                 self.encapsulate(&mechanism, &public_key, &template, room)

@@ -18,6 +18,7 @@ mod operations;
 mod profiles;
 mod roles;
 mod saved;
+mod sealing;
 mod sharing;
 mod storage;
 mod support;
