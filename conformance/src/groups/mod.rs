@@ -10,6 +10,7 @@ mod message;
 mod object;
 mod operation;
 mod random;
+mod sealing;
 mod session;
 mod slots;
 mod states;
@@ -54,7 +55,7 @@ pub fn cases(group: &str, module: &Module) -> Vec<Case> {
         "login" => login::cases(),
         "object" => [object::cases(), states::of_objects()].into_iter().flatten().collect(),
         "operation" => operation::cases(),
-        "keys" => keys::cases(),
+        "keys" => [keys::cases(), sealing::cases()].into_iter().flatten().collect(),
         "message" => message::cases(),
         "random" => random::cases(),
         "asynchronous" => asynchronous::cases(),

@@ -15,7 +15,7 @@ use crate::{
     api::{Message, Output, Room},
     group::Group,
     operations::{bytes, too_small, unexpected},
-    session::{Active, Checkout, Ready},
+    session::{Active, Checkout, Messages, Ready},
 };
 
 /// A message under way.
@@ -33,17 +33,24 @@ impl From<Streaming> for Active {
     }
 }
 
+impl Messages {
+    /// Gives a message its number, and the nonce that a counter counts from.
+    pub(crate) fn number(&mut self, params: &mut MessageParams) {
+        if self.count == 0 {
+            self.base.clone_from(&params.nonce);
+        }
+        let counts = [CKG_GENERATE_COUNTER, CKG_GENERATE_COUNTER_XOR].contains(&params.generator);
+        if counts && self.base.len() == params.nonce.len() {
+            params.nonce.clone_from(&self.base);
+        }
+        params.count = self.count;
+    }
+}
+
 impl Ready {
     /// The operation for one message of an AEAD.
     fn message(&mut self, kind: OperationKind, mut params: MessageParams) -> Operation {
-        if self.messages.count == 0 {
-            self.messages.base.clone_from(&params.nonce);
-        }
-        let counts = [CKG_GENERATE_COUNTER, CKG_GENERATE_COUNTER_XOR].contains(&params.generator);
-        if counts && self.messages.base.len() == params.nonce.len() {
-            params.nonce.clone_from(&self.messages.base);
-        }
-        params.count = self.messages.count;
+        self.messages.number(&mut params);
         let params = Params::Message(Box::new(params));
         let mechanism = Arc::new(Mechanism { kind: self.mechanism.kind, params });
         Operation { kind, mechanism, key: self.key }

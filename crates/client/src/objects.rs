@@ -9,12 +9,13 @@ use hsmsim_partition::{
 };
 use hsmsim_store::OwedKind;
 use hsmsim_types::{
-    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, Template, ck::*, error::fail,
+    Error, Mechanism, ObjectHandle, ObjectId, Params, Result, SessionHandle, Template, ck::*,
+    error::fail,
 };
 
 use crate::{
     Client,
-    api::{Derived, Output, Room},
+    api::{Derived, Message, Output, Room},
     group::Group,
     operations::{bytes, unexpected},
     session::{Checkout, Search},
@@ -284,7 +285,7 @@ impl Client {
         }
     }
 
-    /// C_WrapKey, C_WrapKeyAuthenticated.
+    /// C_WrapKey, C_WrapKeyAuthenticated. The tag is apart where the mechanism's parameter has a place for it.
     ///
     /// # Errors
     /// CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_KEY_UNEXTRACTABLE and what else
@@ -292,17 +293,31 @@ impl Client {
     pub(crate) async fn wrap_key_work(
         &self,
         session: SessionHandle,
-        mechanism: Mechanism,
+        mut mechanism: Mechanism,
         wrapping_key: ObjectHandle,
         key: ObjectHandle,
         associated: Option<&[u8]>,
         room: Room,
-    ) -> Result<Output> {
+    ) -> Result<Message> {
         let mut session = self.checkout(session)?;
         let wrapping_key = self
             .object(session.group(), wrapping_key)
             .map_err(|error| renamed(CKR_WRAPPING_KEY_HANDLE_INVALID, &error))?;
         let key = self.key(session.group(), key)?;
+        let (kind, keys) = (mechanism.kind, [Some(wrapping_key), Some(key)]);
+        let mut tag_len = 0;
+        let mut counted = None;
+        if let Params::Message(message) = &mut mechanism.params {
+            if !message.tag_follows {
+                tag_len = usize::try_from(message.tag_bits / 8).unwrap_or(usize::MAX);
+            }
+            if [CKG_GENERATE_COUNTER, CKG_GENERATE_COUNTER_XOR].contains(&message.generator) {
+                let so_far = session.wrappings.get(&(kind, wrapping_key)).cloned();
+                let mut so_far = so_far.unwrap_or_default();
+                so_far.number(message);
+                counted = Some(so_far);
+            }
+        }
         let request = || Request::Wrap {
             mechanism: mechanism.clone(),
             wrapping_key,
@@ -313,17 +328,27 @@ impl Client {
                 Room::Bytes(room) => Some(room),
             },
         };
-        let (kind, keys) = (mechanism.kind, [Some(wrapping_key), Some(key)]);
         session.expect_announced(kind, keys, room);
-        let wrapped = bytes(self.call_primary(&mut session, request).await?.1)?;
-        Ok(match room {
+        let (nonce, mut wrapped) = match self.call_primary(&mut session, request).await?.1 {
+            Reply::Message { nonce, bytes } => (nonce, bytes),
+            other => (Vec::new(), bytes(other)?),
+        };
+        let tag = wrapped.split_off(wrapped.len().saturating_sub(tag_len));
+        let output = match room {
             Room::Query => {
                 session.announce(kind, keys, wrapped.len());
                 Output::Length(wrapped.len())
             }
             Room::Bytes(room) if room < wrapped.len() => Output::TooSmall(wrapped.len()),
-            Room::Bytes(_) => Output::Bytes(wrapped),
-        })
+            Room::Bytes(_) => {
+                if let Some(mut so_far) = counted {
+                    so_far.count += 1;
+                    session.wrappings.insert((kind, wrapping_key), so_far);
+                }
+                return Ok(Message { nonce, tag, output: Output::Bytes(wrapped) });
+            }
+        };
+        Ok(Message { output, ..Message::default() })
     }
 
     /// C_DestroyObject.

@@ -4,9 +4,12 @@
 //! it back when it is done; a second thread that finds the slot empty is told
 //! CKR_OPERATION_ACTIVE. So no lock is held while a call waits.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use hsmsim_partition::api::{Checked, OperationKind};
@@ -99,6 +102,8 @@ pub(crate) struct SessionState {
     /// One place for each kind of operation there has been: most sessions see few.
     active: Vec<(OperationKind, Active)>,
     pub(crate) search: Option<Search>,
+    /// The wrappings with an AEAD so far whose nonce was a counter's, by mechanism and wrapping key.
+    pub(crate) wrappings: BTreeMap<(u64, ObjectId), Messages>,
     /// On an asynchronous session: the last length that was asked for.
     pub(crate) announced: Option<Announced>,
     /// Session objects made here; their handles end with the session.
@@ -166,6 +171,7 @@ impl SessionSlot {
             subs: (0..members).map(|_| None).collect(),
             active: Vec::new(),
             search: None,
+            wrappings: BTreeMap::new(),
             announced: None,
             objects: Vec::new(),
         };

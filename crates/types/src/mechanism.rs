@@ -202,7 +202,8 @@ pub enum Params {
 }
 
 /// What belongs to one message of an AEAD: CK_GCM_MESSAGE_PARAMS and its kin, and the associated data
-/// (PKCS#11 3.1, 5.9 and 6.13.4).
+/// (PKCS#11 3.1, 5.9 and 6.13.4). A key that is wrapped is such a message too, with CK_GCM_WRAP_PARAMS and
+/// its kin or with the same structures (3.2, 6.13.3 and 6.13.5).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MessageParams {
     /// The nonce, or what a generated one takes its fixed bits from.
@@ -219,6 +220,9 @@ pub struct MessageParams {
     pub tag_bits: u64,
     /// Length of the message in bytes, where the mechanism wants to know it before (CCM).
     pub data_len: Option<u64>,
+    /// Whether the tag follows the ciphertext, as the structures for wrapping alone have it; else it has a
+    /// place of its own.
+    pub tag_follows: bool,
 }
 
 /// Luna's CK_ECIES_PARAMS (SDK guide, "ECIES general"): numbers as the caller gave them.

@@ -54,7 +54,7 @@ session_functions! {
         wrapped_len: *mut CK_ULONG,
     );
     let wrapped = Buffer(wrapped, wrapped_len);
-    read mechanism = MechanismIn(mechanism).read();
+    read mechanism = MechanismIn(mechanism).read_wrapping();
     => keys::wrap[
         SessionHandle(session),
         mechanism,
@@ -77,7 +77,7 @@ session_functions! {
     );
     let associated = Input(associated, associated_len);
     let wrapped = Buffer(wrapped, wrapped_len);
-    read mechanism = MechanismIn(mechanism).read();
+    read mechanism = MechanismIn(mechanism).read_wrapping_authenticated();
     => keys::wrap[
         SessionHandle(session),
         mechanism,
@@ -100,7 +100,7 @@ session_functions! {
     );
     let wrapped = Input(wrapped, wrapped_len);
     let key = Place(key);
-    read mechanism = MechanismIn(mechanism).read();
+    read mechanism = MechanismIn(mechanism).read_unwrapping();
     read template = TemplateIn(template, count).read();
     => keys::unwrap[
         SessionHandle(session),
@@ -127,7 +127,7 @@ session_functions! {
     let wrapped = Input(wrapped, wrapped_len);
     let associated = Input(associated, associated_len);
     let key = Place(key);
-    read mechanism = MechanismIn(mechanism).read();
+    read mechanism = MechanismIn(mechanism).read_unwrapping_authenticated();
     read template = TemplateIn(template, count).read();
     => keys::unwrap[
         SessionHandle(session),

@@ -5,7 +5,7 @@ use hsmsim_types::{
     Mechanism, ObjectHandle, Result, SessionHandle, Template, ck::CK_OBJECT_HANDLE,
 };
 
-use crate::raw::{Buffer, Input, Place, Places};
+use crate::raw::{Buffer, Input, Place, Places, SealPlaces};
 
 /// C_GenerateKey.
 pub(crate) async fn generate(
@@ -44,33 +44,41 @@ pub(crate) async fn generate_pair(
 pub(crate) async fn wrap(
     client: &Client,
     session: SessionHandle,
-    mechanism: Result<Mechanism>,
+    mechanism: Result<(Mechanism, SealPlaces)>,
     wrapping_key: ObjectHandle,
     key: ObjectHandle,
     associated: Option<&Input>,
     buffer: &Buffer,
 ) -> Result<()> {
-    let (room, mechanism) = (buffer.room()?, mechanism?);
+    let (room, (mechanism, places)) = (buffer.room()?, mechanism?);
+    if room != Room::Query {
+        places.check()?;
+    }
     let associated = associated.map(Input::bytes).transpose()?;
     let wrap = client.wrap_key(session, mechanism, wrapping_key, key, associated, room);
-    buffer.write(&wrap.await?)
+    let message = wrap.await?;
+    buffer.write(&message.output)?;
+    places.put(&message.nonce, &message.tag);
+    Ok(())
 }
 
-/// C_UnwrapKey, C_UnwrapKeyAuthenticated. `wrapped` comes with what is authenticated besides.
+/// C_UnwrapKey, C_UnwrapKeyAuthenticated. `wrapped` comes with what is authenticated besides, the mechanism
+/// with the tag if that is apart.
 pub(crate) async fn unwrap(
     client: &Client,
     session: SessionHandle,
-    mechanism: Result<Mechanism>,
+    mechanism: Result<(Mechanism, Vec<u8>)>,
     unwrapping_key: ObjectHandle,
     (wrapped, associated): (&Input, Option<&Input>),
     template: Result<Template>,
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let place = place.required()?;
-    let (mechanism, wrapped, template) = (mechanism?, wrapped.bytes()?, template?);
+    let ((mechanism, tag), wrapped, template) = (mechanism?, wrapped.bytes()?, template?);
     let associated = associated.map(Input::bytes).transpose()?;
+    let wrapped = [wrapped, &tag].concat();
     let unwrapping =
-        client.unwrap_key(session, mechanism, unwrapping_key, wrapped, template, associated);
+        client.unwrap_key(session, mechanism, unwrapping_key, &wrapped, template, associated);
     let ObjectHandle(key) = unwrapping.await?;
     place.put(key);
     Ok(())

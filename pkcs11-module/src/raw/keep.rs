@@ -11,7 +11,7 @@ use hsmsim_types::{
     ck::{CK_ASYNC_DATA, CK_BYTE, CK_INVALID_HANDLE, CK_OBJECT_HANDLE, CK_ULONG, CKA_TOKEN},
 };
 
-use super::{Buffer, Fill, MessageIn, Place, Places};
+use super::{Buffer, Fill, MessageIn, Place, Places, SealPlaces};
 
 /// A pointer of the caller's.
 #[derive(Debug)]
@@ -82,6 +82,15 @@ impl Owned for Result<(Mechanism, Places)> {
         !matches!(self, Ok((_, Places::None)))
     }
 }
+
+impl Owned for Result<(Mechanism, SealPlaces)> {
+    fn waits(&self) -> bool {
+        !matches!(self, Ok((_, places)) if places.is_empty())
+    }
+}
+
+// With the tag of a wrapped key.
+impl Owned for Result<(Mechanism, Vec<u8>)> {}
 
 /// What a call has gathered for the caller.
 #[derive(Default)]

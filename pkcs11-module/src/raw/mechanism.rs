@@ -12,6 +12,7 @@ use super::slices::{bytes, owned};
 
 pub(crate) mod derivation;
 pub(crate) mod places;
+pub(crate) mod wrapping;
 
 /// The longest parameter in bytes of a mechanism whose parameter has no structure known here.
 const MAX_PLAIN: CK_ULONG = 4096;

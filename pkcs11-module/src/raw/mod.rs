@@ -24,7 +24,9 @@ pub(crate) mod text;
 pub(crate) use async_data::{AsyncOut, NameIn};
 pub(crate) use init::{InitArgs, InterfaceQuery};
 pub(crate) use keep::{Answer, Keep, Owned};
-pub(crate) use mechanism::{MechanismIn, derivation::SignatureIn, places::Places};
+pub(crate) use mechanism::{
+    MechanismIn, derivation::SignatureIn, places::Places, wrapping::SealPlaces,
+};
 pub(crate) use message::MessageIn;
 pub(crate) use out::{Buffer, Fill, Handles, List, Place};
 pub(crate) use slices::{Input, Label, PinIn, UidIn};

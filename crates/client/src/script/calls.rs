@@ -237,7 +237,7 @@ calls! {
         key: ObjectHandle,
         associated: Option<&[u8]>,
         room: Room,
-    ) -> Output;
+    ) -> Message;
     is if associated.is_some() { "C_WrapKeyAuthenticated" } else { "C_WrapKey" },
         Session(session);
     about mechanism(mechanism.kind), objects(Some(wrapping_key), Some(key));

@@ -355,7 +355,8 @@ fn a_wrapping_with_associated_data_opens_with_the_same_data_only() {
     };
     let room = Room::Bytes(64);
     let wrap = |mechanism, associated| {
-        client.run(client.wrap_key(session, mechanism, wrapping, key, associated, room))
+        let wrap = client.wrap_key(session, mechanism, wrapping, key, associated, room);
+        client.run(wrap).map(|message| message.output)
     };
     let Ok(Output::Bytes(wrapped)) = wrap(gcm(b""), Some(&b"context"[..])) else { panic!() };
     assert_eq!(wrap(gcm(b"context"), None), Ok(Output::Bytes(wrapped.clone())), "the same bytes");
@@ -379,4 +380,64 @@ fn a_wrapping_with_associated_data_opens_with_the_same_data_only() {
     };
     assert_eq!(code(unwrap(b"other")), "CKR_WRAPPED_KEY_INVALID");
     unwrap(b"context").unwrap();
+}
+
+#[test]
+fn a_wrapping_counts_its_nonces_by_session_and_key_and_gives_the_tag_apart() {
+    let world = World::new("ha-pair");
+    let (client, session) = (&world.client, world.officer());
+    let (wrapping, other) = (aes(&world, session), aes(&world, session));
+    let secret: Template =
+        [Attribute::bool(CKA_EXTRACTABLE, true), Attribute::ulong(CKA_VALUE_LEN, 16)]
+            .into_iter()
+            .collect();
+    let key = client
+        .run(client.generate_key(session, Mechanism::plain(CKM_AES_KEY_GEN), secret))
+        .unwrap();
+    let mechanism = |generator, nonce: &[u8], tag_follows| {
+        let params = MessageParams {
+            nonce: nonce.to_vec(),
+            fixed_bits: 64,
+            generator,
+            tag_bits: 128,
+            tag_follows,
+            ..MessageParams::default()
+        };
+        Mechanism { kind: CKM_AES_GCM, params: Params::Message(Box::new(params)) }
+    };
+    let wrap = |session, by, room| {
+        let mechanism = mechanism(CKG_GENERATE_COUNTER, &[0; 12], false);
+        client.run(client.wrap_key(session, mechanism, by, key, Some(b"aad"), room)).unwrap()
+    };
+    let room = Room::Bytes(16);
+    // A length that is asked for and a place that is too small count nothing.
+    assert_eq!(wrap(session, wrapping, Room::Query).output, Output::Length(16));
+    assert_eq!(wrap(session, wrapping, Room::Bytes(15)).output, Output::TooSmall(16));
+    for count in 0..3 {
+        let message = wrap(session, wrapping, room);
+        assert_eq!(message.nonce, [[0; 11].as_slice(), &[count]].concat());
+        let Output::Bytes(wrapped) = message.output else { panic!() };
+        assert_eq!((wrapped.len(), message.tag.len()), (16, 16));
+        let whole = [wrapped, message.tag].concat();
+        let template =
+            [Attribute::ulong(CKA_CLASS, CKO_SECRET_KEY), Attribute::ulong(CKA_KEY_TYPE, CKK_AES)];
+        client
+            .run(client.unwrap_key(
+                session,
+                // Generator and fixed bits count for nothing here.
+                mechanism(99, &message.nonce, false),
+                wrapping,
+                &whole,
+                template.into_iter().collect(),
+                Some(b"aad"),
+            ))
+            .unwrap();
+    }
+    assert_eq!(wrap(session, other, room).nonce, [0; 12], "another key, another counter");
+    // The structure for C_WrapKey leaves the tag behind the key.
+    let mechanism = mechanism(CKG_GENERATE, &[7; 12], true);
+    let wrapped = client.wrap_key(session, mechanism, wrapping, key, None, Room::Bytes(64));
+    let message = client.run(wrapped).unwrap();
+    let Output::Bytes(wrapped) = message.output else { panic!() };
+    assert_eq!((wrapped.len(), message.tag.len(), &message.nonce[..8]), (32, 0, &[7; 8][..]));
 }

@@ -21,7 +21,7 @@ use crate::{
 
 /// The parameters of the mechanism's ordinary operation, and the nonce in them. Before the first message
 /// there are none: what then counts is that the mechanism has messages at all.
-pub(super) fn params(scheme: Scheme, act: Act, given: &Params) -> Result<(Params, Vec<u8>)> {
+pub(crate) fn params(scheme: Scheme, act: Act, given: &Params) -> Result<(Params, Vec<u8>)> {
     let before = MessageParams { nonce: vec![0; 12], tag_bits: 128, ..MessageParams::default() };
     let message = match given {
         Params::Message(message) => message,

@@ -6,7 +6,7 @@
 
 pub(crate) mod cipher;
 mod ecies;
-mod message;
+pub(crate) mod message;
 pub(crate) mod otp;
 pub(crate) mod params;
 mod saved;

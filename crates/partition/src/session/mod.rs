@@ -4,6 +4,7 @@
 //! initialised anew), then the rules of its chapter, each in a file beside this one, or an operation
 //! ([`crate::operation`]). Multi-part operations belong to the session alone.
 
+mod aead;
 mod cloning;
 mod dates;
 pub(crate) mod derive;
@@ -23,8 +24,6 @@ mod wrap;
 use std::{sync::Arc, time::Duration};
 
 use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
-
-use wrap::authenticated;
 
 use crate::{
     api::{
@@ -163,19 +162,20 @@ impl Session {
                 self.generate_key_pair(&mechanism, &public, &private)
             }
             Request::Wrap { mechanism, wrapping_key, key, associated, room } => {
-                let mechanism = authenticated(mechanism, associated)?;
-                self.counted_if(
-                    &wrapping_key,
-                    |reply| matches!(reply, Reply::Bytes(out) if room.is_some_and(|room| room >= out.len())),
-                    |session| session.wrap(&mechanism, &wrapping_key, &key),
-                )
-            }
-            Request::Unwrap { mechanism, unwrapping_key, wrapped, template, associated } => {
-                let mechanism = authenticated(mechanism, associated)?;
-                self.counted(&unwrapping_key, |session| {
-                    session.unwrap(&mechanism, &unwrapping_key, &wrapped, &template)
+                let is_given = |reply: &Reply| match reply {
+                    Reply::Bytes(out) | Reply::Message { bytes: out, .. } => {
+                        room.is_some_and(|room| room >= out.len())
+                    }
+                    _ => false,
+                };
+                self.counted_if(&wrapping_key, is_given, |session| {
+                    session.wrap(&mechanism, &wrapping_key, &key, associated)
                 })
             }
+            Request::Unwrap { mechanism, unwrapping_key, wrapped, template, associated } => self
+                .counted(&unwrapping_key, |session| {
+                    session.unwrap(&mechanism, &unwrapping_key, &wrapped, &template, associated)
+                }),
             Request::Encapsulate { mechanism, public_key, template, room } => self
                 .counted(&public_key, |session| {
                     session.encapsulate(&mechanism, &public_key, &template, room)

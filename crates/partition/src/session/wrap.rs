@@ -1,5 +1,5 @@
 //! C_WrapKey and C_UnwrapKey (PKCS#11 3.1, 5.18.3 and 5.18.4): secret keys as they are, private keys
-//! as PrivateKeyInfo.
+//! as PrivateKeyInfo. What an AEAD's parameter is in both is in [`aead`].
 
 use hsmsim_crypto::{
     aes::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap},
@@ -15,7 +15,10 @@ use hsmsim_types::{
 };
 use zeroize::Zeroizing;
 
-use super::Session;
+use super::{
+    Session,
+    aead::{self, Sealing},
+};
 use crate::{
     api::Reply,
     attributes::{
@@ -29,7 +32,7 @@ use crate::{
         secret_type::SecretType,
     },
     operation::{
-        KeyCodes, check_key,
+        Act, KeyCodes, check_key,
         cipher::{decrypt, encrypt},
         params::Work,
     },
@@ -54,15 +57,19 @@ impl Session {
         mechanism: &Mechanism,
         wrapping_key: &ObjectId,
         key: &ObjectId,
+        associated: Option<Vec<u8>>,
     ) -> Result<Reply> {
         let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_WRAP)?;
+        aead::check(entry.scheme, associated.is_some())?;
         let wrapping = self.partition.object(&self.application, wrapping_key, WRAPPING.handle)?;
         check_key(&wrapping, entry, CKA_WRAP, &WRAPPING)?;
         let key = self.partition.object(&self.application, key, CKR_KEY_HANDLE_INVALID)?;
         check_wrappable(&key, &wrapping)?;
-        let work = Work::new(entry.scheme, &mechanism.params)?;
-
         let mut plain = plain_key(&key)?;
+        let sealing = Sealing { act: Act::Encrypt, associated, data_len: plain.len() };
+        let (params, nonce) = sealing.params(entry.scheme, &mechanism.params)?;
+        let work = Work::new(entry.scheme, &params)?;
+
         if matches!(work, Work::RsaPkcs(_) | Work::RsaOaep { .. }) && key.class != CKO_SECRET_KEY {
             return fail(CKR_KEY_NOT_WRAPPABLE, "RSA wraps secret keys only");
         }
@@ -79,7 +86,11 @@ impl Session {
             padded[..plain.len()].copy_from_slice(&plain);
             plain = padded;
         }
-        wrapped(&work, &mechanism.params, wrapping.material()?, &plain).map(Reply::Bytes)
+        let bytes = wrapped(&work, &params, wrapping.material()?, &plain)?;
+        Ok(match nonce {
+            Some(nonce) => Reply::Message { nonce, bytes },
+            None => Reply::Bytes(bytes),
+        })
     }
 
     pub(super) fn unwrap(
@@ -88,12 +99,16 @@ impl Session {
         unwrapping_key: &ObjectId,
         wrapped: &[u8],
         template: &Template,
+        associated: Option<Vec<u8>>,
     ) -> Result<Reply> {
         let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_UNWRAP)?;
+        aead::check(entry.scheme, associated.is_some())?;
         let unwrapping =
             self.partition.object(&self.application, unwrapping_key, UNWRAPPING.handle)?;
         check_key(&unwrapping, entry, CKA_UNWRAP, &UNWRAPPING)?;
-        let work = Work::new(entry.scheme, &mechanism.params)?;
+        let sealing = Sealing { act: Act::Decrypt, associated, data_len: wrapped.len() };
+        let (params, _) = sealing.params(entry.scheme, &mechanism.params)?;
+        let work = Work::new(entry.scheme, &params)?;
         let mut given = checked(template)?;
         impose(&unwrapping, CKA_UNWRAP_TEMPLATE, &mut given)?;
         let class = given
@@ -113,7 +128,7 @@ impl Session {
         self.check_write_of(&given, class, key_type)?;
         let origin = Origin::of(Way::Unwrap, parts::kind(class, key_type), self.maker());
         check_template(&origin, &given)?;
-        let plain = unwrapped(&work, &mechanism.params, unwrapping.material()?, wrapped)?;
+        let plain = unwrapped(&work, &params, unwrapping.material()?, wrapped)?;
         let object = self.unwrapped_object(&work, &given, &plain).map_err(|error| {
             // Behind a padding that anybody can make, and without the structure that a private key has,
             // any other answer would show that the padding was good (Bleichenbacher, Vaudenay).
@@ -141,26 +156,6 @@ impl Session {
         let id = self.partition.new_id()?;
         Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))
     }
-}
-
-/// C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated bring the associated data themselves; the mechanism
-/// must be an AEAD, whose parameters then have none (PKCS#11 3.2, 5.18.6).
-///
-/// # Errors
-/// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
-pub(super) fn authenticated(
-    mut mechanism: Mechanism,
-    associated: Option<Vec<u8>>,
-) -> Result<Mechanism> {
-    let Some(associated) = associated else { return Ok(mechanism) };
-    match &mut mechanism.params {
-        Params::Gcm { aad, .. } if aad.is_empty() => *aad = associated,
-        Params::Gcm { .. } => {
-            return fail(CKR_MECHANISM_PARAM_INVALID, "the associated data is given twice");
-        }
-        _ => return fail(CKR_MECHANISM_INVALID, "only an AEAD wraps with associated data"),
-    }
-    Ok(mechanism)
 }
 
 /// The rules that protect a key from being wrapped.

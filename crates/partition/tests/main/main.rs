@@ -19,6 +19,7 @@ mod operations;
 mod profiles;
 mod roles;
 mod saved;
+mod sealing;
 mod sharing;
 mod storage;
 mod strict_templates;
