@@ -1,9 +1,11 @@
 //! A module under test.
 
 use std::{
+    collections::BTreeSet,
     ffi::{CString, c_void},
     path::{Path, PathBuf},
     ptr::{null, null_mut},
+    sync::{Mutex, PoisonError},
 };
 
 use cryptoki_sys::*;
@@ -45,10 +47,29 @@ macro_rules! call {
             // SAFETY: the arguments are what the standard asks of a caller: pointers to memory as
             // long as the lengths beside them say, NULL where a case is about NULL.
             #[allow(unused_unsafe, clippy::macro_metavars_in_unsafe)]
-            Some(function) => unsafe { function($($argument),*) },
+            Some(function) => $crate::module::answered(stringify!($name), unsafe {
+                function($($argument),*)
+            }),
             None => cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED,
         }
     };
+}
+
+/// Functions that have answered CKR_OK since [`succeeded`] was asked last. Calls come from any thread.
+static SUCCEEDED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+/// Keeps in mind that a function has answered CKR_OK; for [`call!`].
+pub fn answered(function: &'static str, rv: CK_RV) -> CK_RV {
+    if rv == CKR_OK {
+        SUCCEEDED.lock().unwrap_or_else(PoisonError::into_inner).insert(function);
+    }
+    rv
+}
+
+/// The functions that have answered CKR_OK since this was asked last.
+pub fn succeeded() -> Vec<String> {
+    let mut seen = SUCCEEDED.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *seen).into_iter().map(str::to_owned).collect()
 }
 
 impl Module {

@@ -28,6 +28,9 @@ pub struct Finding {
     pub outcome: Outcome,
     /// What was seen instead, or what is not there.
     pub detail: String,
+    /// Functions that answered CKR_OK in it.
+    #[serde(default)]
+    pub succeeded: Vec<String>,
 }
 
 /// A run over one module.
@@ -64,6 +67,17 @@ impl Report {
     /// How many cases ended so.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.findings.iter().filter(|finding| finding.outcome == outcome).count()
+    }
+
+    /// Each function that answered CKR_OK in a case that passed, and in how many.
+    pub fn succeeded(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for finding in self.findings.iter().filter(|finding| finding.outcome == Outcome::Pass) {
+            for function in &finding.succeeded {
+                *counts.entry(function.as_str()).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// What failed.

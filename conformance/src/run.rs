@@ -16,7 +16,7 @@ use crate::{
     call,
     case::{Bench, Case, Outcome, Stop},
     groups,
-    module::{Module, Target},
+    module::{Module, Target, succeeded},
     report::{Finding, Report},
 };
 
@@ -122,6 +122,8 @@ pub fn child(target: &Target, group: &str, from: usize) -> Result<(), String> {
         module.initialise()?;
         call!(module, C_CloseAllSessions(module.slot));
         tell(&Finding::of(group, case, Outcome::Fail, String::new()));
+        // What follows is the case's own.
+        succeeded();
         let (outcome, detail) = match (case.body)(&Bench { module: &module }) {
             Ok(()) => (Outcome::Pass, String::new()),
             Err(Stop::Fail(why)) => (Outcome::Fail, why),
@@ -149,6 +151,7 @@ impl Finding {
             statement: case.statement.clone(),
             outcome,
             detail,
+            succeeded: succeeded(),
         }
     }
 }

@@ -1,8 +1,16 @@
 //! The suite over this module, and over another one to show that it runs there too.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::LazyLock,
+    time::Duration,
+};
 
-use hsmsim_conformance::{case::Outcome, report::Report};
+use hsmsim_conformance::{
+    case::Outcome,
+    report::{self, Report},
+};
 use hsmsim_tests::{
     Sandbox, build,
     process::Ended,
@@ -25,32 +33,123 @@ fn run(sandbox: &Sandbox, arguments: &[&str]) -> (Ended, Report) {
     (ended, report)
 }
 
-fn nothing_fails_on(topology: &str) {
-    let sandbox = Sandbox::new(topology);
-    let module = build::module_path().display().to_string();
-    let known = ["--module", &module, "--label", LABEL, "--pin", USER_PIN, "--so-pin", SO_PIN];
-    let (ended, report) = run(&sandbox, &known);
-    assert_eq!(report.failures().count(), 0, "{ended}");
-    let left_out: Vec<&str> = report
-        .findings
-        .iter()
-        .filter(|finding| finding.outcome == Outcome::Unsupported)
-        .map(|finding| finding.id.as_str())
-        .collect();
-    let unexpected: Vec<&&str> = left_out.iter().filter(|id| !LEFT_OUT.contains(id)).collect();
-    assert!(unexpected.is_empty(), "{unexpected:?}\n{ended}");
-    assert!(report.count(Outcome::Pass) > 800, "{ended}");
-    assert!(!sandbox.log().contains("panic"), "{}", sandbox.log());
+/// What the suite finds on a topology, and what the module said meanwhile.
+struct Run {
+    ended: Ended,
+    report: Report,
+    log: String,
 }
+
+impl Run {
+    fn on(topology: &str) -> Self {
+        let sandbox = Sandbox::new(topology);
+        let module = build::module_path().display().to_string();
+        let known = ["--module", &module, "--label", LABEL, "--pin", USER_PIN, "--so-pin", SO_PIN];
+        let (ended, report) = run(&sandbox, &known);
+        Self { ended, report, log: sandbox.log() }
+    }
+
+    fn has_nothing_that_fails(&self) {
+        let Self { ended, report, log } = self;
+        assert_eq!(report.failures().count(), 0, "{ended}");
+        let left_out: Vec<&str> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.outcome == Outcome::Unsupported)
+            .map(|finding| finding.id.as_str())
+            .collect();
+        let unexpected: Vec<&&str> = left_out.iter().filter(|id| !LEFT_OUT.contains(id)).collect();
+        assert!(unexpected.is_empty(), "{unexpected:?}\n{ended}");
+        assert!(report.count(Outcome::Pass) > 1000, "{ended}");
+        assert!(!log.contains("panic"), "{log}");
+    }
+}
+
+static WITHOUT_DELAYS: LazyLock<Run> = LazyLock::new(|| Run::on("instant"));
+/// On its asynchronous sessions calls are left pending.
+static WITH_DELAYS: LazyLock<Run> = LazyLock::new(|| Run::on("ha-pair"));
 
 #[test]
 fn no_case_fails_on_a_pair_without_delays() {
-    nothing_fails_on("instant");
+    WITHOUT_DELAYS.has_nothing_that_fails();
 }
 
 #[test]
 fn no_case_fails_on_a_pair_with_delays() {
-    nothing_fails_on("ha-pair");
+    WITH_DELAYS.has_nothing_that_fails();
+}
+
+/// Functions that no case brings to CKR_OK, and the tests that do.
+const CALLED_ELSEWHERE: &[(&str, &str)] = &[
+    // It empties a token, which is not any module's to be asked.
+    ("C_InitToken", "tests/tests/main/readme.rs: recipe init-token"),
+    // Something has to happen to a device meanwhile.
+    ("C_WaitForSlotEvent", "tests/tests/main/members.rs"),
+    // A number is taken in one session, or process, and joined in another.
+    ("C_AsyncGetID", "pkcs11-module/src/tests/asynchronous/numbers.rs"),
+    ("C_AsyncJoin", "pkcs11-module/src/tests/asynchronous/numbers.rs"),
+];
+
+#[test]
+fn every_function_that_works_answers_ckr_ok_in_a_case() {
+    let page = std::fs::read_to_string(build::root().join("docs/pkcs11.md")).expect("the page");
+    let lists = page.lines().filter(|line| line.starts_with("**Work, of "));
+    let functions: BTreeSet<&str> =
+        lines_in_code(lists).filter(|name| name.starts_with("C_")).collect();
+    assert!(functions.len() > 100, "{functions:?}");
+    let called = WITH_DELAYS.report.succeeded();
+    let elsewhere: BTreeMap<&str, &str> = CALLED_ELSEWHERE.iter().copied().collect();
+    let missing: Vec<&&str> = functions
+        .iter()
+        .filter(|name| !called.contains_key(**name) && !elsewhere.contains_key(**name))
+        .collect();
+    assert!(missing.is_empty(), "no case calls {missing:?} successfully");
+    for (name, place) in elsewhere {
+        assert!(!called.contains_key(name), "a case calls {name}: it is not {place}'s alone");
+        let file = place.split(':').next().unwrap_or(place);
+        assert!(build::root().join(file).exists(), "{place}");
+    }
+}
+
+/// What stands between backquotes.
+fn lines_in_code<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    lines.flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// The cells of a table's row that begins with this one.
+fn row<'a>(page: &'a str, first: &str) -> Option<Vec<&'a str>> {
+    let cells = |line: &'a str| -> Vec<&'a str> {
+        line.trim_matches('|').split('|').map(str::trim).collect()
+    };
+    page.lines().map(cells).find(|cells| cells.first() == Some(&first))
+}
+
+#[test]
+fn the_page_tells_what_this_module_does_today() {
+    let page =
+        std::fs::read_to_string(build::root().join("docs/conformance.md")).expect("the page");
+    let made = report::page(&[("hsmsim".to_owned(), WITHOUT_DELAYS.report.clone())]);
+    let stale = "docs/conformance.md is stale: make conformance";
+    let count = WITHOUT_DELAYS.report.findings.len().to_string();
+    assert_eq!(row(&page, "hsmsim"), row(&made, "hsmsim"), "{stale}");
+    for group in hsmsim_conformance::groups::NAMES {
+        let column =
+            |page| row(page, group).and_then(|cells| cells.get(1).map(ToString::to_string));
+        assert!(column(&made).is_some(), "{group}");
+        assert_eq!(column(&page), column(&made), "{group}: {stale}");
+    }
+    // Who fails a case stands in its row's last cell.
+    let failing = |page: &str| -> Vec<String> {
+        let rows = page.lines().filter(|line| {
+            let last = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+            line.starts_with("| `") && last.split(',').any(|name| name.trim() == "hsmsim")
+        });
+        lines_in_code(rows).map(str::to_owned).collect()
+    };
+    assert_eq!(failing(&page), failing(&made), "{stale}");
+    let changes = std::fs::read_to_string(build::root().join("CHANGELOG.md")).expect("the changes");
+    let said = format!("`hsmsim-conformance`: {count} cases");
+    assert!(changes.contains(&said), "CHANGELOG.md does not say {said:?}");
 }
 
 #[test]

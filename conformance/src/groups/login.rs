@@ -22,6 +22,13 @@ fn so<'a>(b: &crate::case::Bench<'a>) -> Result<(Session<'a>, String), Stop> {
     Ok((session, pin))
 }
 
+fn login_user(session: &Session<'_>, user: CK_USER_TYPE, pin: &str, name: &str) -> CK_RV {
+    let (mut pin, mut name) = (pin.as_bytes().to_vec(), name.as_bytes().to_vec());
+    let (pin_len, name_len) = (pin.len() as CK_ULONG, name.len() as CK_ULONG);
+    let (pin, name) = (pin.as_mut_ptr(), name.as_mut_ptr());
+    call!(session.module, C_LoginUser(session.handle, user, pin, pin_len, name, name_len))
+}
+
 fn set_pin(session: &Session<'_>, old: &str, new: &str) -> CK_RV {
     let (mut old, mut new) = (old.as_bytes().to_vec(), new.as_bytes().to_vec());
     let (old_len, new_len) = (old.len() as CK_ULONG, new.len() as CK_ULONG);
@@ -98,6 +105,39 @@ pub(super) fn cases() -> Vec<Case> {
                 call!(m, C_OpenSession(m.slot, CKF_SERIAL_SESSION, null_mut(), None, &mut handle));
             expect(rv, &[CKR_SESSION_READ_WRITE_SO_EXISTS], "C_OpenSession")
         }),
+        case(
+            "login.named",
+            "5.6.9",
+            "C_LoginUser without a name is C_Login: the PIN counts, and the user is logged in",
+            |b| {
+                let (session, pin) = (b.session()?, &b.module.target.pin);
+                let rv = login_user(&session, CKU_USER, "wrong-pin", "");
+                expect(rv, &[CKR_PIN_INCORRECT], "a wrong PIN")?;
+                ok(login_user(&session, CKU_USER, pin, ""), "C_LoginUser")?;
+                let mut info = CK_SESSION_INFO { slotID: 0, state: 0, flags: 0, ulDeviceError: 0 };
+                let rv = call!(b.module, C_GetSessionInfo(session.handle, &mut info));
+                ok(rv, "C_GetSessionInfo")?;
+                hold(info.state == CKS_RW_USER_FUNCTIONS, || format!("state {}", info.state))?;
+                let rv = login_user(&session, CKU_USER, pin, "");
+                expect(rv, &[CKR_USER_ALREADY_LOGGED_IN], "C_LoginUser again")
+            },
+        ),
+        case(
+            "login.named.unknown",
+            "5.6.9",
+            "C_LoginUser of a user that is not there is refused",
+            |b| {
+                let session = b.session()?;
+                let rv = login_user(&session, CKU_USER, &b.module.target.pin, "nobody-here");
+                let codes =
+                    &[CKR_USER_TYPE_INVALID, CKR_PIN_INCORRECT, CKR_ARGUMENTS_BAD, CKR_PIN_INVALID];
+                expect(rv, codes, "C_LoginUser")?;
+                let mut info = CK_SESSION_INFO { slotID: 0, state: 0, flags: 0, ulDeviceError: 0 };
+                let rv = call!(b.module, C_GetSessionInfo(session.handle, &mut info));
+                ok(rv, "C_GetSessionInfo")?;
+                hold(info.state == CKS_RW_PUBLIC_SESSION, || format!("state {}", info.state))
+            },
+        ),
         case("logout.nobody", "5.6.8", "a logout of nobody is CKR_USER_NOT_LOGGED_IN", |b| {
             let session = b.session()?;
             expect(call!(b.module, C_Logout(session.handle)), &[CKR_USER_NOT_LOGGED_IN], "C_Logout")

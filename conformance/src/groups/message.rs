@@ -14,17 +14,17 @@ use crate::{
     openssl,
 };
 
-const PLAIN: &[u8; 20] = b"twenty bytes of text";
-const NOT: &[CK_RV] = &[CKR_OPERATION_NOT_INITIALIZED];
+pub(super) const PLAIN: &[u8; 20] = b"twenty bytes of text";
+pub(super) const NOT: &[CK_RV] = &[CKR_OPERATION_NOT_INITIALIZED];
 
 /// A message's GCM parameters, with their memory.
-struct Gcm {
-    iv: [u8; 12],
-    tag: [u8; 16],
+pub(super) struct Gcm {
+    pub(super) iv: [u8; 12],
+    pub(super) tag: [u8; 16],
 }
 
 impl Gcm {
-    fn raw(&mut self) -> CK_GCM_MESSAGE_PARAMS {
+    pub(super) fn raw(&mut self) -> CK_GCM_MESSAGE_PARAMS {
         CK_GCM_MESSAGE_PARAMS {
             pIv: self.iv.as_mut_ptr(),
             ulIvLen: 12,
@@ -36,7 +36,7 @@ impl Gcm {
     }
 }
 
-fn begun<'a>(b: &Bench<'a>) -> Result<(Session<'a>, CK_OBJECT_HANDLE), Stop> {
+pub(super) fn begun<'a>(b: &Bench<'a>) -> Result<(Session<'a>, CK_OBJECT_HANDLE), Stop> {
     let session = b.user()?;
     let key = session.object(&secret(CKK_AES, &[7; 16], &[CKA_ENCRYPT, CKA_DECRYPT]))?;
     let mechanism = Mechanism::plain(CKM_AES_GCM);
@@ -48,7 +48,7 @@ fn begun<'a>(b: &Bench<'a>) -> Result<(Session<'a>, CK_OBJECT_HANDLE), Stop> {
     Ok((session, key))
 }
 
-fn encrypt(s: &Session<'_>, gcm: &mut Gcm) -> Result<Vec<u8>, Stop> {
+pub(super) fn encrypt(s: &Session<'_>, gcm: &mut Gcm) -> Result<Vec<u8>, Stop> {
     let (mut out, mut len) = (vec![0; 64], 64);
     let (mut raw, mut aad) = (gcm.raw(), *b"aad");
     let at = (&raw mut raw).cast();

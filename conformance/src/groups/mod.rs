@@ -7,6 +7,7 @@ mod login;
 mod material;
 mod mechanisms;
 mod message;
+mod message_parts;
 mod object;
 mod operation;
 mod random;
@@ -14,6 +15,8 @@ mod sealing;
 mod session;
 mod slots;
 mod states;
+mod verify_signature;
+mod wrap_authenticated;
 
 use cryptoki_sys::*;
 
@@ -54,9 +57,14 @@ pub fn cases(group: &str, module: &Module) -> Vec<Case> {
         "session" => [session::cases(), states::of_sessions()].into_iter().flatten().collect(),
         "login" => login::cases(),
         "object" => [object::cases(), states::of_objects()].into_iter().flatten().collect(),
-        "operation" => operation::cases(),
-        "keys" => [keys::cases(), sealing::cases()].into_iter().flatten().collect(),
-        "message" => message::cases(),
+        "operation" => {
+            [operation::cases(), verify_signature::cases()].into_iter().flatten().collect()
+        }
+        "keys" => [keys::cases(), sealing::cases(), wrap_authenticated::cases()]
+            .into_iter()
+            .flatten()
+            .collect(),
+        "message" => [message::cases(), message_parts::cases()].into_iter().flatten().collect(),
         "random" => random::cases(),
         "asynchronous" => asynchronous::cases(),
         _ => mechanisms::cases(group, module),

@@ -315,6 +315,7 @@ pub(super) fn cases() -> Vec<Case> {
     all.extend(verifying());
     all.extend(dual());
     all.extend(recover());
+    all.push(digest_key());
     all
 }
 
@@ -498,7 +499,7 @@ fn dual() -> Vec<Case> {
     vec![
         case(
             "operation.digest-encrypt",
-            "5.18.1",
+            "5.17.1",
             "C_DigestEncryptUpdate gives what both operations give alone",
             |b| {
                 let (digest, cipher) = (Work::new(b, Digest)?.whole()?, Work::new(b, Encrypt)?);
@@ -525,7 +526,7 @@ fn dual() -> Vec<Case> {
         ),
         case(
             "operation.decrypt-digest",
-            "5.18.2",
+            "5.17.2",
             "C_DecryptDigestUpdate digests what it decrypts",
             |b| {
                 let cipher = Work::new(b, Decrypt)?;
@@ -553,7 +554,7 @@ fn dual() -> Vec<Case> {
         ),
         case(
             "operation.sign-encrypt",
-            "5.18.3",
+            "5.17.3",
             "C_SignEncryptUpdate gives what both operations give alone",
             |b| {
                 let (cipher, signer) =
@@ -582,7 +583,46 @@ fn dual() -> Vec<Case> {
                 hold(mac[..] == wanted, || "another MAC".into())
             },
         ),
-        case("operation.dual.alone", "5.18", "a dual function needs both operations", |b| {
+        case(
+            "operation.decrypt-verify",
+            "5.17.4",
+            "C_DecryptVerifyUpdate gives the data, whose MAC then holds or does not",
+            |b| {
+                let cipher = Work::new(b, Decrypt)?;
+                let plain = cipher.whole()?;
+                let mac = secret(CKK_GENERIC_SECRET, &[7; 32], &[CKA_VERIFY]);
+                let key = cipher.session.object(&mac)?;
+                let right = crate::openssl::mac("HMAC", "SHA256", &[7; 32], &plain)
+                    .ok_or_else(super::material::no_openssl)?;
+                let (m, s) = (b.module, cipher.session.handle);
+                let hmac = Mechanism::plain(CKM_SHA256_HMAC);
+                for wrong in [0, 1] {
+                    ok(cipher.init(), "C_DecryptInit")?;
+                    ok(call!(m, C_VerifyInit(s, &mut hmac.raw(), key)), "C_VerifyInit")?;
+                    let mut out = Vec::new();
+                    for part in [&INPUT[..5], &INPUT[5..]] {
+                        let (mut place, mut len) = ([0_u8; 64], 64);
+                        let (at, size) = (part.as_ptr().cast_mut(), part.len() as CK_ULONG);
+                        let to = place.as_mut_ptr();
+                        let rv = call!(m, C_DecryptVerifyUpdate(s, at, size, to, &mut len));
+                        ok(rv, "C_DecryptVerifyUpdate")?;
+                        out.extend_from_slice(&place[..len as usize]);
+                    }
+                    let (mut place, mut len) = ([0_u8; 64], 64);
+                    let rv = call!(m, C_DecryptFinal(s, place.as_mut_ptr(), &mut len));
+                    ok(rv, "C_DecryptFinal")?;
+                    out.extend_from_slice(&place[..len as usize]);
+                    hold(out == plain, || "another text".into())?;
+                    let mut mac = right.clone();
+                    mac[0] ^= wrong;
+                    let wanted = if wrong == 0 { CKR_OK } else { CKR_SIGNATURE_INVALID };
+                    let rv = call!(m, C_VerifyFinal(s, mac.as_mut_ptr(), 32));
+                    expect(rv, &[wanted], "C_VerifyFinal")?;
+                }
+                Ok(())
+            },
+        ),
+        case("operation.dual.alone", "5.17", "a dual function needs both operations", |b| {
             let cipher = Work::new(b, Encrypt)?;
             ok(cipher.init(), "C_EncryptInit")?;
             let (mut out, mut len) = ([0_u8; 64], 64);
@@ -643,4 +683,30 @@ fn recover() -> Vec<Case> {
             hold(&back[..back_len as usize] == b"recovered", || "other data".into())
         },
     )]
+}
+
+fn digest_key() -> Case {
+    case(
+        "operation.digest.key",
+        "5.12.4",
+        "C_DigestKey digests a secret key's value among other data",
+        |b| {
+            let session = b.user()?;
+            let key = session.object(&secret(CKK_GENERIC_SECRET, &[7; 32], &[]))?;
+            let (m, s, sha) = (b.module, session.handle, Mechanism::plain(CKM_SHA256));
+            ok(call!(m, C_DigestInit(s, &mut sha.raw())), "C_DigestInit")?;
+            let at = INPUT.as_ptr().cast_mut();
+            ok(call!(m, C_DigestUpdate(s, at, 32)), "C_DigestUpdate")?;
+            let rv = call!(m, C_DigestKey(s, key));
+            if rv == CKR_KEY_INDIGESTIBLE {
+                return Err(Stop::Unsupported("C_DigestKey: CKR_KEY_INDIGESTIBLE".into()));
+            }
+            ok(rv, "C_DigestKey")?;
+            let (mut hash, mut len) = ([0_u8; 32], 32);
+            ok(call!(m, C_DigestFinal(s, hash.as_mut_ptr(), &mut len)), "C_DigestFinal")?;
+            let wanted = crate::openssl::digest("SHA256", &[INPUT, [7; 32]].concat())
+                .ok_or_else(super::material::no_openssl)?;
+            hold(hash[..] == wanted, || "another digest".into())
+        },
+    )
 }

@@ -245,5 +245,18 @@ pub(super) fn cases() -> Vec<Case> {
                 expect(rv, &[CKR_OPERATION_NOT_INITIALIZED], "C_GetOperationState")
             },
         ),
+        case(
+            "session.validation-flags",
+            "5.6 of 3.2",
+            "C_GetSessionValidationFlags tells the flags of the last validation",
+            |b| {
+                let (session, mut flags) = (b.session()?, CK_FLAGS::MAX);
+                let (m, s) = (b.module, session.handle);
+                let kind = CKS_LAST_VALIDATION_OK;
+                let rv = call!(m, C_GetSessionValidationFlags(s, kind, &mut flags));
+                ok(rv, "C_GetSessionValidationFlags")?;
+                hold(flags != CK_FLAGS::MAX, || "no flags were written".into())
+            },
+        ),
     ]
 }

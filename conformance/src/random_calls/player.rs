@@ -1,6 +1,6 @@
 //! Playing a sequence: which function, which session and which object, and what must hold after it.
 
-use std::ptr::null_mut;
+use std::{ffi::CStr, ptr::null_mut};
 
 use cryptoki_sys::*;
 use hsmsim_types::names;
@@ -51,7 +51,7 @@ struct Player<'m> {
 
 /// Init functions, the places in `work` (or with 100 added in `messages`) that go with them, and
 /// mechanisms that fit the keys of [`Player::begin`].
-const WORKS: [&[usize]; 10] = [
+const WORKS: [&[usize]; 12] = [
     &[0, 1, 2, 1, 18, 20, 30],
     &[3, 4, 5, 4, 19, 21],
     &[6, 7, 9, 7, 8, 18],
@@ -62,6 +62,8 @@ const WORKS: [&[usize]; 10] = [
     &[22, 23, 24],
     &[100, 101, 102, 102, 103],
     &[108, 109, 110, 110, 111],
+    &[104, 105, 106, 106, 107],
+    &[112, 113, 114, 114, 115],
 ];
 const CIPHERS: &[CK_MECHANISM_TYPE] = &[
     CKM_AES_ECB,
@@ -185,14 +187,25 @@ impl Player<'_> {
         rv
     }
 
-    fn login(&mut self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE) -> CK_RV {
+    fn pin(&self, user: CK_USER_TYPE) -> Vec<u8> {
         let target = &self.module.target;
         let pin = if user == CKU_SO {
             target.so_pin.clone().unwrap_or_default()
         } else {
             target.pin.clone()
         };
-        let mut pin = pin.into_bytes();
+        pin.into_bytes()
+    }
+
+    fn login_user(&mut self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE, name: &CStr) -> CK_RV {
+        let (mut pin, mut name) = (self.pin(user), name.to_bytes().to_vec());
+        let (pin_len, name_len) = (pin.len() as CK_ULONG, name.len() as CK_ULONG);
+        let (pin, name) = (pin.as_mut_ptr(), name.as_mut_ptr());
+        call!(self.module, C_LoginUser(session, user, pin, pin_len, name, name_len))
+    }
+
+    fn login(&mut self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE) -> CK_RV {
+        let mut pin = self.pin(user);
         call!(self.module, C_Login(session, user, pin.as_mut_ptr(), pin.len() as CK_ULONG))
     }
 
@@ -297,7 +310,8 @@ impl Player<'_> {
         s: CK_SESSION_HANDLE,
     ) -> (&'static str, CK_RV) {
         let (place, len) = self.arena.data(c);
-        let choice = c.byte() % 12;
+        let (name, name_len) = self.arena.data(c);
+        let choice = c.byte() % 14;
         let all = CKF_ENCRYPT | CKF_DECRYPT | CKF_DIGEST | CKF_SIGN | CKF_VERIFY | CKF_FIND_OBJECTS;
         match choice {
             0 | 1 if self.sessions.len() < 12 => {
@@ -324,6 +338,17 @@ impl Player<'_> {
                 call!(self.module, C_SessionCancel(s, c.of(&[all, CKF_DIGEST, 0, CK_ULONG::MAX]))),
             ),
             10 => ("C_SeedRandom", call!(self.module, C_SeedRandom(s, place, len))),
+            11 => {
+                let user = c.of(&[CKU_USER, CKU_CONTEXT_SPECIFIC, 77]);
+                (
+                    "C_LoginUser",
+                    call!(self.module, C_LoginUser(s, user, place, len, name, name_len)),
+                )
+            }
+            12 => {
+                let name = c.of(&[c"", c"co", c"cu", c"so", c"nobody"]);
+                ("C_LoginUser", self.login_user(s, c.of(&[CKU_USER, CKU_USER, CKU_SO]), name))
+            }
             _ => ("C_Login", self.login(s, c.of(&[CKU_USER, CKU_USER, CKU_SO]))),
         }
     }
@@ -370,7 +395,7 @@ impl Player<'_> {
         // Most of the time mechanism and key should fit.
         if c.mostly() && self.objects.len() >= 4 {
             (key, kinds) = match init {
-                0 | 1 | 8 => (self.objects[0], CIPHERS),
+                0 | 1 | 8 | 10 => (self.objects[0], CIPHERS),
                 2 => (0, HASHES),
                 _ => {
                     let at = c.below(4);
@@ -393,7 +418,9 @@ impl Player<'_> {
                 ("C_VerifySignatureInit", call!(m, C_VerifySignatureInit(s, kind, key, place, len)))
             }
             8 => ("C_MessageEncryptInit", call!(m, C_MessageEncryptInit(s, kind, key))),
-            _ => ("C_MessageSignInit", call!(m, C_MessageSignInit(s, kind, key))),
+            9 => ("C_MessageSignInit", call!(m, C_MessageSignInit(s, kind, key))),
+            10 => ("C_MessageDecryptInit", call!(m, C_MessageDecryptInit(s, kind, key))),
+            _ => ("C_MessageVerifyInit", call!(m, C_MessageVerifyInit(s, kind, key))),
         };
         if rv == CKR_OK {
             self.begun = Some((init, s));
@@ -469,7 +496,7 @@ impl Player<'_> {
         let (mut made, mut second) = (0, 0);
         let made_at: *mut CK_OBJECT_HANDLE = if c.rarely(24) { null_mut() } else { &mut made };
         let m = &*self.module;
-        let (name, rv) = match c.byte() % 10 {
+        let (name, rv) = match c.byte() % 11 {
             0 | 1 => ("C_GenerateKey", call!(m, C_GenerateKey(s, kind, rows, count, made_at))),
             2 => (
                 "C_GenerateKeyPair",
@@ -500,6 +527,15 @@ impl Player<'_> {
             8 => (
                 "C_DecapsulateKey",
                 call!(m, C_DecapsulateKey(s, kind, one, rows, count, data, len, made_at)),
+            ),
+            9 => (
+                "C_UnwrapKeyAuthenticated",
+                call!(
+                    m,
+                    C_UnwrapKeyAuthenticated(
+                        s, kind, one, data, len, rows, count, aad, aad_len, made_at
+                    )
+                ),
             ),
             _ => (
                 "C_WrapKeyAuthenticated",

@@ -7,7 +7,7 @@ use std::{
 
 use hsmsim_tests::{
     Sandbox, apart, build, needs,
-    recipe::{Recipe, recipes},
+    recipe::{Recipe, excerpts, recipes},
     test_name,
 };
 
@@ -77,4 +77,14 @@ fn recipes_are_found_by_their_names() {
     let recipe = |name: &str, script: &str| Recipe { name: name.into(), script: script.into() };
     let expected = vec![recipe("a", "one\ntwo\n"), recipe("b", "three\n")];
     assert_eq!(recipes(document), (expected, 1));
+}
+
+#[test]
+fn an_excerpt_has_lines_of_its_recipe_in_their_order() {
+    let found = excerpts("<!-- of: a -->\n```go\ntwo\n\tthree\n```\n```sh\nfour\n```\n");
+    let recipe = |script: &str| Recipe { name: "a".into(), script: script.into() };
+    assert_eq!(found, vec![recipe("two\n\tthree\n")]);
+    assert!(recipe("one\n  two\nand\nthree\n").has(&found[0]));
+    assert!(!recipe("three\ntwo\n").has(&found[0]));
+    assert!(!recipe("two\nthree and more\n").has(&found[0]));
 }

@@ -5,6 +5,8 @@
 
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code)]
+mod a790;
 mod algorithms;
 #[allow(unsafe_code)]
 mod bad_input;

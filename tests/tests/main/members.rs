@@ -9,7 +9,7 @@ use std::{
 use cryptoki::{mechanism::Mechanism, session::Session};
 use hsmsim_tests::{
     Sandbox,
-    apart::apart_within,
+    apart::{apart, apart_within},
     p11::{self, Pair},
     test_name,
     verify::PublicKey,
@@ -87,6 +87,26 @@ fn sixteen_threads_sign_while_members_die_and_return() {
 }
 
 /// Signs and verifies until it is over; gives the longest time of a call.
+#[test]
+fn an_application_is_told_once_that_a_member_left_by_c_wait_for_slot_event() {
+    apart(
+        test_name!(),
+        || Sandbox::scaled("ha-pair", 100),
+        |sandbox| {
+            let library = p11::library();
+            let session = p11::session(&library);
+            let event = || library.get_slot_event().expect("C_WaitForSlotEvent");
+            assert_eq!(event(), None);
+            strike(sandbox, "device.restart", "hsm-eus-1");
+            // Whoever asks finds the member gone; so does the next call.
+            let told = wait::until(CALL_MAX, "an event", event);
+            assert_eq!(told, p11::slot(&library));
+            assert_eq!(event(), None);
+            session.generate_random_vec(8).expect("the other member serves");
+        },
+    );
+}
+
 fn sign_on(
     session: &Session,
     keys: Pair,

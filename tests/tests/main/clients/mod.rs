@@ -47,3 +47,23 @@ fn script(sandbox: &Sandbox, script: &str) -> Ended {
 fn source(name: &str) -> String {
     hsmsim_tests::build::root().join("tests/clients").join(name).display().to_string()
 }
+
+/// The same script by somebody who is not root, where root runs it. He may see neither the clone nor root's
+/// folders, so the module and the command become his.
+pub(crate) fn not_as_root(script: &str) -> String {
+    format!(
+        r#"cat > own <<'SCRIPT'
+set -euo pipefail
+{script}
+SCRIPT
+mkdir own-bin && cp "$MODULE" "$(command -v hsmsim)" own-bin
+export PATH=$PWD/own-bin:$PATH MODULE=$PWD/own-bin/$(basename "$MODULE")
+if [ "$(id -u)" = 0 ]; then
+    chown -R 65534:65534 .
+    setpriv --reuid=65534 --regid=65534 --clear-groups bash own
+else
+    bash own
+fi
+"#
+    )
+}

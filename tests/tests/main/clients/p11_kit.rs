@@ -2,7 +2,7 @@
 
 use hsmsim_tests::programs::required;
 
-use super::{pair, script};
+use super::{not_as_root, pair, script};
 
 /// A file of p11-kit, wherever the machine's libraries are.
 const FILE: &str = r#"
@@ -20,27 +20,12 @@ fn the_module_is_listed_and_used_beside_others() {
         proxy --login --pin "$PIN" --keypairgen --key-type EC:secp256r1 --id 01 --label through
         proxy --list-objects
     "#;
-    script(
-        &pair(),
-        &format!(
-            r#"cat > own <<'EOF'
-            set -euo pipefail
-            {FILE}{own}
-EOF
-            # Of root p11-kit reads no configuration of its own, so root becomes somebody else, who
-            # may see neither the clone nor root's folders.
-            cp "$MODULE" module.so
-            export MODULE=$PWD/module.so
-            if [ "$(id -u)" = 0 ]; then
-                chown -R 65534:65534 .
-                setpriv --reuid=65534 --regid=65534 --clear-groups bash own
-            else
-                bash own
-            fi
-            "#
-        ),
-    )
-    .says(&["token: hsmsim-0", "library-manufacturer: hsmsim", "label:      through"]);
+    // Of root p11-kit reads no configuration of its own.
+    script(&pair(), &not_as_root(&format!("{FILE}{own}"))).says(&[
+        "token: hsmsim-0",
+        "library-manufacturer: hsmsim",
+        "label:      through",
+    ]);
 }
 
 #[test]
