@@ -25,5 +25,6 @@ mod saved;
 mod service_times;
 mod slot_events;
 mod troubles;
+mod usage_limit;
 mod wire;
 mod world;
