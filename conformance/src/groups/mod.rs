@@ -14,6 +14,7 @@ mod sealing;
 mod session;
 mod slots;
 mod states;
+mod uses;
 
 use cryptoki_sys::*;
 
@@ -54,7 +55,7 @@ pub fn cases(group: &str, module: &Module) -> Vec<Case> {
         "session" => [session::cases(), states::of_sessions()].into_iter().flatten().collect(),
         "login" => login::cases(),
         "object" => [object::cases(), states::of_objects()].into_iter().flatten().collect(),
-        "operation" => operation::cases(),
+        "operation" => [operation::cases(), uses::cases()].into_iter().flatten().collect(),
         "keys" => [keys::cases(), sealing::cases()].into_iter().flatten().collect(),
         "message" => message::cases(),
         "random" => random::cases(),

@@ -3,6 +3,7 @@
 mod active;
 mod asymmetric;
 mod attacks;
+mod attacks_streams;
 mod attribute_rules;
 mod attributes;
 mod built_in;
@@ -22,5 +23,6 @@ mod sealing;
 mod sharing;
 mod storage;
 mod support;
+mod uses;
 mod vectors;
 mod wrapping;
