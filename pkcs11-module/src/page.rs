@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, env, fmt::Write as _, fs};
 
 use hsmsim_partition::{MechanismInfo, Personality, mechanism_info, mechanism_list};
-use hsmsim_sim_config::Profile;
+use hsmsim_sim_config::{Flags, Profile};
 use hsmsim_types::{ck::*, names};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pkcs11.md");
@@ -107,7 +107,8 @@ fn unit(name: &str) -> &'static str {
     let is = |words: &[&str]| words.iter().any(|word| name.contains(word));
     // Of the post-quantum ones the public keys are counted, in bytes (6.67 of 3.2).
     let post_quantum = is(&["ML_DSA", "ML_KEM", "SLH_DSA"]);
-    if !post_quantum && is(&["RSA", "EC_", "ECD", "ECMQV", "EDDSA", "DSA", "DH_", "X9_42"]) {
+    if !post_quantum && is(&["RSA", "EC_", "ECD", "ECMQV", "ECIES", "EDDSA", "DSA", "DH_", "X9_42"])
+    {
         " bits"
     } else {
         " bytes"
@@ -150,7 +151,7 @@ fn mechanisms(out: &mut String) {
             if (narrow.min, narrow.max) != (info.min, info.max) {
                 remarks.push(format!("{profile}: {}", sizes(&name, narrow)));
             }
-            if narrow.flags != info.flags {
+            if narrow.flags & !Flags::CURVES != info.flags & !Flags::CURVES {
                 remarks.push(format!("{profile}: {}", uses(narrow.flags)));
             }
         }

@@ -15,6 +15,7 @@ mod sealing;
 mod session;
 mod slots;
 mod states;
+mod uses;
 mod verify_signature;
 mod wrap_authenticated;
 
@@ -57,9 +58,10 @@ pub fn cases(group: &str, module: &Module) -> Vec<Case> {
         "session" => [session::cases(), states::of_sessions()].into_iter().flatten().collect(),
         "login" => login::cases(),
         "object" => [object::cases(), states::of_objects()].into_iter().flatten().collect(),
-        "operation" => {
-            [operation::cases(), verify_signature::cases()].into_iter().flatten().collect()
-        }
+        "operation" => [operation::cases(), uses::cases(), verify_signature::cases()]
+            .into_iter()
+            .flatten()
+            .collect(),
         "keys" => [keys::cases(), sealing::cases(), wrap_authenticated::cases()]
             .into_iter()
             .flatten()

@@ -70,6 +70,11 @@ const ROWS: &[Row] = rows! {
     CKM_HKDF_DERIVE generic(32), |_, kind| hkdf(kind, true, true, CKM_SHA3_256, SALT, INFO),
         |key| kdf("HKDF", &format!("mode:EXTRACT_AND_EXPAND digest:SHA3-256 hexkey:{} hexsalt:{} hexinfo:{}", hex(key), hex(SALT), hex(INFO)), 77);
 
+    CKM_SHA512_T_KEY_DERIVATION generic(40), |_, kind| Mechanism::bytes(kind, &224_u64.to_ne_bytes()),
+        |key| openssl::digest("SHA512-224", key).expect("a digest");
+    CKM_SHA512_T_KEY_DERIVATION generic(200), |_, kind| Mechanism::bytes(kind, &256_u64.to_ne_bytes()),
+        |key| openssl::digest("SHA512-256", key).expect("a digest");
+
     CKM_SP800_108_COUNTER_KDF generic(32), |_, kind| sp800_108(kind, CKM_SHA256_HMAC, &[]),
         |key| kdf("KBKDF", &format!("mode:COUNTER mac:HMAC digest:SHA256 {}", labelled(key)), 77);
     CKM_SP800_108_COUNTER_KDF of(CKK_AES, 16), |_, kind| sp800_108(kind, CKM_AES_CMAC, &[]),

@@ -33,6 +33,13 @@ pub enum OutputLen {
         /// Bytes around the ciphertext.
         tag: usize,
     },
+    /// Everything comes at the end, filled up to whole blocks and longer by what stands before them.
+    ZeroTagAppend {
+        /// Bytes of a block.
+        block: usize,
+        /// Bytes before the first.
+        tag: usize,
+    },
     /// AEAD decryption: everything comes at the end, shorter by the tag of this many bytes.
     TagRemove(usize),
 }
@@ -48,7 +55,10 @@ impl OutputLen {
         let blocks = |total: usize, block: usize| total / block * block;
         match self {
             Self::None | Self::Fixed(_) | Self::AtMost(_) => 0,
-            Self::TagAppend(_) | Self::PadTagAppend { .. } | Self::TagRemove(_) => 0,
+            Self::TagAppend(_)
+            | Self::PadTagAppend { .. }
+            | Self::ZeroTagAppend { .. }
+            | Self::TagRemove(_) => 0,
             Self::Stream => part,
             Self::Blocks(block) | Self::PadEncrypt(block) => {
                 blocks(before + part, block) - blocks(before, block)
@@ -76,6 +86,7 @@ impl OutputLen {
             Self::HoldsBlock(block) => total - (total / block * block).saturating_sub(block),
             Self::TagAppend(tag) => total + tag,
             Self::PadTagAppend { block, tag } => total / block * block + block + tag,
+            Self::ZeroTagAppend { block, tag } => total.next_multiple_of(block) + tag,
             Self::TagRemove(tag) => total.saturating_sub(tag),
         }
     }
@@ -104,6 +115,8 @@ mod tests {
             (OutputLen::HoldsBlock(16), 33, 33),
             (OutputLen::TagAppend(16), 100, 116),
             (OutputLen::PadTagAppend { block: 16, tag: 97 }, 96, 209),
+            (OutputLen::ZeroTagAppend { block: 8, tag: 8 }, 16, 24),
+            (OutputLen::ZeroTagAppend { block: 8, tag: 8 }, 17, 32),
             (OutputLen::PadTagAppend { block: 8, tag: 40 }, 100, 144),
             (OutputLen::TagRemove(16), 116, 100),
         ] {

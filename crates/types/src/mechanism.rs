@@ -47,6 +47,9 @@ pub enum Params {
     /// No parameter was given (NULL, or length zero).
     #[default]
     None,
+    /// What cannot be the mechanism's parameter, and why. It goes on to the token all the same: whether the
+    /// mechanism can be used so is judged first.
+    Malformed(String),
     /// Plain bytes: an initialisation vector, or whatever a mechanism without structure takes.
     Bytes(Vec<u8>),
     /// A plain number: CK_MAC_GENERAL_PARAMS, the MAC's length in bytes.

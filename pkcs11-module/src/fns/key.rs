@@ -2,7 +2,7 @@
 
 use hsmsim_client::{Client, Room};
 use hsmsim_types::{
-    Mechanism, ObjectHandle, Result, SessionHandle, Template, ck::CK_OBJECT_HANDLE,
+    Mechanism, ObjectHandle, Params, Result, SessionHandle, Template, ck::CK_OBJECT_HANDLE,
 };
 
 use crate::raw::{Buffer, Input, Place, Places, SealPlaces};
@@ -50,9 +50,11 @@ pub(crate) async fn wrap(
     associated: Option<&Input>,
     buffer: &Buffer,
 ) -> Result<()> {
-    let (room, (mechanism, places)) = (buffer.room()?, mechanism?);
-    if room != Room::Query {
-        places.check()?;
+    let (room, (mut mechanism, places)) = (buffer.room()?, mechanism?);
+    if room != Room::Query
+        && let Err(error) = places.check()
+    {
+        mechanism.params = Params::Malformed(error.rule().to_owned());
     }
     let associated = associated.map(Input::bytes).transpose()?;
     let wrap = client.wrap_key(session, mechanism, wrapping_key, key, associated, room);
@@ -95,8 +97,10 @@ pub(crate) async fn derive(
     place: &Place<CK_OBJECT_HANDLE>,
 ) -> Result<()> {
     let (mechanism, places) = mechanism?;
-    // 6.26.6: where all keys have places in the structure, that of the call is ignored.
-    let place = if places.all_in_structure() { None } else { Some(place.required()?) };
+    // 6.26.6: where all keys have places in the structure, that of the call is ignored; where the structure
+    // cannot be read there will be no key.
+    let none = places.all_in_structure() || matches!(mechanism.params, Params::Malformed(_));
+    let place = if none { None } else { Some(place.required()?) };
     let template = template?;
     let derived = client.derive_key(session, mechanism, base_key, template).await;
     let derived = derived.inspect_err(|_| places.put_none())?;

@@ -138,6 +138,7 @@ fn shape(kind: CK_MECHANISM_TYPE) -> Shape {
         | CKM_SHA3_512_HMAC_GENERAL
         | CKM_SHA512_T
         | CKM_SHA512_T_HMAC
+        | CKM_SHA512_T_KEY_DERIVATION
         | CKM_RIPEMD160_HMAC_GENERAL
         | CKM_BLAKE2B_160_HMAC_GENERAL
         | CKM_BLAKE2B_256_HMAC_GENERAL
@@ -167,11 +168,10 @@ impl MechanismIn {
         Self(ptr)
     }
 
-    /// An owned copy.
+    /// An owned copy; a parameter that cannot be what the mechanism takes is [`Params::Malformed`].
     ///
     /// # Errors
-    /// CKR_ARGUMENTS_BAD for NULL, CKR_MECHANISM_PARAM_INVALID for a parameter that cannot be what
-    /// the mechanism takes.
+    /// CKR_ARGUMENTS_BAD for NULL.
     pub(crate) fn read(&self) -> Result<Mechanism> {
         self.read_optional()?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "mechanism is NULL"))
     }
@@ -200,12 +200,24 @@ impl MechanismIn {
         // SAFETY: not NULL, so a mechanism with a parameter as promised to `new`.
         unsafe {
             let raw = self.0.read_unaligned();
-            let params = read_params(&raw).map_err(|error| {
-                let name = names::or_hex(names::mechanism, raw.mechanism);
-                Error::new(error.rv(), format!("{name}: {}", error.rule()))
-            })?;
+            let params = or_malformed(raw.mechanism, read_params(&raw))?;
             Ok(Some(Mechanism { kind: raw.mechanism, params }))
         }
+    }
+}
+
+/// Leaves the judgement on a parameter to the token, which looks at the mechanism first: one that cannot be
+/// used so is CKR_MECHANISM_INVALID, whatever its parameter.
+///
+/// # Errors
+/// Every other than CKR_MECHANISM_PARAM_INVALID.
+fn or_malformed(kind: CK_MECHANISM_TYPE, params: Result<Params>) -> Result<Params> {
+    match params {
+        Err(error) if error.rv() == CKR_MECHANISM_PARAM_INVALID => {
+            let name = names::or_hex(names::mechanism, kind);
+            Ok(Params::Malformed(format!("{name}: {}", error.rule())))
+        }
+        params => params,
     }
 }
 
@@ -213,9 +225,20 @@ impl MechanismIn {
     /// As [`Self::read`], with where the parameter has places for what is derived.
     ///
     /// # Errors
-    /// Those of [`Self::read`]; CKR_MECHANISM_PARAM_INVALID for a place that is missing.
+    /// Those of [`Self::read`]; a place that is missing makes the parameter malformed.
     pub(crate) fn read_with_places(&self) -> Result<(Mechanism, places::Places)> {
-        Ok((self.read()?, self.derived_places()?))
+        let Mechanism { kind, mut params } = self.read()?;
+        let mut found = places::Places::None;
+        if !matches!(params, Params::Malformed(_)) {
+            params = or_malformed(
+                kind,
+                self.derived_places().map(|places| {
+                    found = places;
+                    params
+                }),
+            )?;
+        }
+        Ok((Mechanism { kind, params }, found))
     }
 
     /// Where the parameter has places for what is derived.

@@ -16,7 +16,7 @@ use hsmsim_crypto::{
 };
 use hsmsim_sim_config::{Flags, MechanismRule, MechanismUse};
 use hsmsim_types::{
-    Result,
+    Mechanism, Params, Result,
     ck::*,
     error::fail,
     names::{self, or_hex},
@@ -152,6 +152,8 @@ pub(crate) enum Scheme {
     X942ParameterGen,
     /// Derivation by hashing.
     DigestKey(HashAlg),
+    /// Derivation by SHA-512/t, whose parameter says t.
+    Sha512TKey,
     /// Derivation by hashing with an output of any length.
     XofKey(Xof),
     /// Derivation by encryption, block by block.
@@ -296,7 +298,9 @@ impl Scheme {
             Self::HotpKeyGen | Self::Hotp => key_type == CKK_HOTP,
             Self::Derivation(derivation) => derivation.takes(key_type),
             Self::TlsMac => key_type == CKK_GENERIC_SECRET,
-            Self::DigestKey(_) | Self::XofKey(_) => SecretType::of(key_type).is_some(),
+            Self::DigestKey(_) | Self::Sha512TKey | Self::XofKey(_) => {
+                SecretType::of(key_type).is_some()
+            }
             Self::Block(family, _)
             | Self::EcbEncryptData(family)
             | Self::CbcEncryptData(family) => family.takes(key_type),
@@ -439,6 +443,18 @@ impl Mechanisms {
             return fail(CKR_MECHANISM_INVALID, format!("{name} cannot be used for this"));
         }
         Ok(entry)
+    }
+
+    /// The same of a mechanism with a parameter, which is judged after it.
+    ///
+    /// # Errors
+    /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID for what cannot be its parameter.
+    pub(crate) fn usable_with(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {
+        let entry = self.usable(mechanism.kind, flag)?;
+        match &mechanism.params {
+            Params::Malformed(rule) => fail(CKR_MECHANISM_PARAM_INVALID, rule.clone()),
+            _ => Ok(entry),
+        }
     }
 }
 

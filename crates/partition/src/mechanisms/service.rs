@@ -96,7 +96,7 @@ pub(crate) fn service(entry: &Entry, side: Side, key: Option<&KeyMaterial>) -> S
         },
         Scheme::Xts => EncryptAesXts,
         Scheme::AesKw | Scheme::AesKwp | Scheme::AesKwPkcs7 => WrapAes,
-        Scheme::DigestKey(_) | Scheme::XofKey(_) => DeriveByDigest,
+        Scheme::DigestKey(_) | Scheme::Sha512TKey | Scheme::XofKey(_) => DeriveByDigest,
         Scheme::EcbEncryptData(_) | Scheme::CbcEncryptData(_) => DeriveByEncryption,
         Scheme::Derivation(derivation) => derivation_class(derivation),
     };

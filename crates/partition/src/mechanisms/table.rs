@@ -21,7 +21,7 @@ use super::{
     MechanismInfo,
     Mode::*,
     Scheme::{self, *},
-    derivation,
+    derivation::{self, Derivation::PublicOfPrivate},
 };
 
 /// Whatever signs does so in messages too (5.14, 5.16).
@@ -32,7 +32,15 @@ const MESSAGES: CK_FLAGS = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI
 const CAPSULES: CK_FLAGS = CKF_ENCAPSULATE | CKF_DECAPSULATE;
 const CRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
 const WRAP: CK_FLAGS = CKF_WRAP | CKF_UNWRAP;
-const CURVES: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+/// Prime curves by OID, by name and by their parameters; points in both forms (6.3).
+const CURVES: CK_FLAGS = CKF_EC_F_P
+    | CKF_EC_ECPARAMETERS
+    | CKF_EC_NAMEDCURVE
+    | CKF_EC_CURVENAME
+    | CKF_EC_UNCOMPRESS
+    | CKF_EC_COMPRESS;
+/// Of Edwards and Montgomery curves there are names alone, and one coordinate is a public key.
+const NAMED: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME | CKF_EC_COMPRESS;
 
 /// Bits of an RSA modulus.
 const RSA: (u64, u64) = (1024, 8192);
@@ -134,7 +142,7 @@ const ROWS: &[Row] = &[
     (CKM_SHA1_RSA_X9_31, RsaX931(Some(Sha1)), RSA, SIGN),
     (CKM_RSA_AES_KEY_WRAP, RsaAesWrap, RSA, WRAP),
     (CKM_RSA_PKCS, RsaPkcs(None), RSA, SIGN | RECOVER | CRYPT | WRAP | CAPSULES),
-    (CKM_RSA_X_509, RsaRaw, RSA, SIGN | RECOVER | CRYPT | CAPSULES),
+    (CKM_RSA_X_509, RsaRaw, RSA, SIGN | RECOVER | CRYPT | WRAP | CAPSULES),
     (CKM_RSA_PKCS_OAEP, RsaOaep, RSA, CRYPT | WRAP | CAPSULES),
     (CKM_RSA_PKCS_PSS, RsaPss(None), RSA, SIGN),
 
@@ -147,17 +155,17 @@ const ROWS: &[Row] = &[
     (CKM_ECDH1_DERIVE, Ecdh, EC, CKF_DERIVE | CAPSULES | CURVES),
     // Every curve here has cofactor 1 or, like X25519, takes care of it itself.
     (CKM_ECDH1_COFACTOR_DERIVE, Ecdh, EC, CKF_DERIVE | CAPSULES | CURVES),
-    (CKM_EC_EDWARDS_KEY_PAIR_GEN, EdwardsKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
-    (CKM_LUNA_EC_EDWARDS_KEY_PAIR_GEN, EdwardsKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
-    (CKM_EDDSA, Eddsa, EC_255, SIGN | CURVES),
-    (CKM_LUNA_EDDSA, Eddsa, EC_255, SIGN | CURVES),
-    (CKM_EC_MONTGOMERY_KEY_PAIR_GEN, MontgomeryKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
-    (CKM_LUNA_EC_MONTGOMERY_KEY_PAIR_GEN, MontgomeryKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | CURVES),
+    (CKM_EC_EDWARDS_KEY_PAIR_GEN, EdwardsKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | NAMED),
+    (CKM_LUNA_EC_EDWARDS_KEY_PAIR_GEN, EdwardsKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | NAMED),
+    (CKM_EDDSA, Eddsa, EC_255, SIGN | NAMED),
+    (CKM_LUNA_EDDSA, Eddsa, EC_255, SIGN | NAMED),
+    (CKM_EC_MONTGOMERY_KEY_PAIR_GEN, MontgomeryKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | NAMED),
+    (CKM_LUNA_EC_MONTGOMERY_KEY_PAIR_GEN, MontgomeryKeyPairGen, EC_255, CKF_GENERATE_KEY_PAIR | NAMED),
 
     (CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS, EcKeyPairGen, EC, CKF_GENERATE_KEY_PAIR | CURVES),
     (CKM_ECDH_AES_KEY_WRAP, EcdhAesWrap, EC, WRAP | CURVES),
     (CKM_ECDH_COF_AES_KEY_WRAP, EcdhAesWrap, EC, WRAP | CURVES),
-    (CKM_ECDH_X_AES_KEY_WRAP, EcdhAesWrap, EC_255, WRAP | CURVES),
+    (CKM_ECDH_X_AES_KEY_WRAP, EcdhAesWrap, EC_255, WRAP | NAMED),
     (CKM_ECIES, Ecies, EC, CRYPT | CURVES),
 
     (CKM_DSA_KEY_PAIR_GEN, DsaKeyPairGen, DSA, CKF_GENERATE_KEY_PAIR),
@@ -193,16 +201,16 @@ const ROWS: &[Row] = &[
     (CKM_AES_ECB, Block(Aes, Ecb), AES, CRYPT | WRAP),
     (CKM_AES_CBC, Block(Aes, Cbc), AES, CRYPT | WRAP),
     (CKM_AES_CBC_PAD, Block(Aes, CbcPad), AES, CRYPT | WRAP),
-    (CKM_AES_CTR, Block(Aes, Ctr), AES, CRYPT),
-    (CKM_AES_CTS, Block(Aes, Cts), AES, CRYPT),
-    (CKM_AES_OFB, Block(Aes, Ofb), AES, CRYPT),
-    (CKM_LUNA_AES_OFB, Block(Aes, Ofb), AES, CRYPT),
-    (CKM_AES_CFB1, Block(Aes, Cfb(1)), AES, CRYPT),
-    (CKM_AES_CFB8, Block(Aes, Cfb(8)), AES, CRYPT),
-    (CKM_LUNA_AES_CFB8, Block(Aes, Cfb(8)), AES, CRYPT),
-    (CKM_AES_CFB64, Block(Aes, Cfb(64)), AES, CRYPT),
-    (CKM_AES_CFB128, Block(Aes, Cfb(128)), AES, CRYPT),
-    (CKM_LUNA_AES_CFB128, Block(Aes, Cfb(128)), AES, CRYPT),
+    (CKM_AES_CTR, Block(Aes, Ctr), AES, CRYPT | WRAP),
+    (CKM_AES_CTS, Block(Aes, Cts), AES, CRYPT | WRAP),
+    (CKM_AES_OFB, Block(Aes, Ofb), AES, CRYPT | WRAP),
+    (CKM_LUNA_AES_OFB, Block(Aes, Ofb), AES, CRYPT | WRAP),
+    (CKM_AES_CFB1, Block(Aes, Cfb(1)), AES, CRYPT | WRAP),
+    (CKM_AES_CFB8, Block(Aes, Cfb(8)), AES, CRYPT | WRAP),
+    (CKM_LUNA_AES_CFB8, Block(Aes, Cfb(8)), AES, CRYPT | WRAP),
+    (CKM_AES_CFB64, Block(Aes, Cfb(64)), AES, CRYPT | WRAP),
+    (CKM_AES_CFB128, Block(Aes, Cfb(128)), AES, CRYPT | WRAP),
+    (CKM_LUNA_AES_CFB128, Block(Aes, Cfb(128)), AES, CRYPT | WRAP),
     (CKM_AES_GCM, AesGcm, AES, CRYPT | WRAP | MESSAGES),
     (CKM_LUNA_AES_GCM, AesGcm, AES, CRYPT | WRAP | MESSAGES),
     (CKM_AES_CCM, AesCcm, AES, CRYPT | WRAP | MESSAGES),
@@ -214,17 +222,17 @@ const ROWS: &[Row] = &[
     (CKM_AES_CMAC_GENERAL, Mac(Aes, MacAlg::AesCmac, General), AES, SIGN),
     (CKM_AES_XCBC_MAC, Mac(Aes, MacAlg::AesXcbcMac, Whole), (16, 16), SIGN),
     (CKM_AES_XCBC_MAC_96, Mac(Aes, MacAlg::AesXcbcMac, Bytes(12)), (16, 16), SIGN),
-    (CKM_AES_KEY_WRAP, AesKw, AES, WRAP),
-    (CKM_LUNA_AES_KW, AesKw, AES, WRAP),
-    (CKM_AES_KEY_WRAP_PAD, AesKwp, AES, WRAP),
-    (CKM_AES_KEY_WRAP_KWP, AesKwp, AES, WRAP),
-    (CKM_LUNA_AES_KWP, AesKwp, AES, WRAP),
-    (CKM_AES_KEY_WRAP_PKCS7, AesKwPkcs7, AES, WRAP),
+    (CKM_AES_KEY_WRAP, AesKw, AES, CRYPT | WRAP),
+    (CKM_LUNA_AES_KW, AesKw, AES, CRYPT | WRAP),
+    (CKM_AES_KEY_WRAP_PAD, AesKwp, AES, CRYPT | WRAP),
+    (CKM_AES_KEY_WRAP_KWP, AesKwp, AES, CRYPT | WRAP),
+    (CKM_LUNA_AES_KWP, AesKwp, AES, CRYPT | WRAP),
+    (CKM_AES_KEY_WRAP_PKCS7, AesKwPkcs7, AES, CRYPT | WRAP),
     (CKM_AES_ECB_ENCRYPT_DATA, EcbEncryptData(Aes), AES, CKF_DERIVE),
     (CKM_AES_CBC_ENCRYPT_DATA, CbcEncryptData(Aes), AES, CKF_DERIVE),
     (CKM_AES_XTS_KEY_GEN, SecretKeyGen(CKK_AES_XTS), XTS, CKF_GENERATE),
-    (CKM_AES_XTS, Xts, XTS, CRYPT),
-    (CKM_LUNA_AES_XTS, Xts, XTS, CRYPT),
+    (CKM_AES_XTS, Xts, XTS, CRYPT | WRAP),
+    (CKM_LUNA_AES_XTS, Xts, XTS, CRYPT | WRAP),
 
     (CKM_DES_KEY_GEN, SecretKeyGen(CKK_DES), (8, 8), CKF_GENERATE),
     (CKM_DES_ECB, Block(Des, Ecb), (8, 8), CRYPT | WRAP),
@@ -263,6 +271,7 @@ const ROWS: &[Row] = &[
     (CKM_SHA512_T, Scheme::Sha512T, NONE, CKF_DIGEST),
     (CKM_SHA512_T_HMAC, Sha512THmac(false), SECRET, SIGN),
     (CKM_SHA512_T_HMAC_GENERAL, Sha512THmac(true), SECRET, SIGN),
+    (CKM_SHA512_T_KEY_DERIVATION, Sha512TKey, SECRET, CKF_DERIVE),
     (CKM_SHA512_T_KEY_GEN, SecretKeyGen(CKK_SHA512_T_HMAC), SECRET, CKF_GENERATE),
     (CKM_GENERIC_SECRET_KEY_GEN, SecretKeyGen(CKK_GENERIC_SECRET), SECRET, CKF_GENERATE),
 ];
@@ -321,7 +330,11 @@ pub(super) fn entries() -> Vec<Entry> {
         .map(|(kind, scheme, (min, max), flags)| Entry {
             kind,
             scheme,
-            info: MechanismInfo { min, max, flags },
+            info: match scheme {
+                // Keys of every type have no common unit.
+                Derivation(PublicOfPrivate) => MechanismInfo { min: 0, max: 0, flags },
+                _ => MechanismInfo { min, max, flags },
+            },
             sizes: (min, max),
         })
         .collect()

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hsmsim_crypto::{
     aes::{
-        XtsCipher, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt, xts_decrypt, xts_encrypt,
+        XtsCipher, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt, kw_pkcs7_unwrap,
+        kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap, xts_decrypt, xts_encrypt,
     },
     block::{self, BlockAlg, Cipher, CipherMode, Direction},
     chacha20::{ChaCha20, ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal},
@@ -66,6 +67,11 @@ pub(super) fn output(act: Act, work: &Work, key: &KeyMaterial) -> Result<OutputL
         }
         (Work::Xts, _) => OutputLen::HoldsBlock(16),
         (Work::ChaCha20, _) => OutputLen::Stream,
+        // RFC 3394 and RFC 5649: whole semiblocks, and one more.
+        (Work::Kw, _) if encrypts => OutputLen::TagAppend(8),
+        (Work::Kwp, _) if encrypts => OutputLen::ZeroTagAppend { block: 8, tag: 8 },
+        (Work::KwPkcs7, _) if encrypts => OutputLen::PadTagAppend { block: 8, tag: 8 },
+        (Work::Kw | Work::Kwp | Work::KwPkcs7, _) => OutputLen::TagRemove(8),
         (Work::Ecies(ecies), key) => ecies.output(key)?,
         (
             Work::Gcm { .. } | Work::GcmOwnIv { .. } | Work::Ccm { .. } | Work::ChaCha20Poly1305,
@@ -160,6 +166,14 @@ impl Stream {
     }
 }
 
+/// The initial value of a key wrap, if the caller gives one.
+fn initial(params: &Params) -> Option<&[u8]> {
+    match params {
+        Params::Bytes(iv) if !iv.is_empty() => Some(iv),
+        _ => None,
+    }
+}
+
 /// The length of the data that CCM was promised.
 fn check_promised(params: &Params, len: usize, rv: CK_RV) -> Result<()> {
     match params {
@@ -200,6 +214,15 @@ pub(crate) fn encrypt(
         (Work::Ccm { tag_len }, KeyMaterial::Secret(key), Params::Ccm { nonce, aad, .. }) => {
             check_promised(params, data.len(), CKR_DATA_LEN_RANGE)?;
             ccm_encrypt(key.aes()?, nonce, aad, *tag_len, data).map_err(during)
+        }
+        (Work::Kw, KeyMaterial::Secret(key), _) => {
+            kw_wrap(key.aes()?, initial(params), data).map_err(during)
+        }
+        (Work::Kwp, KeyMaterial::Secret(key), _) => {
+            kwp_wrap(key.aes()?, initial(params), data).map_err(during)
+        }
+        (Work::KwPkcs7, KeyMaterial::Secret(key), _) => {
+            kw_pkcs7_wrap(key.aes()?, initial(params), data).map_err(during)
         }
         (Work::ChaCha20, KeyMaterial::Secret(key), Params::ChaCha20 { counter, nonce }) => {
             let key = ChaCha20Key::new(key.value()).map_err(&during)?;
@@ -262,6 +285,11 @@ pub(crate) fn decrypt(
             let promised = data.len().saturating_sub(*tag_len);
             check_promised(params, promised, CKR_ENCRYPTED_DATA_LEN_RANGE)?;
             ccm_decrypt(key.aes()?, nonce, aad, *tag_len, data)
+        }
+        (Work::Kw, KeyMaterial::Secret(key), _) => kw_unwrap(key.aes()?, initial(params), data),
+        (Work::Kwp, KeyMaterial::Secret(key), _) => kwp_unwrap(key.aes()?, initial(params), data),
+        (Work::KwPkcs7, KeyMaterial::Secret(key), _) => {
+            kw_pkcs7_unwrap(key.aes()?, initial(params), data)
         }
         (Work::ChaCha20, KeyMaterial::Secret(key), Params::ChaCha20 { counter, nonce }) => {
             ChaCha20Key::new(key.value())

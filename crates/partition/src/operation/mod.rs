@@ -168,7 +168,7 @@ impl Ready {
     pub(crate) fn new(session: &Session, operation: &Operation) -> Result<Self> {
         let (flag, usage) = operation.kind.flag_and_usage();
         let mechanisms = &session.partition.personality().mechanisms;
-        let entry = mechanisms.usable(operation.mechanism.kind, flag)?;
+        let entry = mechanisms.usable_with(&operation.mechanism, flag)?;
         let key = match (entry.scheme, &operation.key) {
             (Scheme::Digest(_) | Scheme::Xof(_) | Scheme::Sha512T, _) => None,
             (_, None) => return fail(CKR_KEY_HANDLE_INVALID, "the mechanism needs a key"),

@@ -352,7 +352,7 @@ fn counter(params: &Params, alg: BlockAlg) -> Result<Work> {
 }
 
 /// The t of SHA-512/t: a number of bits, or of so many bits each.
-fn truncation(params: &Params, unit: u64) -> Result<TruncationBits> {
+pub(crate) fn truncation(params: &Params, unit: u64) -> Result<TruncationBits> {
     let Params::Length(number) = *params else {
         return invalid("SHA-512/t needs its t as a parameter");
     };

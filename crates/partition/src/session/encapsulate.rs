@@ -47,7 +47,7 @@ impl Session {
         room: Option<usize>,
     ) -> Result<Reply> {
         let entry =
-            self.partition.personality().mechanisms.usable(mechanism.kind, CKF_ENCAPSULATE)?;
+            self.partition.personality().mechanisms.usable_with(mechanism, CKF_ENCAPSULATE)?;
         let public = self.partition.object(&self.application, public_key, KEY_CODES.handle)?;
         check_key(&public, entry, CKA_ENCAPSULATE, &KEY_CODES)?;
         let wanted = self.wanted(&public, CKA_ENCAPSULATE_TEMPLATE, template)?;
@@ -68,7 +68,7 @@ impl Session {
         template: &Template,
     ) -> Result<Reply> {
         let entry =
-            self.partition.personality().mechanisms.usable(mechanism.kind, CKF_DECAPSULATE)?;
+            self.partition.personality().mechanisms.usable_with(mechanism, CKF_DECAPSULATE)?;
         let private = self.partition.object(&self.application, private_key, KEY_CODES.handle)?;
         check_key(&private, entry, CKA_DECAPSULATE, &KEY_CODES)?;
         let wanted = self.wanted(&private, CKA_DECAPSULATE_TEMPLATE, template)?;

@@ -44,7 +44,7 @@ const EXPONENT: &[u8] = &[1, 0, 1];
 impl Session {
     pub(super) fn generate_key(&self, mechanism: &Mechanism, template: &Template) -> Result<Reply> {
         let mechanisms = &self.partition.personality().mechanisms;
-        match mechanisms.usable(mechanism.kind, CKF_GENERATE)?.scheme {
+        match mechanisms.usable_with(mechanism, CKF_GENERATE)?.scheme {
             Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
             Scheme::HotpKeyGen => return self.generate_hotp(mechanism, template),
             Scheme::TlsPremasterGen => return self.generate_premaster(mechanism, template),
@@ -53,7 +53,7 @@ impl Session {
             | Scheme::DsaProvableParameterGen
             | Scheme::DhParameterGen
             | Scheme::X942ParameterGen => {
-                let entry = mechanisms.usable(mechanism.kind, CKF_GENERATE)?;
+                let entry = mechanisms.usable_with(mechanism, CKF_GENERATE)?;
                 return self.generate_parameters(entry, mechanism, template);
             }
             _ => {}
@@ -128,7 +128,7 @@ impl Session {
     }
 
     fn generator(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {
-        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, flag)?;
+        let entry = self.partition.personality().mechanisms.usable_with(mechanism, flag)?;
         match &mechanism.params {
             Params::None => Ok(entry),
             Params::Bytes(bytes) if bytes.is_empty() => Ok(entry),

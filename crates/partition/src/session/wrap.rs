@@ -2,7 +2,6 @@
 //! as PrivateKeyInfo. What an AEAD's parameter is in both is in [`aead`].
 
 use hsmsim_crypto::{
-    aes::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap},
     block::CipherMode,
     digest::HashAlg,
     transport::{
@@ -59,7 +58,7 @@ impl Session {
         key: &ObjectId,
         associated: Option<Vec<u8>>,
     ) -> Result<Reply> {
-        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_WRAP)?;
+        let entry = self.partition.personality().mechanisms.usable_with(mechanism, CKF_WRAP)?;
         aead::check(entry.scheme, associated.is_some())?;
         let wrapping = self.partition.object(&self.application, wrapping_key, WRAPPING.handle)?;
         check_key(&wrapping, entry, CKA_WRAP, &WRAPPING)?;
@@ -70,16 +69,10 @@ impl Session {
         let (params, nonce) = sealing.params(entry.scheme, &mechanism.params)?;
         let work = Work::new(entry.scheme, &params)?;
 
-        if matches!(work, Work::RsaPkcs(_) | Work::RsaOaep { .. }) && key.class != CKO_SECRET_KEY {
-            return fail(CKR_KEY_NOT_WRAPPABLE, "RSA wraps secret keys only");
+        if key.class != CKO_SECRET_KEY && wraps_values_only(&work) {
+            return fail(CKR_KEY_NOT_WRAPPABLE, "the mechanism wraps secret keys only");
         }
         if let Work::Cipher(alg, CipherMode::Ecb | CipherMode::Cbc) = work {
-            if key.class != CKO_SECRET_KEY {
-                return fail(
-                    CKR_KEY_NOT_WRAPPABLE,
-                    "ECB and CBC without padding wrap secret keys only",
-                );
-            }
             // 6.13.5: filled up with zeros to whole blocks.
             let whole = plain.len().next_multiple_of(alg.block_len());
             let mut padded = Zeroizing::new(vec![0; whole]);
@@ -101,7 +94,7 @@ impl Session {
         template: &Template,
         associated: Option<Vec<u8>>,
     ) -> Result<Reply> {
-        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_UNWRAP)?;
+        let entry = self.partition.personality().mechanisms.usable_with(mechanism, CKF_UNWRAP)?;
         aead::check(entry.scheme, associated.is_some())?;
         let unwrapping =
             self.partition.object(&self.application, unwrapping_key, UNWRAPPING.handle)?;
@@ -122,6 +115,9 @@ impl Session {
                 CKR_TEMPLATE_INCONSISTENT,
                 "only secret and private keys can be unwrapped",
             );
+        }
+        if class != CKO_SECRET_KEY && changes_unnoticed(&work) {
+            return fail(CKR_TEMPLATE_INCONSISTENT, "the mechanism unwraps secret keys only");
         }
         // All that the template alone decides comes before the ciphertext is looked at: what is refused
         // afterwards must tell nothing but that there is no such key in it.
@@ -156,6 +152,32 @@ impl Session {
         let id = self.partition.new_id()?;
         Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))
     }
+}
+
+/// Whether a mechanism wraps a value and no structure: RSA, which has no room for one, and ciphers that do
+/// not keep its length or let it be changed.
+fn wraps_values_only(work: &Work) -> bool {
+    matches!(
+        work,
+        Work::RsaPkcs(_)
+            | Work::RsaRaw
+            | Work::RsaOaep { .. }
+            | Work::Cipher(_, CipherMode::Ecb | CipherMode::Cbc)
+    ) || changes_unnoticed(work)
+}
+
+/// Whether every bit of what was wrapped can be turned over from outside: a private key of which one number
+/// is wrong gives itself away in what it signs, so it is neither wrapped nor unwrapped so.
+fn changes_unnoticed(work: &Work) -> bool {
+    matches!(
+        work,
+        Work::Xts
+            | Work::ChaCha20
+            | Work::Cipher(
+                _,
+                CipherMode::Ctr { .. } | CipherMode::Ofb | CipherMode::Cfb { .. } | CipherMode::Cts
+            )
+    )
 }
 
 /// The rules that protect a key from being wrapped.
@@ -224,14 +246,6 @@ pub(super) fn plain_key(key: &Object) -> Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// The initial value of a key wrap, if the caller gives one.
-fn initial(params: &Params) -> Option<&[u8]> {
-    match params {
-        Params::Bytes(iv) if !iv.is_empty() => Some(iv),
-        _ => None,
-    }
-}
-
 /// The OAEP of CKM_RSA_AES_KEY_WRAP.
 fn oaep(hash: HashAlg, mgf_hash: HashAlg, params: &Params) -> Oaep<'_> {
     let label = match params {
@@ -256,15 +270,6 @@ fn agreement(aes_bits: u32, kdf: Option<HashAlg>, params: &Params) -> Agreement<
 fn wrapped(work: &Work, params: &Params, key: &KeyMaterial, plain: &[u8]) -> Result<Vec<u8>> {
     let failed = during(During::Wrap);
     match (work, key) {
-        (Work::Kw, KeyMaterial::Secret(key)) => {
-            kw_wrap(key.aes()?, initial(params), plain).map_err(failed)
-        }
-        (Work::Kwp, KeyMaterial::Secret(key)) => {
-            kwp_wrap(key.aes()?, initial(params), plain).map_err(failed)
-        }
-        (Work::KwPkcs7, KeyMaterial::Secret(key)) => {
-            kw_pkcs7_wrap(key.aes()?, initial(params), plain).map_err(failed)
-        }
         (Work::RsaAesWrap { aes_bits, hash, mgf }, KeyMaterial::RsaPublic(key)) => {
             rsa_aes_wrap(key, *aes_bits, oaep(*hash, *mgf, params), plain).map_err(failed)
         }
@@ -299,15 +304,6 @@ fn unwrapped(
 ) -> Result<Zeroizing<Vec<u8>>> {
     let failed = during(During::Unwrap);
     match (work, key) {
-        (Work::Kw, KeyMaterial::Secret(key)) => {
-            kw_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
-        }
-        (Work::Kwp, KeyMaterial::Secret(key)) => {
-            kwp_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
-        }
-        (Work::KwPkcs7, KeyMaterial::Secret(key)) => {
-            kw_pkcs7_unwrap(key.aes()?, initial(params), wrapped).map_err(failed)
-        }
         (Work::RsaAesWrap { aes_bits, hash, mgf }, KeyMaterial::RsaPrivate(key)) => {
             rsa_aes_unwrap(key, *aes_bits, oaep(*hash, *mgf, params), wrapped).map_err(failed)
         }
@@ -347,6 +343,17 @@ fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Re
         // 6.13.5: the zeros that filled up the last block are not part of the key.
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         value = plain.get(..len).ok_or_else(|| {
+            Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "CKA_VALUE_LEN is more than was wrapped")
+        })?;
+    }
+    if matches!(work, Work::RsaRaw) {
+        // 6.1.13: the end of what has the length of the modulus, as long as the template says.
+        let len = given.ulong(CKA_VALUE_LEN).map(|len| usize::try_from(len).unwrap_or(usize::MAX));
+        let len = len.or(SecretType::of(key_type).and_then(SecretType::usual_len));
+        let Some(len) = len else {
+            return fail(CKR_TEMPLATE_INCOMPLETE, "CKA_VALUE_LEN is missing");
+        };
+        value = plain.len().checked_sub(len).map(|at| &plain[at..]).ok_or_else(|| {
             Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "CKA_VALUE_LEN is more than was wrapped")
         })?;
     }

@@ -3,6 +3,7 @@
 mod active;
 mod asymmetric;
 mod attacks;
+mod attacks_streams;
 mod attribute_footnotes;
 mod attribute_rules;
 mod attributes;
@@ -25,5 +26,6 @@ mod storage;
 mod strict_templates;
 mod support;
 mod usage_limit;
+mod uses;
 mod vectors;
 mod wrapping;

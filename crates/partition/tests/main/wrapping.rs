@@ -1,6 +1,6 @@
 //! Wrapping, unwrapping, deriving.
 
-use hsmsim_partition::api::AttributeResult;
+use hsmsim_partition::api::{AttributeResult, OperationKind::Encrypt};
 
 use crate::support::*;
 
@@ -165,7 +165,7 @@ fn what_protects_a_key_from_wrapping_does() {
         (&kw, no_wrap, key, CKR_KEY_FUNCTION_NOT_PERMITTED),
         (&Mechanism::plain(CKM_AES_CMAC), wrapping, key, CKR_MECHANISM_INVALID),
         (&Mechanism::plain(CKM_AES_CBC_PAD), wrapping, key, CKR_MECHANISM_PARAM_INVALID),
-        (&Mechanism::plain(CKM_RSA_X_509), public, key, CKR_MECHANISM_INVALID),
+        (&Mechanism::plain(CKM_SHA256_RSA_PKCS), public, key, CKR_MECHANISM_INVALID),
     ] {
         assert_eq!(rv(client.wrap(mechanism, with, key)), expected, "{mechanism:?}");
     }
@@ -419,4 +419,92 @@ fn a_derived_key_inherits_its_history_and_what_the_base_prescribes() {
     assert_eq!(rv(client.derive(&data(), prescribing, wish)), CKR_TEMPLATE_INCONSISTENT);
     let child = client.derive(&data(), prescribing, vec![]).unwrap();
     assert!(!client.flag(child, CKA_EXTRACTABLE));
+}
+
+/// Ciphers of the standard's tables that wrap (3.2, 6.10 to 6.15), with the keys and lengths that they take.
+fn streams() -> Vec<(Mechanism, u64, usize)> {
+    let ctr = Params::Ctr { counter_bits: 32, block: [9; 16] };
+    let mut all = vec![(mechanism(CKM_AES_CTR, ctr), CKK_AES, 1)];
+    for kind in [
+        CKM_AES_OFB,
+        CKM_LUNA_AES_OFB,
+        CKM_AES_CFB1,
+        CKM_AES_CFB8,
+        CKM_LUNA_AES_CFB8,
+        CKM_AES_CFB64,
+        CKM_AES_CFB128,
+        CKM_LUNA_AES_CFB128,
+    ] {
+        all.push((cbc(kind), CKK_AES, 1));
+    }
+    all.push((cbc(CKM_AES_CTS), CKK_AES, 16));
+    all.push((cbc(CKM_AES_XTS), CKK_AES_XTS, 16));
+    all.push((cbc(CKM_LUNA_AES_XTS), CKK_AES_XTS, 16));
+    all
+}
+
+#[test]
+fn what_encrypts_any_length_wraps_secret_keys_as_it_encrypts_their_values() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let public = vec![Attribute::bytes(CKA_EC_PARAMS, P256)];
+    let readable = vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
+    let (_, private) = client.pair(CKM_EC_KEY_PAIR_GEN, public, readable).unwrap();
+    for (mechanism, key_type, least) in streams() {
+        let by = client.create(secret_key(key_type, &value(32))).unwrap();
+        for len in [1, 15, 16, 21, 32] {
+            let key = client.create(secret_key(CKK_GENERIC_SECRET, &value(len))).unwrap();
+            if len < least {
+                assert_eq!(rv(client.wrap(&mechanism, by, key)), CKR_KEY_SIZE_RANGE);
+                continue;
+            }
+            // What encryption gives stands against published vectors elsewhere.
+            let wanted = client.one_part(Encrypt, &mechanism, Some(by), &value(len)).unwrap();
+            assert_eq!(client.wrap(&mechanism, by, key).unwrap(), wanted, "{mechanism:?}");
+            let template = new_key(CKO_SECRET_KEY, CKK_GENERIC_SECRET);
+            let again = client.unwrap(&mechanism, by, &wanted, template).unwrap();
+            assert_eq!(client.bytes(again, CKA_VALUE), value(len), "{mechanism:?}");
+        }
+        assert_eq!(rv(client.wrap(&mechanism, by, private)), CKR_KEY_NOT_WRAPPABLE);
+        let template = new_key(CKO_PRIVATE_KEY, CKK_EC);
+        let refused = client.unwrap(&mechanism, by, &[1; 138], template);
+        assert_eq!(rv(refused), CKR_TEMPLATE_INCONSISTENT, "{mechanism:?}");
+    }
+}
+
+#[test]
+fn raw_rsa_wraps_a_value_and_unwraps_the_end_of_what_it_finds() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let (public, private) = rsa_pair(&mut client);
+    let raw = Mechanism::plain(CKM_RSA_X_509);
+    for (key_type, len) in [(CKK_AES, 32), (CKK_GENERIC_SECRET, 21), (CKK_DES3, 24)] {
+        let bytes: Vec<u8> = (0..len).map(|at| [0x01, 0x02, 0x04, 0x07][at % 4]).collect();
+        let key = client.create(secret_key(key_type, &bytes)).unwrap();
+        let wrapped = client.wrap(&raw, public, key).unwrap();
+        assert_eq!(wrapped, client.one_part(Encrypt, &raw, Some(public), &bytes).unwrap());
+        let mut template = new_key(CKO_SECRET_KEY, key_type);
+        // The template says how long the key is, unless its type does (6.1.13 of 3.2).
+        if key_type != CKK_DES3 {
+            if key_type == CKK_GENERIC_SECRET {
+                let refused = client.unwrap(&raw, private, &wrapped, template.clone());
+                assert_eq!(rv(refused), CKR_TEMPLATE_INCOMPLETE);
+            }
+            template.push(Attribute::ulong(CKA_VALUE_LEN, len as u64));
+        }
+        let again = client.unwrap(&raw, private, &wrapped, template).unwrap();
+        assert_eq!(client.bytes(again, CKA_VALUE), bytes);
+    }
+    let too_long = with(
+        new_key(CKO_SECRET_KEY, CKK_GENERIC_SECRET),
+        vec![Attribute::ulong(CKA_VALUE_LEN, 257)],
+    );
+    let one = client.one_part(Encrypt, &raw, Some(public), &[2, 3]).unwrap();
+    assert_eq!(rv(client.unwrap(&raw, private, &one, too_long)), CKR_WRAPPED_KEY_LEN_RANGE);
+    let long = client.create(secret_key(CKK_GENERIC_SECRET, &[0xFF; 256])).unwrap();
+    assert_eq!(rv(client.wrap(&raw, public, long)), CKR_KEY_SIZE_RANGE, "not below the modulus");
+    let readable = vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
+    let curve = vec![Attribute::bytes(CKA_EC_PARAMS, P256)];
+    let (_, other) = client.pair(CKM_EC_KEY_PAIR_GEN, curve, readable).unwrap();
+    assert_eq!(rv(client.wrap(&raw, public, other)), CKR_KEY_NOT_WRAPPABLE);
 }

@@ -12,7 +12,10 @@ mod derivation;
 fn read(kind: CK_MECHANISM_TYPE, parameter: *mut c_void, len: CK_ULONG) -> Result<Params> {
     let mut raw = CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: len };
     // SAFETY: the parameters of these tests are valid, or wild in ways that are refused unread.
-    unsafe { MechanismIn::new(&raw mut raw) }.read().map(|mechanism| mechanism.params)
+    unsafe { MechanismIn::new(&raw mut raw) }.read().and_then(|mechanism| match mechanism.params {
+        Params::Malformed(rule) => fail(CKR_MECHANISM_PARAM_INVALID, rule),
+        params => Ok(params),
+    })
 }
 
 fn read_struct<T>(kind: CK_MECHANISM_TYPE, mut params: T) -> Result<Params> {

@@ -5,9 +5,9 @@
 //! messages; both take what C_EncryptInit takes too. Structures are told apart by their lengths, but for
 //! CK_GCM_PARAMS and CK_GCM_MESSAGE_PARAMS, which are equally long: see [`has_tag_place`].
 
-use hsmsim_types::{Error, Mechanism, MessageParams, Params, Result, ck::*, error::fail, names};
+use hsmsim_types::{Mechanism, MessageParams, Params, Result, ck::*, error::fail};
 
-use super::{MechanismIn, part, structure};
+use super::{MechanismIn, or_malformed, part, structure};
 
 /// Below this address there is nothing: a field that is less is a number and no pointer.
 const LEAST_ADDRESS: usize = 4096;
@@ -99,8 +99,11 @@ impl MechanismIn {
 
     fn wrapping(&self, authenticated: bool) -> Result<(Mechanism, SealPlaces)> {
         let none = std::ptr::null_mut();
-        let Some((kind, Sealing { message, nonce, tag })) = self.sealing(authenticated)? else {
-            return Ok((self.read()?, SealPlaces { nonce: (none, 0), tag: None }));
+        let (kind, Sealing { message, nonce, tag }) = match self.sealing(authenticated)? {
+            Found::Ours(kind, sealing) => (kind, sealing),
+            Found::Other(other) => {
+                return Ok((other, SealPlaces { nonce: (none, 0), tag: None }));
+            }
         };
         // The caller's own nonce may lie where nothing can be written.
         let made = message.generator != CKG_NO_GENERATE;
@@ -111,32 +114,47 @@ impl MechanismIn {
     }
 
     fn unwrapping(&self, authenticated: bool) -> Result<(Mechanism, Vec<u8>)> {
-        let Some((kind, Sealing { message, tag, .. })) = self.sealing(authenticated)? else {
-            return Ok((self.read()?, Vec::new()));
+        let (kind, Sealing { message, tag, .. }) = match self.sealing(authenticated)? {
+            Found::Ours(kind, sealing) => (kind, sealing),
+            Found::Other(other) => return Ok((other, Vec::new())),
         };
-        let tag = match tag {
+        let mut read = Vec::new();
+        let params = match tag {
             // SAFETY: promised to `MechanismIn::new`.
-            Some((place, len)) => unsafe { part(place, len, "the tag") }?,
-            None => Vec::new(),
+            Some((place, len)) => unsafe { part(place, len, "the tag") }.map(|tag| {
+                read = tag;
+                Params::Message(Box::new(message))
+            }),
+            None => Ok(Params::Message(Box::new(message))),
         };
-        Ok((Mechanism { kind, params: Params::Message(Box::new(message)) }, tag))
+        Ok((Mechanism { kind, params: or_malformed(kind, params)? }, read))
     }
 
     /// The parameter, if it is one that this file is about.
-    fn sealing(&self, authenticated: bool) -> Result<Option<(CK_MECHANISM_TYPE, Sealing)>> {
+    fn sealing(&self, authenticated: bool) -> Result<Found> {
         if self.0.is_null() {
-            return Ok(None);
+            return self.read().map(Found::Other);
         }
         // SAFETY: not NULL, so a mechanism with a parameter as promised to `new`.
-        unsafe {
+        let (kind, sealing) = unsafe {
             let raw = self.0.read_unaligned();
-            let sealing = read(&raw, authenticated).map_err(|error| {
-                let name = names::or_hex(names::mechanism, raw.mechanism);
-                Error::new(error.rv(), format!("{name}: {}", error.rule()))
-            })?;
-            Ok(sealing.map(|sealing| (raw.mechanism, sealing)))
+            (raw.mechanism, read(&raw, authenticated))
+        };
+        match sealing {
+            Ok(Some(sealing)) => Ok(Found::Ours(kind, sealing)),
+            Ok(None) => self.read().map(Found::Other),
+            Err(error) => {
+                let params = or_malformed(kind, Err(error))?;
+                Ok(Found::Other(Mechanism { kind, params }))
+            }
         }
     }
+}
+
+/// A mechanism whose parameter is one that this file is about, or another.
+enum Found {
+    Ours(CK_MECHANISM_TYPE, Sealing),
+    Other(Mechanism),
 }
 
 /// # Safety
@@ -315,8 +333,8 @@ mod tests {
         let (_, given) = unsafe { MechanismIn::new(&mut raw) }.unwrapping(true).unwrap();
         assert_eq!(given, [4; 8]);
         // C_WrapKey does not take it.
-        let refused = wrapping(&mut raw, false).map(drop).unwrap_err();
-        assert_eq!(refused.rv(), CKR_MECHANISM_PARAM_INVALID);
+        let (refused, _) = wrapping(&mut raw, false).unwrap();
+        assert!(matches!(refused.params, Params::Malformed(_)), "{refused:?}");
 
         let mut params = CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS {
             pNonce: nonce.as_mut_ptr(),

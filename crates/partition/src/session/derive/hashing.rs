@@ -2,13 +2,13 @@
 
 use hsmsim_crypto::{
     block::{self, CipherMode},
-    digest::{expand, hash},
+    digest::{HashAlg, expand, hash},
 };
 use hsmsim_types::{Params, Result};
 use zeroize::Zeroizing;
 
 use super::{Call, derived, invalid, no_parameter};
-use crate::mechanisms::Scheme;
+use crate::{mechanisms::Scheme, operation::params::truncation};
 
 /// The value of the key.
 pub(super) fn value(call: &Call<'_>, scheme: Scheme) -> Result<Zeroizing<Vec<u8>>> {
@@ -16,6 +16,10 @@ pub(super) fn value(call: &Call<'_>, scheme: Scheme) -> Result<Zeroizing<Vec<u8>
     let mut bytes = match scheme {
         Scheme::DigestKey(alg) => {
             no_parameter(call.params)?;
+            Zeroizing::new(hash(alg, call.base_value()?))
+        }
+        Scheme::Sha512TKey => {
+            let alg = HashAlg::Sha512T(truncation(call.params, 1)?);
             Zeroizing::new(hash(alg, call.base_value()?))
         }
         Scheme::XofKey(xof) => {

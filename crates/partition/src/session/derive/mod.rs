@@ -64,7 +64,7 @@ impl Session {
         base_key: &ObjectId,
         template: &Template,
     ) -> Result<Reply> {
-        let entry = self.partition.personality().mechanisms.usable(mechanism.kind, CKF_DERIVE)?;
+        let entry = self.partition.personality().mechanisms.usable_with(mechanism, CKF_DERIVE)?;
         let base = self.partition.object(&self.application, base_key, KEY_CODES.handle)?;
         let params = &mechanism.params;
         if let Scheme::Derivation(Derivation::PublicOfPrivate) = entry.scheme {

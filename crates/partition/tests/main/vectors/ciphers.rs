@@ -180,6 +180,10 @@ pub(super) fn wraps() -> Vec<u64> {
         let wrapped = client.wrap(&wrap, with, target).unwrap();
         assert_eq!(wrapped, known.get(name), "{name}");
         assert_eq!(unwrapped(&mut client, &wrap, with, &wrapped), data()[..len]);
+        let sealed = client.one_part(Encrypt, &wrap, Some(with), &data()[..len]).unwrap();
+        assert_eq!(sealed, wrapped, "{name}: data is wrapped like a key");
+        let opened = client.one_part(Decrypt, &wrap, Some(with), &sealed).unwrap();
+        assert_eq!(opened, data()[..len]);
         covered.push(kind);
     }
     covered

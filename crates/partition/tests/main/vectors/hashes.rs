@@ -89,5 +89,19 @@ pub(super) fn keys_by_digest() -> Vec<u64> {
         assert_eq!(derived(&mut client, &mechanism, base, expected.len()), expected, "{name}");
         covered.push(derive);
     }
+    for (bits, name) in TRUNCATED {
+        let expected = known.get(&format!("digest.{name}"));
+        let mechanism = mechanism(CKM_SHA512_T_KEY_DERIVATION, Params::Length(bits));
+        assert_eq!(derived(&mut client, &mechanism, base, expected.len()), expected, "{name}");
+        let longer = vec![Attribute::ulong(CKA_VALUE_LEN, expected.len() as u64 + 1)];
+        let refused = client.derive(&mechanism, base, longer);
+        assert_eq!(rv(refused), CKR_TEMPLATE_INCONSISTENT, "longer than the digest");
+        covered.push(CKM_SHA512_T_KEY_DERIVATION);
+    }
+    for params in [Params::None, Params::Length(384), Params::Length(512)] {
+        let mechanism = mechanism(CKM_SHA512_T_KEY_DERIVATION, params);
+        let refused = client.derive(&mechanism, base, vec![]);
+        assert_eq!(rv(refused), CKR_MECHANISM_PARAM_INVALID, "{mechanism:?}");
+    }
     covered
 }
