@@ -1,5 +1,5 @@
 //! Calls on the C interface, decoded by `hsmsim_conformance::random_calls`:
-//! `cargo +nightly fuzz run calls`.
+//! `scripts/fuzz`, or `cargo +nightly fuzz run calls`.
 
 #![no_main]
 

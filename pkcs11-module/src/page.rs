@@ -2,7 +2,12 @@
 //!
 //! `HSMSIM_UPDATE=1 cargo test -p hsmsim-pkcs11-module page` writes it.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    fmt::Write as _,
+    fs,
+};
 
 use hsmsim_partition::{MechanismInfo, Personality, mechanism_info, mechanism_list};
 use hsmsim_sim_config::{Flags, Profile};
@@ -162,6 +167,47 @@ fn mechanisms(out: &mut String) {
     }
 }
 
+/// Where the known answers come from: all mechanisms that have a published one, by who published it, then
+/// those that have none.
+fn known_answers(out: &mut String) {
+    let file = include_str!("../../conformance/data/answer_sources.txt");
+    let rows = file.lines().filter_map(|line| line.split_once(" = "));
+    let mut published: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut others: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut count = 0;
+    for (name, sources) in rows {
+        let sources: Vec<_> = sources.split(" | ").filter_map(|one| one.split_once(": ")).collect();
+        let of = |word: &str| -> Vec<&str> {
+            sources.iter().filter(|row| row.0 == word).map(|row| row.1).collect()
+        };
+        let mut whose = of("published");
+        let listed = if whose.is_empty() { &mut others } else { &mut published };
+        if whose.is_empty() {
+            whose = [of("computed"), of("use")].concat();
+        } else {
+            count += 1;
+        }
+        for source in whose {
+            listed.entry(source).or_default().push(name.trim_start_matches("CKM_"));
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\n## Known answers\n\nEvery mechanism of profile `open` is held against answers that do not come from \
+         hsmsim;\n`crates/crypto` takes all of Wycheproof's files besides, those of ML-KEM and ML-DSA among them. \
+         {count} have a\npublished answer:\n"
+    );
+    for (source, names) in published {
+        let _ = writeln!(out, "- **{source}**: {}.", names.join(", "));
+    }
+    out.push_str(
+        "\nThe others have one that another program computed, or are random and what they made is used:\n\n",
+    );
+    for (source, names) in others {
+        let _ = writeln!(out, "- **{source}**: {}.", names.join(", "));
+    }
+}
+
 /// The whole page.
 fn page() -> String {
     let mut out = format!(
@@ -177,6 +223,7 @@ fn page() -> String {
          messages too. CKF_HW is set for all.\n\n",
     );
     mechanisms(&mut out);
+    known_answers(&mut out);
     out.push_str(LEFT_OUT);
     out
 }

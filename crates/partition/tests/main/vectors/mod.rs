@@ -12,6 +12,9 @@ mod hashes;
 mod made;
 mod protocols;
 mod signatures;
+mod sources;
+mod standards;
+mod wycheproof;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,50 +23,74 @@ use hsmsim_types::names::{self, or_hex};
 
 use crate::{derivation, ecies, support::*};
 
+/// Where the answers of a set come from.
+enum Source {
+    /// Who published them.
+    Published(&'static str),
+    /// What computed them, which is not this project.
+    Computed(&'static str),
+    /// Published for these mechanisms, computed for the others.
+    Either(&'static str, &'static [u64], &'static str),
+    /// No answer is known: it is random. What was made is used or proved.
+    Use(&'static str),
+}
+use Source::*;
+
 /// A set: where its answers come from, what runs it.
-type Set = (&'static str, fn() -> Vec<u64>);
+type Set = (Source, fn() -> Vec<u64>);
 
 #[rustfmt::skip]
 const SETS: &[Set] = &[
-    ("FIPS 180-4, FIPS 202, RFC 1321, ISO/IEC 10118-3, RFC 7693; hashlib", hashes::digests),
-    ("RFC 4231, RFC 2202, RFC 2286; Python's hmac", hashes::hmacs),
-    ("the digests again, as keys", hashes::keys_by_digest),
-    ("OpenSSL 3.0: block ciphers and their modes", ciphers::modes),
-    ("OpenSSL 3.0: chained MACs; SP 800-38B in cryptography 48; RFC 3566", ciphers::macs),
-    ("cryptography 48: AEADs, XTS, ChaCha20", ciphers::others),
-    ("cryptography 48: key wrap (RFC 3394, RFC 5649)", ciphers::wraps),
-    ("the block ciphers again, as keys", ciphers::keys_by_encryption),
-    ("OpenSSL 3.0: RSA signatures and encryption", signatures::rsa),
-    ("OpenSSL 3.0: ECDSA and DSA", signatures::elliptic_and_finite),
-    ("RFC 8032, 7.1", signatures::edwards),
-    ("noble-post-quantum 0.7.1: ML-DSA", signatures::ml_dsa),
-    ("noble-post-quantum 0.7.1: SLH-DSA", signatures::slh_dsa),
-    ("RFC 8554, appendix F", signatures::hss),
-    ("noble-post-quantum 0.7.1: ML-KEM", agreement::ml_kem),
-    ("cryptography 48: ECDH, and wraps under it", agreement::ecdh),
-    ("RFC 3526, group 14: Diffie-Hellman", agreement::diffie_hellman),
-    ("3GPP TS 33.501, C.4", || {
+    (Either("FIPS 180-4, RFC 1321, ISO/IEC 10118-3, RFC 7693", hashes::PUBLISHED, "Python's hashlib"), hashes::digests),
+    (Published("FIPS 202, NIST's examples"), standards::fips_202),
+    (Either("RFC 4231, RFC 2202, RFC 2286", hashes::PUBLISHED, "Python's hmac"), hashes::hmacs),
+    (Either("FIPS 180-4, RFC 1321, RFC 7693", hashes::PUBLISHED, "Python's hashlib"), hashes::keys_by_digest),
+    (Published("SP 800-38A, F"), standards::sp800_38a),
+    (Published("RFC 3713, RFC 5794, FIPS 81"), standards::blocks),
+    (Published("RFC 8439"), standards::rfc_8439),
+    (Published("RFC 6979, A.2.5"), standards::rfc_6979),
+    (Published("Wycheproof: RSA"), wycheproof::rsa),
+    (Published("Wycheproof: ECDSA"), wycheproof::ecdsa),
+    (Published("Wycheproof: DSA"), wycheproof::dsa),
+    (Published("Wycheproof: MACs"), wycheproof::macs),
+    (Published("Wycheproof: AEADs, CBC, XTS, key wrap"), wycheproof::ciphers),
+    (Published("Wycheproof: ECDH"), wycheproof::agreement),
+    (Computed("OpenSSL 3.0"), ciphers::modes),
+    (Either("RFC 3566", &[CKM_AES_XCBC_MAC, CKM_AES_XCBC_MAC_96], "OpenSSL 3.0, cryptography 48"), ciphers::macs),
+    (Computed("cryptography 48"), ciphers::others),
+    (Computed("cryptography 48"), ciphers::wraps),
+    (Computed("OpenSSL 3.0"), ciphers::keys_by_encryption),
+    (Computed("OpenSSL 3.0"), signatures::rsa),
+    (Computed("OpenSSL 3.0"), signatures::elliptic_and_finite),
+    (Published("RFC 8032, 7.1"), signatures::edwards),
+    (Computed("noble-post-quantum 0.7.1"), signatures::ml_dsa),
+    (Computed("noble-post-quantum 0.7.1"), signatures::slh_dsa),
+    (Published("RFC 8554, appendix F"), signatures::hss),
+    (Computed("noble-post-quantum 0.7.1"), agreement::ml_kem),
+    (Computed("cryptography 48"), agreement::ecdh),
+    (Computed("Python, in group 14 of RFC 3526"), agreement::diffie_hellman),
+    (Published("3GPP TS 33.501, C.4"), || {
         ecies::the_published_messages_of_5g_are_opened();
         vec![CKM_ECIES]
     }),
-    ("RFC 2246, RFC 5246, RFC 6101, RFC 7627 in Python", protocols::tls),
-    ("Luna's layouts in Python", protocols::luna),
-    ("NIST, SP 800-135 component validation: IKE", || {
+    (Computed("Python, by RFC 2246, RFC 5246, RFC 6101, RFC 7627"), protocols::tls),
+    (Computed("Python, by Luna's layouts"), protocols::luna),
+    (Published("NIST, SP 800-135 component validation"), || {
         derivation::ike::keys_of_version_1_are_those_of_nist();
         derivation::ike::keys_of_version_2_are_those_of_nist();
         vec![CKM_IKE1_PRF_DERIVE, CKM_IKE_PRF_DERIVE, CKM_IKE2_PRF_PLUS_DERIVE]
     }),
-    ("RFC 2409, appendix B in Python", protocols::ike_extended),
-    ("Wycheproof: HKDF; RFC 5869", || {
+    (Computed("Python, by RFC 2409, appendix B"), protocols::ike_extended),
+    (Published("RFC 5869; Wycheproof: HKDF"), || {
         derivation::hkdf::hkdf_gives_the_vectors_of_wycheproof();
         derivation::hkdf::hkdf_makes_data_objects_too();
         vec![CKM_HKDF_DERIVE, CKM_HKDF_DATA]
     }),
-    ("Wycheproof: PBKDF2", || {
+    (Published("Wycheproof: PBKDF2"), || {
         derivation::passwords::pbkdf2_gives_the_vectors_of_wycheproof();
         vec![CKM_PKCS5_PBKD2]
     }),
-    ("NIST, CAVS 14.4: SP 800-108", || {
+    (Published("NIST, CAVS 14.4: SP 800-108"), || {
         derivation::sp800_108::all_modes_give_the_vectors_of_nist();
         vec![
             CKM_SP800_108_COUNTER_KDF,
@@ -71,11 +98,11 @@ const SETS: &[Set] = &[
             CKM_SP800_108_DOUBLE_PIPELINE_KDF,
         ]
     }),
-    ("RFC 4226, appendix D", || {
+    (Published("RFC 4226, appendix D"), || {
         derivation::one_time::passwords_are_those_of_rfc_4226_each_given_once();
         vec![CKM_HOTP]
     }),
-    ("PKCS#11 3.1, 6.43", || {
+    (Published("PKCS#11 3.1, 6.43"), || {
         derivation::concatenate::keys_and_data_are_put_together_as_in_the_examples_of_the_standard();
         derivation::concatenate::bits_are_taken_from_a_place_on_and_go_on_at_the_beginning();
         vec![
@@ -86,10 +113,10 @@ const SETS: &[Set] = &[
             CKM_EXTRACT_KEY_FROM_KEY,
         ]
     }),
-    ("OpenSSL 3.0: the public half of a private key", agreement::public_of_private),
-    ("use of what was made: secret keys", made::secret_keys),
-    ("use of what was made: key pairs", made::pairs),
-    ("FIPS 186-4, A.1.1.2 in Python; GnuTLS; use of what was made: domain parameters", made::parameters),
+    (Computed("OpenSSL 3.0"), agreement::public_of_private),
+    (Use("a secret key that is used"), made::secret_keys),
+    (Use("a key pair that is used"), made::pairs),
+    (Use("domain parameters that are proved, as FIPS 186-4, A.1.1.2 and GnuTLS prove them"), made::parameters),
 ];
 
 /// The known answers by name.
@@ -175,15 +202,16 @@ fn name(kind: u64) -> String {
 
 #[test]
 fn every_mechanism_of_profile_open_has_a_known_answer() {
-    let mut covered = BTreeSet::new();
-    for (source, run) in SETS {
+    let (mut covered, mut sources) = (BTreeSet::new(), sources::Sources::default());
+    for (from, run) in SETS {
         forget_used();
         let answered = run();
-        assert!(!answered.is_empty(), "{source}");
         let used = used();
+        assert!(!answered.is_empty(), "{}", from.words());
         for kind in answered {
-            assert!(used.contains(&kind), "{}: {source} did not use it", name(kind));
+            assert!(used.contains(&kind), "{}: {} did not use it", name(kind), from.words());
             covered.insert(kind);
+            sources.add(from, kind);
         }
     }
     let listed: BTreeSet<u64> = mechanism_list(&Personality::default()).into_iter().collect();
@@ -192,4 +220,5 @@ fn every_mechanism_of_profile_open_has_a_known_answer() {
     assert!(missing.is_empty(), "no known answer for {missing:?}");
     let strange = names(covered.difference(&listed).collect());
     assert!(strange.is_empty(), "not in the list: {strange:?}");
+    sources.are_those_of_the_file();
 }
