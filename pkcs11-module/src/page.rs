@@ -234,6 +234,7 @@ const LEFT_OUT: &str = "
 - RC2, RC4, RC5, CAST, IDEA, CDMF, Skipjack, Blowfish, Twofish, MD2 and the password-based encryptions over
   MD2 and MD5 (`CKM_PBE_MD5_*`): no HSM of this family offers them any more, and new programs must not use
   them. A program that asks gets CKR_MECHANISM_INVALID, as from a device of today.
+- SSL 3.0 (`CKM_SSL3_*`): broken, and forbidden by RFC 7568. TLS 1.0 to 1.2 are here.
 - WTLS, KEA, Fortezza, CMS and the Securid and ActivIdentity one-time passwords: their applications are gone.
 - GOST and the mechanisms of X2RATCHET and X3DH: outside of what these devices do.
 ";
