@@ -249,7 +249,14 @@ pub(super) fn derive(kind: CK_MECHANISM_TYPE, what: What) -> Vec<Asked> {
                 let base = s.object(&base_template(CKK_GENERIC_SECRET, 40))?;
                 let wanted = openssl::digest(name, &key_bytes(CKK_GENERIC_SECRET, 40))
                     .ok_or_else(no_openssl)?;
-                (base, Mechanism::plain(kind), wanted)
+                let m = match kind {
+                    // Its parameter says how many bits of the digest there are (6.27).
+                    CKM_SHA512_T_KEY_DERIVATION => {
+                        Mechanism::bytes(kind, &(8 * wanted.len() as CK_ULONG).to_ne_bytes())
+                    }
+                    _ => Mechanism::plain(kind),
+                };
+                (base, m, wanted)
             }
             _ => {
                 let base = s.object(&P256.private_template(&[CKA_DERIVE]))?;
