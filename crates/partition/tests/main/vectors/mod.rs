@@ -48,7 +48,7 @@ const SETS: &[Set] = &[
     (Published("SP 800-38A, F"), standards::sp800_38a),
     (Published("RFC 3713, RFC 5794, FIPS 81"), standards::blocks),
     (Published("RFC 8439"), standards::rfc_8439),
-    (Published("RFC 6979, A.2.5"), standards::rfc_6979),
+    (Published("RFC 6979, A.2"), standards::rfc_6979),
     (Published("Wycheproof: RSA"), wycheproof::rsa),
     (Published("Wycheproof: ECDSA"), wycheproof::ecdsa),
     (Published("Wycheproof: DSA"), wycheproof::dsa),

@@ -137,7 +137,8 @@ pub(super) fn rfc_8439() -> Vec<u64> {
     vec![CKM_CHACHA20, CKM_POLY1305]
 }
 
-/// RFC 6979, A.2.5: the public key on P-256, and the signature of "sample" with SHA-1.
+/// RFC 6979, A.2.5 and A.2.2: the public key on P-256, the signature of "sample" with SHA-1; those of DSA with all
+/// hashes of the time, whose names in the file end so.
 pub(super) fn rfc_6979() -> Vec<u64> {
     let mut client = officer();
     let point = hex("0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
@@ -155,5 +156,33 @@ pub(super) fn rfc_6979() -> Vec<u64> {
     // SHA-1 of "sample", which the caller hashes.
     let digest = client.one_part(Digest, &Mechanism::plain(CKM_SHA_1), None, b"sample").unwrap();
     verifies(&mut client, &Mechanism::plain(CKM_ECDSA), key, &digest, &signature);
-    vec![CKM_ECDSA_SHA1, CKM_ECDSA]
+    let mut covered = vec![CKM_ECDSA_SHA1, CKM_ECDSA];
+
+    let known = Known::read();
+    let of = |part: &str| known.get(&format!("rfc6979.dsa.{part}"));
+    let template = vec![
+        Attribute::ulong(CKA_CLASS, CKO_PUBLIC_KEY),
+        Attribute::ulong(CKA_KEY_TYPE, CKK_DSA),
+        Attribute::bytes(CKA_PRIME, of("p")),
+        Attribute::bytes(CKA_SUBPRIME, of("q")),
+        Attribute::bytes(CKA_BASE, of("g")),
+        Attribute::bytes(CKA_VALUE, of("y")),
+    ];
+    let key = client.create(template).unwrap();
+    for (hash, kinds) in [
+        ("sha1", &[CKM_DSA_SHA1][..]),
+        ("sha224", &[CKM_DSA_SHA224, CKM_LUNA_DSA_SHA224]),
+        ("sha256", &[CKM_DSA_SHA256, CKM_LUNA_DSA_SHA256]),
+        ("sha384", &[CKM_DSA_SHA384]),
+        ("sha512", &[CKM_DSA_SHA512]),
+    ] {
+        for &kind in kinds {
+            verifies(&mut client, &Mechanism::plain(kind), key, b"sample", &of(hash));
+        }
+        covered.extend(kinds);
+    }
+    // What the caller hashes is as long as the key's q at most.
+    verifies(&mut client, &Mechanism::plain(CKM_DSA), key, &digest, &of("sha1"));
+    covered.push(CKM_DSA);
+    covered
 }
