@@ -25,7 +25,7 @@ use crate::{
     debts::Debts,
     group::Group,
     ha_log::HaLog,
-    handles::{ByHandle, Handles},
+    handles::{Handles, Table},
     in_process::InProcess,
     pending::PendingCalls,
     planted::Planted,
@@ -69,7 +69,7 @@ pub struct Client {
     pub(crate) groups: Vec<Arc<Group>>,
     pub(crate) handles: Handles,
     // Lock: look-ups and changes of the table only, never across an await.
-    sessions: RwLock<ByHandle<Arc<SessionSlot>>>,
+    sessions: RwLock<Table<u64, Arc<SessionSlot>>>,
     last_session: AtomicU64,
     pub(crate) debts: Debts,
     pub(crate) process: Process,

@@ -1,13 +1,12 @@
 //! A slot: an HA group of members, or one partition by itself.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hsmsim_partition::api::{Checked, OperationKind};
 use hsmsim_types::{Mechanism, ObjectId, Params, Pin, Role, SlotId};
 use parking_lot::{Mutex, RwLock};
 
-use crate::{choose, member::Member};
+use crate::{choose, handles::Table, member::Member};
 
 /// Who is logged in on a slot. The PIN is kept, wiped on logout, because the library logs in to a
 /// member whenever it first needs it, and again after a failover.
@@ -57,7 +56,7 @@ pub(crate) struct Group {
 #[derive(Default)]
 struct Checks {
     generation: Option<u64>,
-    known: HashMap<CheckKey, Checked>,
+    known: Table<CheckKey, Checked>,
 }
 
 /// What a check depends on: not the contents of an IV, which differ at every call, but its length.

@@ -3,44 +3,21 @@
 //! One table a library, shared by all slots and sessions: an object has the same handle in every
 //! session, as applications that cache handles expect.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-};
+use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use hsmsim_types::{ObjectHandle, ObjectId};
 use parking_lot::RwLock;
 
-/// A table by handles of this library's own, which are small numbers one after the other: nobody can choose
-/// them so that they collide, and one multiplication spreads them.
-pub(crate) type ByHandle<T> = HashMap<u64, T, BuildHasherDefault<HandleHasher>>;
-
-/// See [`ByHandle`].
-#[derive(Default)]
-pub(crate) struct HandleHasher(u64);
-
-impl Hasher for HandleHasher {
-    fn write_u64(&mut self, handle: u64) {
-        // An odd number near 2^64 / φ: the upper bits differ too, of which the table makes use as well.
-        self.0 = handle.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(self.0 << 8 | u64::from(byte));
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
+/// A table by numbers and identities of our own making: nobody chooses them so that they collide, so that
+/// they need not be hashed with a secret.
+pub(crate) type Table<K, V> = HashMap<K, V, FixedState>;
 
 /// Both directions of the mapping.
 #[derive(Default)]
 struct Tables {
-    by_handle: ByHandle<Entry>,
-    by_object: HashMap<(usize, ObjectId), u64>,
+    by_handle: Table<u64, Entry>,
+    by_object: Table<(usize, ObjectId), u64>,
     last: u64,
 }
 

@@ -235,9 +235,19 @@ impl Client {
         data: &[u8],
         signature: &[u8],
     ) -> Result<Reply> {
+        // With room for the output of a cipher that works in place.
+        let room = match kind {
+            OperationKind::Encrypt => ready.checked.output.one_part(data.len()),
+            _ => 0,
+        };
+        let copy = || {
+            let mut copy = Vec::with_capacity(room.max(data.len()));
+            copy.extend_from_slice(data);
+            copy
+        };
         let request = || Request::OnePart {
             operation: ready.operation(kind),
-            data: data.to_vec(),
+            data: copy(),
             signature: signature.to_vec(),
         };
         if let (true, Some(key)) = (ready.checked.changes_key, ready.key) {

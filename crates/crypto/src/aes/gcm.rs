@@ -28,11 +28,38 @@ pub fn gcm_encrypt(
     };
     let mut out = Vec::with_capacity(plaintext.len() + usize::from(tag_len));
     out.extend_from_slice(plaintext);
-    let tag = usual
-        .seal_in_place_separate_tag(nonce, Aad::from(aad), &mut out)
+    seal_in_place(usual, nonce, aad, out)
+}
+
+/// As [`gcm_encrypt`], in the plaintext's own place where ring does it. Room for the tag saves a copy.
+///
+/// # Errors
+/// As [`gcm_encrypt`].
+pub fn gcm_encrypt_owned(
+    key: &AesKey,
+    iv: &[u8],
+    aad: &[u8],
+    tag_bits: u32,
+    plaintext: Vec<u8>,
+) -> Result<Vec<u8>> {
+    let tag_len = checked_tag_len(iv, tag_bits)?;
+    match usual_shape(key, iv, tag_bits) {
+        Some((usual, nonce)) => seal_in_place(usual, nonce, aad, plaintext),
+        None => ffi::gcm::seal(key.bytes(), iv, aad, tag_len, &plaintext),
+    }
+}
+
+fn seal_in_place(
+    key: &ring::aead::LessSafeKey,
+    nonce: Nonce,
+    aad: &[u8],
+    mut text: Vec<u8>,
+) -> Result<Vec<u8>> {
+    let tag = key
+        .seal_in_place_separate_tag(nonce, Aad::from(aad), &mut text)
         .map_err(|_| Error::DataTooLarge)?;
-    out.extend_from_slice(tag.as_ref());
-    Ok(out)
+    text.extend_from_slice(tag.as_ref());
+    Ok(text)
 }
 
 /// Checks and decrypts `ciphertext || tag`.

@@ -15,7 +15,7 @@ use ring::aead;
 use zeroize::Zeroizing;
 
 pub use self::ccm::{ccm_decrypt, ccm_encrypt};
-pub use self::gcm::{gcm_decrypt, gcm_encrypt, gmac, gmac_verify};
+pub use self::gcm::{gcm_decrypt, gcm_encrypt, gcm_encrypt_owned, gmac, gmac_verify};
 pub use self::wrap::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap};
 pub use self::xts::{XtsCipher, XtsKey, xts_decrypt, xts_encrypt};
 use crate::block::{self, Block, BlockCipher};

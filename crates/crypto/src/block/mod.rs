@@ -20,7 +20,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use self::blocks::unpadded_len;
 pub(crate) use self::rustcrypto::block_cipher_of_three_key_lengths;
-pub use self::stream::{Cipher, decrypt, encrypt};
+pub use self::stream::{Cipher, decrypt, encrypt, encrypt_owned};
 use crate::aes::AesKey;
 use crate::aria::AriaKey;
 use crate::camellia::CamelliaKey;
@@ -68,6 +68,13 @@ pub enum CipherMode {
     /// Cipher block chaining with ciphertext stealing, the last two blocks in their usual order
     /// (CBC-CS1); takes data of a block or more. `CKM_AES_CTS`.
     Cts,
+}
+
+impl CipherMode {
+    /// Whether it works on one whole block after the other, all of them in place.
+    fn is_of_blocks(self) -> bool {
+        matches!(self, Self::Ecb | Self::Cbc | Self::CbcPad)
+    }
 }
 
 /// A key of a block cipher, with everything prepared that the modes need.

@@ -164,6 +164,23 @@ pub fn encrypt<C: BlockCipher + ?Sized>(
     Ok(out)
 }
 
+/// As [`encrypt`], in the message's own place where the mode can do that.
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn encrypt_owned<C: BlockCipher + ?Sized>(
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    mut data: Vec<u8>,
+) -> Result<Vec<u8>> {
+    if !mode.is_of_blocks() {
+        return encrypt(mode, key, iv, &data);
+    }
+    whole_blocks(Direction::Encrypt, mode, key, iv, &mut data)?;
+    Ok(data)
+}
+
 /// Decrypts a whole message.
 ///
 /// # Errors
@@ -187,12 +204,11 @@ fn whole<C: BlockCipher + ?Sized>(
     data: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    let mut state = match mode {
-        CipherMode::Ecb | CipherMode::Cbc | CipherMode::CbcPad => {
-            return whole_blocks(direction, mode, key, iv, data, out);
-        }
-        _ => State::new(mode, key.block_len(), iv)?,
-    };
+    if mode.is_of_blocks() {
+        out.extend_from_slice(data);
+        return whole_blocks(direction, mode, key, iv, out);
+    }
+    let mut state = State::new(mode, key.block_len(), iv)?;
     state.update(key, direction, false, data, out)?;
     let rest = state.finish(key, direction, false)?;
     if !rest.is_empty() {
@@ -201,13 +217,12 @@ fn whole<C: BlockCipher + ?Sized>(
     Ok(())
 }
 
-/// ECB and CBC without a stream's state: short messages are much of what a token does.
+/// ECB and CBC in place, without a stream's state: short messages are much of what a token does.
 fn whole_blocks<C: BlockCipher + ?Sized>(
     direction: Direction,
     mode: CipherMode,
     key: &C,
     iv: &[u8],
-    data: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let len = key.block_len();
@@ -216,14 +231,13 @@ fn whole_blocks<C: BlockCipher + ?Sized>(
         CipherMode::Ecb => None,
         _ => Some(iv_block(iv, len)?),
     };
-    let part = data.len() % len;
-    out.extend_from_slice(data);
+    let part = out.len() % len;
     match (mode, direction) {
         // At most a block, so that it fits a byte.
         (CipherMode::CbcPad, Direction::Encrypt) => {
-            out.resize(data.len() - part + len, (len - part) as u8);
+            out.resize(out.len() - part + len, (len - part) as u8);
         }
-        (CipherMode::CbcPad, Direction::Decrypt) if data.is_empty() => {
+        (CipherMode::CbcPad, Direction::Decrypt) if out.is_empty() => {
             return Err(Error::InvalidLength);
         }
         _ if part != 0 => return Err(Error::InvalidLength),

@@ -16,6 +16,7 @@ use std::{
     },
 };
 
+use foldhash::fast::FixedState;
 use hsmsim_types::ObjectId;
 use parking_lot::RwLock;
 
@@ -35,10 +36,13 @@ pub(crate) struct Cache {
     entries: RwLock<Halves>,
 }
 
+/// Identities are random already, so that they need not be hashed with a secret.
+type Table = HashMap<ObjectId, Arc<Entry>, FixedState>;
+
 #[derive(Default)]
 struct Halves {
-    young: HashMap<ObjectId, Arc<Entry>>,
-    old: HashMap<ObjectId, Arc<Entry>>,
+    young: Table,
+    old: Table,
 }
 
 /// An opened object and when it was last known to be current.

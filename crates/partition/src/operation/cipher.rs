@@ -1,11 +1,12 @@
 //! Encryption and decryption.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use hsmsim_crypto::{
     aes::{
-        XtsCipher, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt, kw_pkcs7_unwrap,
-        kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap, xts_decrypt, xts_encrypt,
+        XtsCipher, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt, gcm_encrypt_owned,
+        kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap, xts_decrypt,
+        xts_encrypt,
     },
     block::{self, BlockAlg, Cipher, CipherMode, Direction},
     chacha20::{ChaCha20, ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal},
@@ -184,50 +185,51 @@ fn check_promised(params: &Params, len: usize, rv: CK_RV) -> Result<()> {
     }
 }
 
-/// Encrypts a message.
+/// Encrypts a message; one that is given away in its own place, where the cipher can do that.
 pub(crate) fn encrypt(
     work: &Work,
     params: &Params,
     key: &KeyMaterial,
-    data: &[u8],
+    data: Cow<'_, [u8]>,
 ) -> Result<Vec<u8>> {
     let during = failure::during(During::Encrypt);
     match (work, key, params) {
         (Work::RsaPkcs(None), KeyMaterial::RsaPublic(key), _) => {
-            key.encrypt_pkcs1(data).map_err(during)
+            key.encrypt_pkcs1(&data).map_err(during)
         }
-        (Work::RsaRaw, KeyMaterial::RsaPublic(key), _) => key.raw_public(data).map_err(during),
+        (Work::RsaRaw, KeyMaterial::RsaPublic(key), _) => key.raw_public(&data).map_err(during),
         (Work::RsaOaep { hash, mgf }, KeyMaterial::RsaPublic(key), Params::Oaep { label, .. }) => {
-            key.encrypt_oaep(*hash, *mgf, label, data).map_err(during)
+            key.encrypt_oaep(*hash, *mgf, label, &data).map_err(during)
         }
-        (Work::Ecies(ecies), key, _) => ecies.encrypt(params, key, data)?.map_err(during),
+        (Work::Ecies(ecies), key, _) => ecies.encrypt(params, key, &data)?.map_err(during),
         (Work::Cipher(BlockAlg::Aes, mode), KeyMaterial::Secret(key), _) => {
-            block::encrypt(*mode, &**key.aes()?, iv(params, 16), data).map_err(during)
+            block::encrypt_owned(*mode, &**key.aes()?, iv(params, 16), data.into_owned())
+                .map_err(during)
         }
         (Work::Cipher(alg, mode), KeyMaterial::Secret(key), _) => {
             let iv = iv(params, alg.block_len());
-            block::encrypt(*mode, &*key.block(*alg)?, iv, data).map_err(during)
+            block::encrypt_owned(*mode, &*key.block(*alg)?, iv, data.into_owned()).map_err(during)
         }
         (Work::Xts, KeyMaterial::Secret(key), Params::Bytes(data_unit)) => {
-            xts_encrypt(key.xts()?, data_unit, data).map_err(during)
+            xts_encrypt(key.xts()?, data_unit, &data).map_err(during)
         }
         (Work::Ccm { tag_len }, KeyMaterial::Secret(key), Params::Ccm { nonce, aad, .. }) => {
             check_promised(params, data.len(), CKR_DATA_LEN_RANGE)?;
-            ccm_encrypt(key.aes()?, nonce, aad, *tag_len, data).map_err(during)
+            ccm_encrypt(key.aes()?, nonce, aad, *tag_len, &data).map_err(during)
         }
         (Work::Kw, KeyMaterial::Secret(key), _) => {
-            kw_wrap(key.aes()?, initial(params), data).map_err(during)
+            kw_wrap(key.aes()?, initial(params), &data).map_err(during)
         }
         (Work::Kwp, KeyMaterial::Secret(key), _) => {
-            kwp_wrap(key.aes()?, initial(params), data).map_err(during)
+            kwp_wrap(key.aes()?, initial(params), &data).map_err(during)
         }
         (Work::KwPkcs7, KeyMaterial::Secret(key), _) => {
-            kw_pkcs7_wrap(key.aes()?, initial(params), data).map_err(during)
+            kw_pkcs7_wrap(key.aes()?, initial(params), &data).map_err(during)
         }
         (Work::ChaCha20, KeyMaterial::Secret(key), Params::ChaCha20 { counter, nonce }) => {
             let key = ChaCha20Key::new(key.value()).map_err(&during)?;
             ChaCha20::new(&key, nonce, *counter)
-                .and_then(|mut stream| stream.update(data))
+                .and_then(|mut stream| stream.update(&data))
                 .map_err(during)
         }
         (
@@ -236,15 +238,15 @@ pub(crate) fn encrypt(
             Params::ChaCha20Poly1305 { nonce, aad },
         ) => {
             let key = ChaCha20Key::new(key.value()).map_err(&during)?;
-            chacha20_poly1305_seal(&key, nonce, aad, data).map_err(during)
+            chacha20_poly1305_seal(&key, nonce, aad, &data).map_err(during)
         }
         (Work::Gcm { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { iv, aad, .. }) => {
-            gcm_encrypt(key.aes()?, iv, aad, *tag_bits, data).map_err(during)
+            gcm_encrypt_owned(key.aes()?, iv, aad, *tag_bits, data.into_owned()).map_err(during)
         }
         (Work::GcmOwnIv { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { aad, .. }) => {
             let mut iv = [0; OWN_IV_LEN];
             random::fill(&mut iv).map_err(failure::during(During::Generate))?;
-            let mut sealed = gcm_encrypt(key.aes()?, &iv, aad, *tag_bits, data).map_err(during)?;
+            let mut sealed = gcm_encrypt(key.aes()?, &iv, aad, *tag_bits, &data).map_err(during)?;
             sealed.extend_from_slice(&iv);
             Ok(sealed)
         }

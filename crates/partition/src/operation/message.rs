@@ -156,7 +156,8 @@ impl Stream {
         }
         // Adding the key stream is its own inverse.
         let params = &ready.mechanism.params;
-        let mut whole = cipher::encrypt(&ready.work, params, ready.key()?, &self.whole)?;
+        let mut whole =
+            cipher::encrypt(&ready.work, params, ready.key()?, (&self.whole[..]).into())?;
         whole.truncate(self.whole.len());
         Ok(whole.split_off(before))
     }
@@ -169,7 +170,8 @@ impl Stream {
         let params = &ready.mechanism.params;
         match ready.act {
             Act::Encrypt => {
-                let mut bytes = cipher::encrypt(&ready.work, params, ready.key()?, &self.whole)?;
+                let mut bytes =
+                    cipher::encrypt(&ready.work, params, ready.key()?, (&self.whole[..]).into())?;
                 Ok(Reply::Bytes(bytes.split_off(self.whole.len())))
             }
             Act::Decrypt => {

@@ -278,7 +278,7 @@ impl Ready {
             Act::Recover => sign::recover(&self.work, self.key()?, &data).map(Reply::Bytes),
             Act::Encrypt => {
                 let params = &self.mechanism.params;
-                let bytes = cipher::encrypt(&self.work, params, self.key()?, &data)?;
+                let bytes = cipher::encrypt(&self.work, params, self.key()?, data.into())?;
                 Ok(match &self.nonce {
                     Some(nonce) => Reply::Message { nonce: nonce.clone(), bytes },
                     None => Reply::Bytes(bytes),

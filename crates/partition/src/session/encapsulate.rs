@@ -180,7 +180,7 @@ fn encapsulated(
                 secret[0] = 0;
             }
             let work = Work::new(entry.scheme, params)?;
-            let ciphertext = encrypt(&work, params, key, &secret).map_err(too_long)?;
+            let ciphertext = encrypt(&work, params, key, secret[..].into()).map_err(too_long)?;
             let secret = Zeroizing::new(secret[secret.len() - len..].to_vec());
             Ok((secret, ciphertext))
         }

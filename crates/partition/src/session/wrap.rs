@@ -284,7 +284,7 @@ fn wrapped(work: &Work, params: &Params, key: &KeyMaterial, plain: &[u8]) -> Res
             .map_err(failed)
         }
         // The same as encrypting, except that the data is a key: 5.18.3 has codes of its own.
-        _ => encrypt(work, params, key, plain).map_err(|error| match error.rv() {
+        _ => encrypt(work, params, key, plain.into()).map_err(|error| match error.rv() {
             CKR_DATA_LEN_RANGE | CKR_DATA_INVALID => {
                 Error::new(CKR_KEY_SIZE_RANGE, "the key is too long for the mechanism")
             }
