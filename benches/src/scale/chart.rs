@@ -24,7 +24,7 @@ const LINES: &str = ".line{fill:none;stroke-width:1.8}.dot{stroke:none}\
 .s0{stroke:#0969da;fill:#0969da}.s1{stroke:#bf5700;fill:#bf5700}.s2{stroke:#1a7f37;fill:#1a7f37}\
 .s3{stroke:#8250df;fill:#8250df}.s4{stroke:#9a6700;fill:#9a6700}.s5{stroke:#cf222e;fill:#cf222e}\
 .s6{stroke:#57606a;fill:#57606a}.s7{stroke:#116329;fill:#116329}\
-polyline.line{fill:none}text.s{stroke:none}";
+polyline.line{fill:none}text.s{stroke:none}text.end{text-anchor:end}";
 
 /// Draws all curves.
 pub fn svg(curves: &[Measured]) -> String {
