@@ -42,6 +42,9 @@ struct Arguments {
     /// Draws the curves into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Measures nothing: tells and draws what an earlier run wrote with --json
+    #[arg(long, value_name = "FILE")]
+    of: Option<PathBuf>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -65,17 +68,10 @@ fn main() -> ExitCode {
 }
 
 fn scale(arguments: &Arguments) -> Result<(), String> {
-    let module = arguments.hsmsim.clone().map_or_else(fresh_module, Ok)?;
-    let chosen: &[Curve] =
-        if arguments.curves.is_empty() { &Curve::ALL } else { &arguments.curves };
-    let mut measured = Vec::with_capacity(chosen.len());
-    for curve in chosen {
-        let points = points(*curve, arguments, &module)?;
-        let (title, axis) = curve.words();
-        let curve = Measured { title, axis, points };
-        println!("{}", table(&curve));
-        measured.push(curve);
-    }
+    let measured = match &arguments.of {
+        Some(path) => earlier(path)?,
+        None => measure(arguments)?,
+    };
     let write = |path: &PathBuf, text: String| {
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
@@ -87,6 +83,30 @@ fn scale(arguments: &Arguments) -> Result<(), String> {
         write(path, chart::svg(&measured))?;
     }
     Ok(())
+}
+
+/// What an earlier run has measured.
+fn earlier(path: &Path) -> Result<Vec<Measured>, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+    let measured: Vec<Measured> = serde_json::from_str(&text).map_err(|error| told(&error))?;
+    measured.iter().for_each(|curve| println!("{}", table(curve)));
+    Ok(measured)
+}
+
+fn measure(arguments: &Arguments) -> Result<Vec<Measured>, String> {
+    let module = arguments.hsmsim.clone().map_or_else(fresh_module, Ok)?;
+    let chosen: &[Curve] =
+        if arguments.curves.is_empty() { &Curve::ALL } else { &arguments.curves };
+    let mut measured = Vec::with_capacity(chosen.len());
+    for curve in chosen {
+        let points = points(*curve, arguments, &module)?;
+        let (title, axis) = curve.words();
+        let curve = Measured { title: title.to_owned(), axis: axis.to_owned(), points };
+        println!("{}", table(&curve));
+        measured.push(curve);
+    }
+    Ok(measured)
 }
 
 fn points(curve: Curve, arguments: &Arguments, module: &Path) -> Result<Vec<Point>, String> {

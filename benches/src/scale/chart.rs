@@ -62,14 +62,13 @@ fn chart(out: &mut String, curve: &Measured) {
             escaped(text)
         );
     };
-    text("title", 12.0, 20.0, curve.title);
-    // A logarithm needs something above zero.
-    let shown = |value: f64| value.max(0.001);
-    let sizes = decades(curve.points.iter().map(|point| shown(point.size as f64)));
+    text("title", 12.0, 20.0, &curve.title);
+    // A logarithm needs something above zero: what is nothing is not drawn.
+    let sizes = decades(curve.points.iter().map(|point| point.size as f64));
     let all = curve.points.iter().flat_map(|point| &point.values);
-    let range = decades(all.map(|(_, value)| shown(*value)));
+    let range = decades(all.map(|(_, value)| *value).filter(|value| *value > 0.0));
     let place = |value: f64, (low, high): (i32, i32), from: f64, to: f64| {
-        from + (shown(value).log10() - f64::from(low)) / f64::from(high - low) * (to - from)
+        from + (value.log10() - f64::from(low)) / f64::from(high - low) * (to - from)
     };
     let x = |size: u64| place(size as f64, sizes, LEFT, RIGHT);
     let y = |value: f64| place(value, range, BOTTOM, TOP);
@@ -80,7 +79,7 @@ fn chart(out: &mut String, curve: &Measured) {
     for point in &curve.points {
         text("axis", x(point.size), BOTTOM + 15.0, &grouped(point.size));
     }
-    text("axis", f64::midpoint(LEFT, RIGHT), BOTTOM + 29.0, curve.axis);
+    text("axis", f64::midpoint(LEFT, RIGHT), BOTTOM + 29.0, &curve.axis);
     for power in range.0..=range.1 {
         let y = y(10_f64.powi(power));
         let _ = writeln!(
@@ -90,7 +89,11 @@ fn chart(out: &mut String, curve: &Measured) {
     }
     let count = curve.points.first().map_or(0, |point| point.values.len());
     let series = |index: usize| {
-        curve.points.iter().filter_map(move |point| Some((point.size, point.values.get(index)?.1)))
+        let values = curve
+            .points
+            .iter()
+            .filter_map(move |point| Some((point.size, point.values.get(index)?.1)));
+        values.filter(|(_, value)| *value > 0.0)
     };
     // Names stand beside the ends of their lines, as far as there is room.
     let mut ends: Vec<(usize, f64)> =
@@ -146,13 +149,18 @@ mod tests {
     fn every_value_has_a_line_and_a_name() {
         let point = |size, value| Point {
             size,
-            values: vec![("a".to_owned(), value), ("b & c".to_owned(), 0.0)],
+            values: vec![
+                ("a".to_owned(), value),
+                ("b & c".to_owned(), 0.5),
+                ("nothing".to_owned(), 0.0),
+            ],
         };
         let points = vec![point(100, 5.0), point(1_000, 50.0), point(10_000, 7.0)];
-        let drawn = svg(&[Measured { title: "T", axis: "objects", points }]);
+        let drawn = svg(&[Measured { title: "T".to_owned(), axis: "objects".to_owned(), points }]);
         assert_eq!(drawn.matches("<polyline").count(), 2, "{drawn}");
         assert_eq!(drawn.matches("<circle").count(), 6);
         assert!(drawn.contains(">b &amp; c<") && !drawn.contains("NaN"), "{drawn}");
+        assert!(!drawn.contains("inf") && !drawn.contains("nothing"), "{drawn}");
     }
 
     #[test]

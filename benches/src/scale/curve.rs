@@ -36,12 +36,12 @@ pub struct Point {
 }
 
 /// A curve that was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
     /// Its title.
-    pub title: &'static str,
+    pub title: String,
     /// What the sizes count.
-    pub axis: &'static str,
+    pub axis: String,
     /// Smallest size first.
     pub points: Vec<Point>,
 }
@@ -95,7 +95,8 @@ pub fn table(measured: &Measured) -> String {
         .first()
         .map(|point| point.values.iter().map(|(name, _)| name.as_str()).collect())
         .unwrap_or_default();
-    let mut rows = vec![std::iter::once(measured.axis).chain(names).map(str::to_owned).collect()];
+    let mut rows =
+        vec![std::iter::once(measured.axis.as_str()).chain(names).map(str::to_owned).collect()];
     for point in &measured.points {
         let values = point.values.iter().map(|(_, value)| number(*value));
         rows.push(std::iter::once(point.size.to_string()).chain(values).collect::<Vec<_>>());
@@ -131,7 +132,7 @@ mod tests {
     fn a_table_has_a_line_for_each_size_and_a_column_for_each_value() {
         let point = |size, value| Point { size, values: vec![("find, µs".to_owned(), value)] };
         let points = vec![point(100, 7.5), point(10_000, 123.4)];
-        let text = table(&Measured { title: "T", axis: "objects", points });
+        let text = table(&Measured { title: "T".to_owned(), axis: "objects".to_owned(), points });
         assert_eq!(text, "T\n  objects  find, µs\n      100      7.50\n    10000       123\n");
     }
 
