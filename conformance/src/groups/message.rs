@@ -7,6 +7,7 @@ use cryptoki_sys::*;
 use super::{
     case,
     material::{no_openssl, secret},
+    message_parts,
 };
 use crate::{
     call,
@@ -84,14 +85,7 @@ pub(super) fn cases() -> Vec<Case> {
                 for number in 1..4 {
                     let mut gcm = Gcm { iv: [number; 12], tag: [0; 16] };
                     let text = encrypt(&s, &mut gcm)?;
-                    let cipher = openssl::Cipher {
-                        name: "AES-128-GCM",
-                        key: &[7; 16],
-                        iv: &[number; 12],
-                        padded: false,
-                        tag: Some((b"aad", 16)),
-                    };
-                    let wanted = openssl::encrypt(cipher, PLAIN).ok_or_else(no_openssl)?;
+                    let wanted = message_parts::wanted(number)?;
                     hold([text, gcm.tag.to_vec()].concat() == wanted, || {
                         format!("message {number} differs")
                     })?;

@@ -35,37 +35,28 @@ fn decrypt_begin(s: &Session<'_>, gcm: &mut Gcm) -> CK_RV {
     call!(s.module, C_DecryptMessageBegin(s.handle, at, SIZE, aad.as_mut_ptr(), 3))
 }
 
-fn encrypt_next(
-    s: &Session<'_>,
-    gcm: &mut Gcm,
-    part: &[u8],
-    flags: CK_FLAGS,
-    out: &mut Vec<u8>,
-) -> CK_RV {
-    let (mut raw, mut place, mut len) = (gcm.raw(), [0_u8; 64], 64);
-    let (at, input) = ((&raw mut raw).cast(), part.as_ptr().cast_mut());
-    let (size, to) = (part.len() as CK_ULONG, place.as_mut_ptr());
-    let rv =
-        call!(s.module, C_EncryptMessageNext(s.handle, at, SIZE, input, size, to, &mut len, flags));
-    out.extend_from_slice(&place[..if rv == CKR_OK { len as usize } else { 0 }]);
-    rv
+/// The function that gives the next part of a message to one of the two that take it.
+macro_rules! next {
+    ($name:ident, $function:ident) => {
+        fn $name(
+            s: &Session<'_>,
+            gcm: &mut Gcm,
+            part: &[u8],
+            flags: CK_FLAGS,
+            out: &mut Vec<u8>,
+        ) -> CK_RV {
+            let (mut raw, mut place, mut len) = (gcm.raw(), [0_u8; 64], 64);
+            let (at, input) = ((&raw mut raw).cast(), part.as_ptr().cast_mut());
+            let (size, to) = (part.len() as CK_ULONG, place.as_mut_ptr());
+            let rv =
+                call!(s.module, $function(s.handle, at, SIZE, input, size, to, &mut len, flags));
+            out.extend_from_slice(&place[..if rv == CKR_OK { len as usize } else { 0 }]);
+            rv
+        }
+    };
 }
-
-fn decrypt_next(
-    s: &Session<'_>,
-    gcm: &mut Gcm,
-    part: &[u8],
-    flags: CK_FLAGS,
-    out: &mut Vec<u8>,
-) -> CK_RV {
-    let (mut raw, mut place, mut len) = (gcm.raw(), [0_u8; 64], 64);
-    let (at, input) = ((&raw mut raw).cast(), part.as_ptr().cast_mut());
-    let (size, to) = (part.len() as CK_ULONG, place.as_mut_ptr());
-    let rv =
-        call!(s.module, C_DecryptMessageNext(s.handle, at, SIZE, input, size, to, &mut len, flags));
-    out.extend_from_slice(&place[..if rv == CKR_OK { len as usize } else { 0 }]);
-    rv
-}
+next!(encrypt_next, C_EncryptMessageNext);
+next!(decrypt_next, C_DecryptMessageNext);
 
 /// All parts; gives the last one's code.
 fn parts(
@@ -85,7 +76,8 @@ fn parts(
     Ok((rv, out))
 }
 
-fn wanted(number: u8) -> Result<Vec<u8>, Stop> {
+/// OpenSSL's ciphertext and tag of the message with this number.
+pub(super) fn wanted(number: u8) -> Result<Vec<u8>, Stop> {
     let cipher = openssl::Cipher {
         name: "AES-128-GCM",
         key: &[7; 16],
