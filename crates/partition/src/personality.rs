@@ -85,7 +85,7 @@ impl Default for Personality {
         let limit = LoginLimit { limit: 10, effect: LoginEffect::Lock };
         Self {
             pin: PinRule { min: 4, max: 255 },
-            pin_rounds: 10_000,
+            pin_rounds: 4_000,
             login_limits: LoginLimits {
                 hsm_so: limit,
                 partition_so: limit,

@@ -12,15 +12,6 @@ use crate::state_error::StateError;
 
 /// Replaces a file by a new one of these bytes, whatever the process's umask, durably.
 pub(crate) fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), StateError> {
-    swap(path, mode, bytes, true)
-}
-
-/// The same for what need not survive a loss of power: readers see the old bytes or the new.
-pub(crate) fn replace(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), StateError> {
-    swap(path, mode, bytes, false)
-}
-
-fn swap(path: &Path, mode: u32, bytes: &[u8], durably: bool) -> Result<(), StateError> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
     let draft = path.with_extension(format!("{pid}-{count}.draft"));
@@ -28,11 +19,9 @@ fn swap(path: &Path, mode: u32, bytes: &[u8], durably: bool) -> Result<(), State
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
-        if durably {
-            file.sync_all()?;
-        }
+        file.sync_all()?;
         fs::rename(&draft, path)?;
-        if durably { sync_directory_of(path) } else { Ok(()) }
+        sync_directory_of(path)
     };
     write().map_err(|error: io::Error| {
         // What is left of the draft only takes room; the error that matters is the first.

@@ -7,7 +7,7 @@
 //! | faults, owed copies, tombstones, conflicts | `ledger.db` | [`Ledger`] |
 //! | generations, power epochs, engines, process slots | `page` (memory-mapped) | [`SharedPage`] |
 //! | who writes, who lives | `locks` (locked bytes, no content) | internal |
-//! | what a client says of itself | `clients/<slot>.json` | [`ProcessSlot`] |
+//! | what a client says of itself | `clients/<slot>.view` | [`ProcessSlot`] |
 //!
 //! [`StateDir::memory`] is the same thing without a file, for one process.
 //!
@@ -48,6 +48,7 @@ mod shared_page;
 mod state_dir;
 mod state_error;
 mod turn;
+mod view_file;
 
 pub use conflicts::Conflict;
 pub use device_store::DeviceStore;

@@ -5,7 +5,7 @@
 //! its number, and processes in different containers see each other.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::PathBuf,
     sync::{
         Arc,
@@ -21,6 +21,7 @@ use crate::{
     files, gate,
     lock_file::LockFile,
     shared_page::{PROCESS_SLOTS, PageShape},
+    view_file::{self, ViewFile},
 };
 
 /// The byte of the first slot in the lock file, beyond those of any number of devices.
@@ -97,6 +98,8 @@ struct Own {
     taken: Vec<bool>,
     /// Views in memory.
     views: BTreeMap<usize, String>,
+    /// Views in files.
+    files: BTreeMap<usize, ViewFile>,
 }
 
 /// This process's place among those that use the cluster, until dropped.
@@ -121,7 +124,11 @@ impl Processes {
         page: Arc<SharedPage>,
         files: Option<(Arc<LockFile>, PathBuf, u32)>,
     ) -> Arc<Self> {
-        let own = Own { taken: vec![false; PROCESS_SLOTS], views: BTreeMap::new() };
+        let own = Own {
+            taken: vec![false; PROCESS_SLOTS],
+            views: BTreeMap::new(),
+            files: BTreeMap::new(),
+        };
         Arc::new(Self { page, files, own: Mutex::new(own) })
     }
 
@@ -170,8 +177,7 @@ impl Processes {
         for process in self.living() {
             let view = match &self.files {
                 None => self.own.lock().views.get(&process.slot).cloned(),
-                Some((_, directory, _)) => files::read(&view_path(directory, process.slot))?
-                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+                Some((_, directory, _)) => view_file::read(&view_path(directory, process.slot))?,
             };
             views.extend(view.map(|view| (process, view)));
         }
@@ -193,6 +199,7 @@ impl Processes {
 
     fn forget_view(&self, own: &mut Own, slot: usize) {
         own.views.remove(&slot);
+        own.files.remove(&slot);
         if let Some((_, directory, _)) = &self.files
             && let Err(error) = files::remove(&view_path(directory, slot))
         {
@@ -202,7 +209,7 @@ impl Processes {
 }
 
 fn view_path(directory: &std::path::Path, slot: usize) -> PathBuf {
-    directory.join(format!("{slot}.json"))
+    directory.join(format!("{slot}.view"))
 }
 
 impl ProcessSlot {
@@ -223,15 +230,17 @@ impl ProcessSlot {
     /// The file cannot be written.
     pub fn publish_view(&self, json: &str) -> Result<(), StateError> {
         let Some(slot) = self.slot else { return Ok(()) };
-        match &self.processes.files {
-            None => {
-                self.processes.own.lock().views.insert(slot, json.into());
-                Ok(())
-            }
-            Some((_, directory, mode)) => {
-                files::replace(&view_path(directory, slot), *mode, json.as_bytes())
-            }
-        }
+        let mut own = self.processes.own.lock();
+        let Some((_, directory, mode)) = &self.processes.files else {
+            own.views.insert(slot, json.into());
+            return Ok(());
+        };
+        let path = view_path(directory, slot);
+        let file = match own.files.entry(slot) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(ViewFile::create(&path, *mode)?),
+        };
+        file.write(json).map_err(StateError::io("write", &path))
     }
 
     /// Withdraws it.

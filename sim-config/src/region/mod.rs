@@ -1,6 +1,6 @@
 //! Regions: the catalogue, and the published round-trip times between them.
 //!
-//! Both are data (`regions/*.toml`, embedded). A region the catalogue does not have cannot be used
+//! Both are data (`catalogue.rs`; `regions/round-trips.toml`, embedded). A region the catalogue does not have cannot be used
 //! in a topology; a pair of regions the table does not have falls back to an estimate by distance.
 
 mod catalogue;
@@ -35,13 +35,13 @@ impl fmt::Display for Cloud {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Region {
     /// The code the cloud's own tools use: `eastus2`.
-    pub code: String,
+    pub code: &'static str,
     /// The short key used in device names: `eus2`.
-    pub short: String,
+    pub short: &'static str,
     /// The name people use: `East US 2`.
-    pub name: String,
+    pub name: &'static str,
     /// State, province or town.
-    pub place: String,
+    pub place: &'static str,
     /// Degrees north; a catalogue point, not the address of a data centre.
     pub latitude: f64,
     /// Degrees east; a catalogue point, not the address of a data centre.
@@ -49,13 +49,13 @@ pub struct Region {
     /// The cloud it belongs to.
     pub cloud: Cloud,
     /// The paired region's name, which need not be in the catalogue.
-    pub pair: String,
+    pub pair: &'static str,
     /// Number of stamps that take dedicated HSMs.
     pub stamps: u8,
     /// Number of availability zones that the racks are spread over, where it is published.
     pub zones: Option<u8>,
     /// The public region whose published figures serve for this one, which has none.
-    pub figures_of: Option<String>,
+    pub figures_of: Option<&'static str>,
 }
 
 /// A region of the catalogue, as a small copyable key. Ordered as the catalogue is.
@@ -65,22 +65,22 @@ pub struct RegionCode(u8);
 impl RegionCode {
     /// Every region of the catalogue, in its order.
     pub fn all() -> impl ExactSizeIterator<Item = RegionCode> + Clone {
-        (0..catalogue::regions().len()).map(|index| RegionCode(index as u8))
+        (0..catalogue::REGIONS.len()).map(|index| RegionCode(index as u8))
     }
 
     /// The catalogue entry.
     pub fn region(self) -> &'static Region {
-        &catalogue::regions()[usize::from(self.0)]
+        &catalogue::REGIONS[usize::from(self.0)]
     }
 
     /// The cloud's own code, `eastus2`.
     pub fn as_str(self) -> &'static str {
-        &self.region().code
+        self.region().code
     }
 
     /// The short key, `eus2`.
     pub fn short(self) -> &'static str {
-        &self.region().short
+        self.region().short
     }
 
     pub(crate) fn find(word: &str) -> Option<RegionCode> {

@@ -63,8 +63,7 @@ pub fn region_round_trip(from: RegionCode, to: RegionCode) -> RegionRoundTrip {
     if let Some(published) = published(from, to) {
         return RegionRoundTrip::Published(published);
     }
-    let stand_in =
-        |r: RegionCode| r.region().figures_of.as_deref().and_then(RegionCode::find).unwrap_or(r);
+    let stand_in = |r: RegionCode| r.region().figures_of.and_then(RegionCode::find).unwrap_or(r);
     if let Some(published) = published(stand_in(from), stand_in(to)) {
         return RegionRoundTrip::StandIn(published);
     }

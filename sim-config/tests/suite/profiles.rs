@@ -14,7 +14,7 @@ fn shipped(name: &str) -> Profile {
 fn open_offers_everything_and_erases_nothing() {
     let p = shipped("open");
     assert_eq!((p.slot_base, p.pin.min, p.pin.max), (1, 4, 255));
-    assert_eq!(p.pbkdf2_rounds, 10_000);
+    assert_eq!(p.pbkdf2_rounds, 4_000);
     assert!(p.mechanisms.is_none() && p.offers("CKM_ANYTHING"));
     assert!(p.init_token_on_group && !p.fips && p.service_times.is_none());
     let versions: Vec<String> = p.cryptoki_versions.iter().map(|v| v.to_string()).collect();

@@ -37,7 +37,7 @@ fn pairs() -> Vec<(RegionCode, RegionCode, f64)> {
 
 #[test]
 fn all_twenty_regions_of_the_deployment_guide_are_there() {
-    let names: BTreeSet<&str> = RegionCode::all().map(|r| r.region().name.as_str()).collect();
+    let names: BTreeSet<&str> = RegionCode::all().map(|r| r.region().name).collect();
     let guide = [
         "East US",
         "East US 2",

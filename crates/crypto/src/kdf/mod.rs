@@ -10,9 +10,6 @@ mod sp800_108;
 mod tls;
 mod x942;
 
-use std::num::NonZeroU32;
-
-use ring::pbkdf2;
 use zeroize::Zeroizing;
 
 pub use self::ike::{
@@ -51,28 +48,22 @@ pub fn pbkdf2_hmac(
     rounds: u32,
     out: &mut [u8],
 ) -> Result<()> {
-    let count = NonZeroU32::new(rounds).ok_or(Error::InvalidParameter)?;
-    let algorithm = match hash {
-        HashAlg::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
-        HashAlg::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-        HashAlg::Sha384 => pbkdf2::PBKDF2_HMAC_SHA384,
-        HashAlg::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+    if rounds == 0 {
+        return Err(Error::InvalidParameter);
+    }
+    match hash {
         HashAlg::Md5
         | HashAlg::Ripemd160
         | HashAlg::Blake2b160
         | HashAlg::Blake2b256
         | HashAlg::Blake2b384
         | HashAlg::Blake2b512
-        | HashAlg::Sha512T(_) => {
-            return pbkdf2(MacAlg::Hmac(hash), password, salt, rounds, out);
-        }
-        _ => return ffi::pbkdf2::derive(hash, password, salt, rounds, out),
-    };
-    pbkdf2::derive(algorithm, count, salt, password, out);
-    Ok(())
+        | HashAlg::Sha512T(_) => pbkdf2(MacAlg::Hmac(hash), password, salt, rounds, out),
+        _ => ffi::pbkdf2::derive(hash, password, salt, rounds, out),
+    }
 }
 
-/// PBKDF2 with a MAC that none of the libraries' own PBKDF2 has.
+/// PBKDF2 with a MAC that AWS-LC's own PBKDF2 does not have.
 fn pbkdf2(alg: MacAlg, password: &[u8], salt: &[u8], rounds: u32, out: &mut [u8]) -> Result<()> {
     let key = MacKey::new(alg, password)?;
     for (number, block) in (1_u32..).zip(out.chunks_mut(alg.output_len())) {

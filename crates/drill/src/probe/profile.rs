@@ -42,7 +42,7 @@ impl Recording {
         if let Some(max) = self.data_max {
             writeln!(out, "max_data_per_call = {max}")?;
         }
-        writeln!(out, "# Not recorded: hsmsim's own.\npbkdf2_rounds = 10_000\n")?;
+        writeln!(out, "# Not recorded: hsmsim's own.\npbkdf2_rounds = 4_000\n")?;
         self.write_strings(out)?;
         self.write_flags(out)?;
         writeln!(out, "\n# Not recorded: wrong PINs may cost a real token its contents.")?;
