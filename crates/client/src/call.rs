@@ -193,40 +193,44 @@ impl Client {
     }
 
     /// Sends one request over a member's session and waits for the reply.
-    pub(crate) async fn ask(
-        &self,
-        group: &Group,
+    pub(crate) fn ask<'a>(
+        &'a self,
+        group: &'a Group,
         index: usize,
-        session: &mut MemberSession,
+        session: &'a mut MemberSession,
         request: Request,
-    ) -> std::result::Result<Reply, Failure> {
+    ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
+        // At once, so that the request is not moved along with the future.
         let member = &group.members[index];
         let since = member.generation();
-        let _in_flight = InFlight::begin(&member.in_flight);
+        let in_flight = InFlight::begin(&member.in_flight);
         let call = session.call(request);
-        match while_there(self.clock(), member, self.timers.receive, call).await {
-            Some(Ok(reply)) => {
-                member.served.fetch_add(1, Ordering::Relaxed);
-                Ok(reply)
-            }
-            Some(Err(CallError::Member(error))) => {
-                member.served.fetch_add(1, Ordering::Relaxed);
-                if self.leaves_deactivated
-                    && error.rv() == CKR_USER_NOT_LOGGED_IN
-                    && member.connection().is_some_and(|connection| connection.is_deactivated())
-                {
-                    self.lose(group, index, Loss::LoginRefused, since);
-                    return Err(Failure::Lost);
+        async move {
+            let _in_flight = in_flight;
+            match while_there(self.clock(), member, self.timers.receive, call).await {
+                Some(Ok(reply)) => {
+                    member.served.fetch_add(1, Ordering::Relaxed);
+                    Ok(reply)
                 }
-                Err(Failure::Member(error))
-            }
-            Some(Err(CallError::Refused)) => {
-                self.lose(group, index, Loss::Refused, since);
-                Err(Failure::Lost)
-            }
-            None => {
-                self.lose(group, index, Loss::Silent, since);
-                Err(Failure::Lost)
+                Some(Err(CallError::Member(error))) => {
+                    member.served.fetch_add(1, Ordering::Relaxed);
+                    if self.leaves_deactivated
+                        && error.rv() == CKR_USER_NOT_LOGGED_IN
+                        && member.connection().is_some_and(|connection| connection.is_deactivated())
+                    {
+                        self.lose(group, index, Loss::LoginRefused, since);
+                        return Err(Failure::Lost);
+                    }
+                    Err(Failure::Member(error))
+                }
+                Some(Err(CallError::Refused)) => {
+                    self.lose(group, index, Loss::Refused, since);
+                    Err(Failure::Lost)
+                }
+                None => {
+                    self.lose(group, index, Loss::Silent, since);
+                    Err(Failure::Lost)
+                }
             }
         }
     }
@@ -295,29 +299,32 @@ impl Client {
     }
 
     /// Sends a request to a certain member through the virtual session.
-    pub(crate) async fn call_member(
-        &self,
-        session: &mut Checkout,
+    pub(crate) fn call_member<'a>(
+        &'a self,
+        session: &'a mut Checkout,
         index: usize,
         request: Request,
-    ) -> std::result::Result<Reply, Failure> {
-        let slot = Arc::clone(&session.slot);
-        if slot.group.members[index].asynchronous {
-            // It answers as what it was told by now makes it answer.
-            self.deliver();
-        }
-        self.prepare(&slot, index, &mut session.subs[index]).await?;
-        let Some(sub) = &mut session.subs[index] else { return Err(Failure::Lost) };
-        let answer = self.ask(&slot.group, index, &mut sub.session, request).await;
-        match &answer {
-            Err(Failure::Lost) => session.subs[index] = None,
-            Err(Failure::Member(error)) => {
-                slot.device_error.store(error.rv(), Ordering::Relaxed);
-                slot.answers(index);
+    ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
+        // A block and not an `async fn`, which would have a second place for the request.
+        async move {
+            let slot = Arc::clone(&session.slot);
+            if slot.group.members[index].asynchronous {
+                // It answers as what it was told by now makes it answer.
+                self.deliver();
             }
-            Ok(_) => slot.answers(index),
+            self.prepare(&slot, index, &mut session.subs[index]).await?;
+            let Some(sub) = &mut session.subs[index] else { return Err(Failure::Lost) };
+            let answer = self.ask(&slot.group, index, &mut sub.session, request).await;
+            match &answer {
+                Err(Failure::Lost) => session.subs[index] = None,
+                Err(Failure::Member(error)) => {
+                    slot.device_error.store(error.rv(), Ordering::Relaxed);
+                    slot.answers(index);
+                }
+                Ok(_) => slot.answers(index),
+            }
+            answer
         }
-        answer
     }
 
     /// Sends a request to the primary; if that is lost on the way, to the next, and so on (Luna

@@ -1,6 +1,12 @@
 //! A slot: an HA group of members, or one partition by itself.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    mem::{Discriminant, discriminant},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use hsmsim_partition::api::{Checked, OperationKind};
 use hsmsim_types::{Mechanism, ObjectId, Params, Pin, Role, SlotId};
@@ -56,8 +62,11 @@ pub(crate) struct Group {
 #[derive(Default)]
 struct Checks {
     generation: Option<u64>,
-    known: Table<CheckKey, Checked>,
+    known: Table<CheckKey, Known>,
 }
+
+/// The answer to a check, and the mechanism that it was made with if every such check is of the same.
+pub(crate) type Known = (Option<Arc<Mechanism>>, Checked);
 
 /// What a check depends on: not the contents of an IV, which differ at every call, but its length.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -65,37 +74,39 @@ pub(crate) struct CheckKey {
     kind: OperationKind,
     key: Option<ObjectId>,
     mechanism: u64,
-    shape: Params,
+    shape: Shape,
+}
+
+/// What of a mechanism's parameters a check depends on. Making one allocates nothing for those of ciphers.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Shape {
+    /// All that they say.
+    All(Params),
+    /// Lengths, for parameters of that form.
+    Lengths(Discriminant<Params>, [u64; 3]),
+}
+
+impl Shape {
+    fn of(params: &Params) -> Self {
+        let nonce = |bytes: &[u8]| bytes.len().min(64) as u64;
+        let lengths = match params {
+            Params::Bytes(bytes) => [bytes.len() as u64, 0, 0],
+            Params::Gcm { iv, iv_bits, aad, tag_bits } => {
+                [nonce(iv) << 1 | u64::from(!aad.is_empty()), *iv_bits, *tag_bits]
+            }
+            Params::Ccm { nonce: bytes, mac_len, .. } => [nonce(bytes), *mac_len, 0],
+            Params::ChaCha20 { nonce: bytes, .. }
+            | Params::ChaCha20Poly1305 { nonce: bytes, .. } => [nonce(bytes), 0, 0],
+            Params::Ctr { counter_bits, .. } => [*counter_bits, 0, 0],
+            other => return Self::All(other.clone()),
+        };
+        Self::Lengths(discriminant(params), lengths)
+    }
 }
 
 impl CheckKey {
     pub(crate) fn new(kind: OperationKind, key: Option<ObjectId>, mechanism: &Mechanism) -> Self {
-        let shape = match &mechanism.params {
-            Params::Bytes(bytes) => Params::Length(bytes.len() as u64),
-            Params::Gcm { iv, iv_bits, aad, tag_bits } => Params::Gcm {
-                iv: vec![0; iv.len().min(64)],
-                iv_bits: *iv_bits,
-                aad: vec![0; aad.len().min(1)],
-                tag_bits: *tag_bits,
-            },
-            Params::Ccm { nonce, mac_len, .. } => Params::Ccm {
-                data_len: 0,
-                nonce: vec![0; nonce.len().min(64)],
-                aad: Vec::new(),
-                mac_len: *mac_len,
-            },
-            Params::ChaCha20 { nonce, .. } => {
-                Params::ChaCha20 { counter: 0, nonce: vec![0; nonce.len().min(64)] }
-            }
-            Params::ChaCha20Poly1305 { nonce, .. } => {
-                Params::ChaCha20Poly1305 { nonce: vec![0; nonce.len().min(64)], aad: Vec::new() }
-            }
-            Params::Ctr { counter_bits, .. } => {
-                Params::Ctr { counter_bits: *counter_bits, block: [0; 16] }
-            }
-            other => other.clone(),
-        };
-        Self { kind, key, mechanism: mechanism.kind, shape }
+        Self { kind, key, mechanism: mechanism.kind, shape: Shape::of(&mechanism.params) }
     }
 }
 
@@ -186,21 +197,28 @@ impl Group {
     }
 
     /// What a check gave, if it still holds at this generation of the primary's objects.
-    pub(crate) fn checked(&self, key: &CheckKey, generation: Option<u64>) -> Option<Checked> {
+    pub(crate) fn checked(&self, key: &CheckKey, generation: Option<u64>) -> Option<Known> {
         let checks = self.checks.read();
         (checks.generation == generation && generation.is_some())
             .then(|| checks.known.get(key).cloned())
             .flatten()
     }
 
-    /// Remembers a check.
-    pub(crate) fn remember_check(&self, key: CheckKey, generation: Option<u64>, checked: Checked) {
+    /// Remembers the check of a mechanism.
+    pub(crate) fn remember_check(
+        &self,
+        key: CheckKey,
+        generation: Option<u64>,
+        mechanism: &Arc<Mechanism>,
+        checked: Checked,
+    ) {
+        let is_the_same = matches!(key.shape, Shape::All(_));
         let mut checks = self.checks.write();
         if checks.generation != generation || checks.known.len() >= MAX_CHECKS {
             checks.known.clear();
             checks.generation = generation;
         }
-        checks.known.insert(key, checked);
+        checks.known.insert(key, (is_the_same.then(|| Arc::clone(mechanism)), checked));
     }
 
     /// Forgets all checks: somebody logged in or out, or the primary changed.

@@ -50,7 +50,7 @@ impl Messages {
 impl Ready {
     /// The operation for one message of an AEAD.
     fn message(&mut self, kind: OperationKind, mut params: MessageParams) -> Operation {
-        self.messages.number(&mut params);
+        self.beside().messages.number(&mut params);
         let params = Params::Message(Box::new(params));
         let mechanism = Arc::new(Mechanism { kind: self.mechanism.kind, params });
         Operation { kind, mechanism, key: self.key }
@@ -58,7 +58,7 @@ impl Ready {
 
     /// After a message has ended.
     fn next(mut self) -> Active {
-        self.messages.count += 1;
+        self.beside().messages.count += 1;
         Active::Ready(self)
     }
 }

@@ -142,8 +142,11 @@ impl Client {
         template: Template,
     ) -> Result<ObjectHandle> {
         let mut session = self.checkout(session)?;
-        let request =
-            || Request::GenerateKey { mechanism: mechanism.clone(), template: template.clone() };
+        let mechanism = Arc::new(mechanism);
+        let request = || Request::GenerateKey {
+            mechanism: Arc::clone(&mechanism),
+            template: template.clone(),
+        };
         self.make_one(&mut session, request).await
     }
 
@@ -159,8 +162,9 @@ impl Client {
         private: Template,
     ) -> Result<(ObjectHandle, ObjectHandle)> {
         let mut session = self.checkout(session)?;
+        let mechanism = Arc::new(mechanism);
         let request = || Request::GenerateKeyPair {
-            mechanism: mechanism.clone(),
+            mechanism: Arc::clone(&mechanism),
             public: public.clone(),
             private: private.clone(),
         };
@@ -184,8 +188,9 @@ impl Client {
     ) -> Result<(Output, ObjectHandle)> {
         let mut session = self.checkout(session)?;
         let public_key = self.key(session.group(), public_key)?;
+        let mechanism = Arc::new(mechanism);
         let request = || Request::Encapsulate {
-            mechanism: mechanism.clone(),
+            mechanism: Arc::clone(&mechanism),
             public_key,
             template: template.clone(),
             room: match room {
@@ -223,8 +228,9 @@ impl Client {
     ) -> Result<ObjectHandle> {
         let mut session = self.checkout(session)?;
         let private_key = self.key(session.group(), private_key)?;
+        let mechanism = Arc::new(mechanism);
         let request = || Request::Decapsulate {
-            mechanism: mechanism.clone(),
+            mechanism: Arc::clone(&mechanism),
             private_key,
             ciphertext: ciphertext.to_vec(),
             template: template.clone(),
@@ -249,8 +255,9 @@ impl Client {
         let unwrapping_key = self
             .object(session.group(), unwrapping_key)
             .map_err(|error| renamed(CKR_UNWRAPPING_KEY_HANDLE_INVALID, &error))?;
+        let mechanism = Arc::new(mechanism);
         let request = || Request::Unwrap {
-            mechanism: mechanism.clone(),
+            mechanism: Arc::clone(&mechanism),
             unwrapping_key,
             wrapped: wrapped.to_vec(),
             template: template.clone(),
@@ -274,8 +281,9 @@ impl Client {
         let mut session = self.checkout(session)?;
         let base_key = self.key(session.group(), base_key)?;
         mechanism.name_keys(|handle| self.key(session.group(), handle))?;
+        let mechanism = Arc::new(mechanism);
         let request = || Request::Derive {
-            mechanism: mechanism.clone(),
+            mechanism: Arc::clone(&mechanism),
             base_key,
             template: template.clone(),
         };
@@ -318,8 +326,9 @@ impl Client {
                 counted = Some(so_far);
             }
         }
+        let mechanism = Arc::new(mechanism);
         let request = || Request::Wrap {
-            mechanism: mechanism.clone(),
+            mechanism: Arc::clone(&mechanism),
             wrapping_key,
             key,
             associated: associated.map(<[u8]>::to_vec),

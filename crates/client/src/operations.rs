@@ -19,7 +19,7 @@ use crate::{
     call::Failure,
     group::{CheckKey, Group},
     planted::Planted,
-    session::{Active, Checkout, Messages, Ready, Stash},
+    session::{Active, Checkout, Ready, Stash},
 };
 
 /// A reply of another form than the request asks for: a fault of this library.
@@ -91,14 +91,8 @@ impl Client {
             return fail(CKR_OPERATION_ACTIVE, format!("{kind:?} is active already"));
         }
         let key = key.map(|handle| self.key(session.group(), handle)).transpose()?;
-        let checked = self.check(&mut session, kind, &mechanism, key).await?;
-        *session.active(kind) = Active::Ready(Ready {
-            mechanism: Arc::new(mechanism),
-            key,
-            checked,
-            signature: Arc::default(),
-            messages: Messages::default(),
-        });
+        let (mechanism, checked) = self.check(&mut session, kind, mechanism, key).await?;
+        *session.active(kind) = Active::Ready(Ready { mechanism, key, checked, beside: None });
         Ok(())
     }
 
@@ -116,40 +110,41 @@ impl Client {
         let kind = OperationKind::VerifySignature;
         self.operation_init_work(session, kind, mechanism, Some(key)).await?;
         if let Active::Ready(ready) = self.checkout(session)?.active(kind) {
-            ready.signature = signature.into();
+            ready.beside().signature = signature.into();
         }
         Ok(())
     }
 
-    /// What the primary says of an operation, from memory if it has said it before.
+    /// What the primary says of an operation, from memory if it has said it before; the mechanism too then
+    /// is the one that was made for it.
     async fn check(
         &self,
         session: &mut Checkout,
         kind: OperationKind,
-        mechanism: &Mechanism,
+        mechanism: Mechanism,
         key: Option<ObjectId>,
-    ) -> Result<Checked> {
+    ) -> Result<(Arc<Mechanism>, Checked)> {
         self.before_call(&session.slot.group).await;
         self.alive(&session.slot)?;
         let group = Arc::clone(session.group());
-        let memory = CheckKey::new(kind, key, mechanism);
+        let memory = CheckKey::new(kind, key, &mechanism);
         let generation = group
             .primary()
             .and_then(|index| group.members[index].connection())
             .and_then(|connection| connection.generation());
-        if let Some(checked) = group.checked(&memory, generation) {
-            return Ok(checked);
+        if let Some((known, checked)) = group.checked(&memory, generation) {
+            return Ok((known.unwrap_or_else(|| Arc::new(mechanism)), checked));
         }
-        let mechanism = Arc::new(mechanism.clone());
+        let mechanism = Arc::new(mechanism);
         let request = || Request::Check {
             operation: Operation { kind, mechanism: Arc::clone(&mechanism), key },
         };
         match self.call_primary(session, request).await? {
             (_, Reply::Checked(checked)) => {
                 if checked.holds_on() {
-                    group.remember_check(memory, generation, checked.clone());
+                    group.remember_check(memory, generation, &mechanism, checked.clone());
                 }
-                Ok(checked)
+                Ok((mechanism, checked))
             }
             (_, other) => Err(unexpected(&other)),
         }
@@ -483,7 +478,7 @@ impl Client {
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
             Active::Ready(ready) => {
-                let signature = signature.unwrap_or(&ready.signature);
+                let signature = signature.unwrap_or(ready.signature());
                 self.run_one_part(&mut session, kind, &ready, data, signature).await?;
                 Ok(())
             }
@@ -504,8 +499,8 @@ impl Client {
         let mut session = self.checkout(session)?;
         let active = session.take_active(kind);
         let known = match &active {
-            Active::Ready(ready) | Active::Streaming { ready, .. } => Arc::clone(&ready.signature),
-            _ => Arc::default(),
+            Active::Ready(ready) | Active::Streaming { ready, .. } => ready.signature().to_vec(),
+            _ => Vec::new(),
         };
         self.end(&mut session, kind, active, signature.unwrap_or(&known)).await?;
         Ok(())

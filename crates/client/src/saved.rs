@@ -4,8 +4,6 @@
 //! is a list of what members gave. Any member of the group takes it up: an application that keeps one
 //! survives the loss of the member that its operation was on.
 
-use std::sync::Arc;
-
 use hsmsim_partition::api::{OperationKind, Reply, Request, SavedPart, SavedSet};
 use hsmsim_types::{Error, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail};
 
@@ -14,7 +12,7 @@ use crate::{
     api::{Output, Room},
     group::Group,
     operations::{bytes, unexpected},
-    session::{Active, Messages, Ready},
+    session::{Active, Ready},
 };
 
 /// Of the list: an older or newer one is refused.
@@ -76,7 +74,7 @@ impl Client {
                     operation: ready.operation(kind),
                     begun: begun.is_some(),
                     before: begun.map_or(0, |(_, _, before)| before as u64),
-                    signature: ready.signature.to_vec(),
+                    signature: ready.signature().to_vec(),
                 },
                 set,
             };
@@ -134,13 +132,15 @@ impl Client {
         let member_generation = session.group().members[member].generation();
         for one in restored {
             let kind = one.operation.kind;
-            let ready = Ready {
+            let mut ready = Ready {
                 mechanism: one.operation.mechanism,
                 key: one.operation.key,
                 checked: one.checked,
-                signature: Arc::from(one.signature),
-                messages: Messages::default(),
+                beside: None,
             };
+            if !one.signature.is_empty() {
+                ready.beside().signature = one.signature;
+            }
             let before = one.before as usize;
             *session.active(kind) = match one.begun {
                 true => Active::Streaming { ready, member, member_generation, before },

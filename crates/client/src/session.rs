@@ -68,8 +68,27 @@ pub(crate) struct Ready {
     pub(crate) mechanism: Arc<Mechanism>,
     pub(crate) key: Option<ObjectId>,
     pub(crate) checked: Checked,
+    /// Apart, as an operation is moved several times a call.
+    pub(crate) beside: Option<Box<Beside>>,
+}
+
+impl Ready {
+    /// The signature that C_VerifySignatureInit was given; empty without one.
+    pub(crate) fn signature(&self) -> &[u8] {
+        self.beside.as_ref().map_or(&[], |beside| &beside.signature)
+    }
+
+    /// What few operations have.
+    pub(crate) fn beside(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+}
+
+/// What few operations have.
+#[derive(Clone, Default)]
+pub(crate) struct Beside {
     /// The signature that C_VerifySignatureInit was given.
-    pub(crate) signature: Arc<[u8]>,
+    pub(crate) signature: Vec<u8>,
     /// What the messages of an operation have in common.
     pub(crate) messages: Messages,
 }

@@ -32,53 +32,74 @@ pub(crate) fn serve(
 
 /// Answers one request after the other until the channel closes, the link breaks, or the device's
 /// power epoch is over.
-async fn run(
+///
+/// A block and not an `async fn`, which would have a second place for each of its arguments; boxed are the
+/// ways of outages. So the task fits what the C library's allocator keeps at hand (1,032 bytes).
+fn run(
     connection: Arc<Established>,
     mut session: Session,
-    _place: Place,
+    place: Place,
     mut client: Answering,
-) {
-    let connection = &*connection;
-    let Established { device, wire, seat, begin, .. } = connection;
-    let begin = *begin;
-    let (mut there, mut back) = (Flow::new(), Flow::new());
-    while let Some(request) = client.next().await {
-        if wire.is_cut_since(begin) || wire.there(&mut there, connection).await.is_err() {
-            return;
-        }
-        if device.admit_to(seat, wire, begin).await.is_err() {
-            return;
-        }
-        let occupies = match device.shared.engines {
-            None => None,
-            Some(_) => session.service(&request),
-        };
-        let mut since_ns = wire.clock.unix_now();
-        let answer = match device.troubles.now() {
-            None => session.handle(request, Duration::from_nanos(since_ns)),
-            Some(trouble) => {
-                let burden = Burden { device, trouble: &trouble, seat };
-                if burden.wait(&request, wire, begin).await.is_err() {
-                    return;
-                }
-                since_ns = wire.clock.unix_now();
-                let now = trouble.clock.shown(since_ns);
-                match burden.refusal(&request) {
-                    Some(error) => Err(error),
-                    None => session.handle(request, Duration::from_nanos(now)),
-                }
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let _place = place;
+        let connection = &*connection;
+        let Established { device, wire, seat, begin, .. } = connection;
+        let begin = *begin;
+        let (mut there, mut back) = (Flow::new(), Flow::new());
+        while let Some(request) = client.next().await {
+            if wire.is_cut_since(begin) || wire.there(&mut there, connection).await.is_err() {
+                return;
             }
-        };
-        // What is refused is refused before an engine is asked.
-        device.work(occupies.filter(|_| answer.is_ok()), since_ns, wire).await;
-        // A device that lost power while it computed answers no more.
-        if device.admit_to(seat, wire, begin).await.is_err() {
-            return;
+            if device.admit_to(seat, wire, begin).await.is_err() {
+                return;
+            }
+            let occupies = match device.shared.engines {
+                None => None,
+                Some(_) => session.service(&request),
+            };
+            let mut since_ns = wire.clock.unix_now();
+            let answer = match device.troubles.now() {
+                None => session.handle(request, Duration::from_nanos(since_ns)),
+                Some(trouble) => {
+                    let burden = Burden { device, trouble: &trouble, seat };
+                    if Box::pin(burden.wait(&request, wire, begin)).await.is_err() {
+                        return;
+                    }
+                    since_ns = wire.clock.unix_now();
+                    let now = trouble.clock.shown(since_ns);
+                    match burden.refusal(&request) {
+                        Some(error) => Err(error),
+                        None => session.handle(request, Duration::from_nanos(now)),
+                    }
+                }
+            };
+            // What is refused is refused before an engine is asked.
+            device.work(occupies.filter(|_| answer.is_ok()), since_ns, wire).await;
+            // A device that lost power while it computed answers no more.
+            if device.admit_to(seat, wire, begin).await.is_err() {
+                return;
+            }
+            device.count_served();
+            if wire.back(&mut back, connection).await.is_err() {
+                return;
+            }
+            client.answer(answer);
         }
-        device.count_served();
-        if wire.back(&mut back, connection).await.is_err() {
-            return;
-        }
-        client.answer(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what such a function gives.
+    fn size<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_session_fits_what_the_allocator_keeps_at_hand() {
+        assert!(size(run) <= 1032, "{} bytes", size(run));
     }
 }

@@ -81,7 +81,7 @@ impl Wire {
     ) -> std::result::Result<(), LinkRefused> {
         if self.links.there.has_firewall() {
             if self.forgot(connection).is_some() {
-                return self.vanished(connection).await;
+                return Box::pin(self.vanished(connection)).await;
             }
             connection.last_ns.store(self.clock.now().as_nanos(), Ordering::Release);
         }
@@ -328,7 +328,8 @@ impl Device {
         if let Some(decision) = self.switch.decide(epoch) {
             return decision.map_err(|_| LinkRefused);
         }
-        match race(self.switch.admit(epoch), wire.cut_since(begin)).await {
+        // Boxed, so that the task of each session has no place for what only an outage needs.
+        match Box::pin(race(self.switch.admit(epoch), wire.cut_since(begin))).await {
             Either::First(Ok(epoch)) => Ok(epoch),
             _ => Err(LinkRefused),
         }

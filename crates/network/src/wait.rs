@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
+use pin_project_lite::pin_project;
 
 use crate::clock::Clock;
 use crate::drive::is_driving;
@@ -59,16 +60,31 @@ pub enum Either<A, B> {
 }
 
 /// Waits for whichever is done first; if both are, the first. The other is dropped.
-pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
-    let mut first = pin!(first);
-    let mut second = pin!(second);
-    poll_fn(move |cx| {
-        if let Poll::Ready(output) = first.as_mut().poll(cx) {
+pub fn race<A: Future, B: Future>(first: A, second: B) -> Race<A, B> {
+    Race { first, second }
+}
+
+pin_project! {
+    /// See [`race`]. Not an `async fn`, which would have two places for each of the two.
+    #[must_use = "does nothing unless polled"]
+    pub struct Race<A, B> {
+        #[pin]
+        first: A,
+        #[pin]
+        second: B,
+    }
+}
+
+impl<A: Future, B: Future> Future for Race<A, B> {
+    type Output = Either<A::Output, B::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.first.poll(cx) {
             return Poll::Ready(Either::First(output));
         }
-        second.as_mut().poll(cx).map(Either::Second)
-    })
-    .await
+        this.second.poll(cx).map(Either::Second)
+    }
 }
 
 /// Waits for all of them; gives what they give, in their order.

@@ -307,14 +307,14 @@ pub enum Request {
     /// C_GenerateKey.
     GenerateKey {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The key's template.
         template: Template,
     },
     /// C_GenerateKeyPair: both keys or neither.
     GenerateKeyPair {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The public key's template.
         public: Template,
         /// The private key's template.
@@ -323,7 +323,7 @@ pub enum Request {
     /// C_WrapKey, C_WrapKeyAuthenticated.
     Wrap {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The key that wraps.
         wrapping_key: ObjectId,
         /// The key that is wrapped.
@@ -337,7 +337,7 @@ pub enum Request {
     /// C_UnwrapKey, C_UnwrapKeyAuthenticated.
     Unwrap {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The key that unwraps.
         unwrapping_key: ObjectId,
         /// The wrapped key.
@@ -350,7 +350,7 @@ pub enum Request {
     /// C_EncapsulateKey. Makes a key only if the ciphertext has room; else answers its length.
     Encapsulate {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The recipient's public key.
         public_key: ObjectId,
         /// The new key's template.
@@ -361,7 +361,7 @@ pub enum Request {
     /// C_DecapsulateKey.
     Decapsulate {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The recipient's private key.
         private_key: ObjectId,
         /// What C_EncapsulateKey gave.
@@ -372,7 +372,7 @@ pub enum Request {
     /// C_DeriveKey.
     Derive {
         /// The mechanism.
-        mechanism: Mechanism,
+        mechanism: Arc<Mechanism>,
         /// The key that is derived from.
         base_key: ObjectId,
         /// The new key's template.

@@ -13,7 +13,7 @@ use crate::{
     api::{InventoryEntry, Reply, SealedObject},
     built_in,
     object::{Object, codec, sealing},
-    port::{Body, Change},
+    port::{Body, Change, Tags},
     travel,
 };
 
@@ -39,9 +39,8 @@ impl Session {
     }
 
     fn sealed_transient(&self, object: &Object, domain: [u8; 16]) -> Result<SealedObject> {
-        let key = self.partition.sealing_key(&self.application, object.private)?;
         let body = if object.private {
-            sealing::seal(object, &key)?
+            sealing::seal(object, &*self.partition.sealing_key(&self.application, true)?)?
         } else {
             Body::from(SecretBytes::from(codec::encode(&object.attributes)))
         };
@@ -51,7 +50,8 @@ impl Session {
             domain,
             token: false,
             private: object.private,
-            tags: sealing::tags(&object.attributes, &key),
+            // No store has it, so nobody looks it up by these.
+            tags: Tags::default(),
             body,
         })
     }

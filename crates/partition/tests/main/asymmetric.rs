@@ -278,7 +278,7 @@ fn an_encapsulated_secret_is_the_same_on_both_sides() {
             ])
         };
         let encapsulate = |room| Request::Encapsulate {
-            mechanism: mechanism.clone(),
+            mechanism: mechanism.clone().into(),
             public_key,
             template: template(),
             room,
@@ -290,7 +290,7 @@ fn an_encapsulated_secret_is_the_same_on_both_sides() {
         let Reply::Created(made) = client.ask(encapsulate(Some(len))).unwrap() else { panic!() };
         assert_eq!(made.output.len(), len);
         let decapsulate = |ciphertext: &[u8]| Request::Decapsulate {
-            mechanism: mechanism.clone(),
+            mechanism: mechanism.clone().into(),
             private_key,
             ciphertext: ciphertext.to_vec(),
             template: template(),
@@ -463,7 +463,7 @@ fn domain_parameters_are_made_and_make_key_pairs() {
         (CKM_X9_42_DH_PARAMETER_GEN, Params::None, bits(512, Some(160)), CKM_X9_42_DH_KEY_PAIR_GEN),
     ] {
         let mechanism = mechanism(kind, params);
-        let request = Request::GenerateKey { mechanism: mechanism.clone(), template };
+        let request = Request::GenerateKey { mechanism: mechanism.clone().into(), template };
         let Reply::Created(made) = client.ask(request).unwrap() else { panic!() };
         let domain = made.objects[0].id;
         assert!(client.flag(domain, CKA_LOCAL));
@@ -478,7 +478,7 @@ fn domain_parameters_are_made_and_make_key_pairs() {
         assert!(client.pair(key_gen, numbers, vec![]).is_ok(), "{mechanism:?}");
     }
     let mut code = |kind, params, template| {
-        client.code(Request::GenerateKey { mechanism: mechanism(kind, params), template })
+        client.code(Request::GenerateKey { mechanism: mechanism(kind, params).into(), template })
     };
     let probable = CKM_DSA_PROBABILISTIC_PARAMETER_GEN;
     for (kind, params, template, expected) in [

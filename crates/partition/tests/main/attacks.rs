@@ -385,7 +385,7 @@ fn decapsulate(
     len: Option<u64>,
 ) -> Request {
     let template = len.map(|len| Attribute::ulong(CKA_VALUE_LEN, len)).into_iter().collect();
-    Request::Decapsulate { mechanism: mechanism.clone(), private_key, ciphertext, template }
+    Request::Decapsulate { mechanism: mechanism.clone().into(), private_key, ciphertext, template }
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Bench {
             .map(|half| client.create(with(template(half), always.clone())).unwrap());
         let encapsulated = client
             .ask(Request::Encapsulate {
-                mechanism: KEM,
+                mechanism: KEM.into(),
                 public_key: encapsulates,
                 template: Template(with(always.clone(), vec![yes(CKA_EXTRACTABLE)])),
                 room: Some(usize::MAX),
@@ -205,14 +205,20 @@ impl Bench {
             Encapsulate => {
                 let (public_key, template) = (self.capsule.0, with_probe(vec![], &always));
                 let (template, room) = (Template(template), Some(usize::MAX));
-                let request = Request::Encapsulate { mechanism: KEM, public_key, template, room };
+                let request =
+                    Request::Encapsulate { mechanism: KEM.into(), public_key, template, room };
                 self.client.ask(request).map(drop)
             }
             Decapsulate => {
                 let (_, private_key, ciphertext) = self.capsule.clone();
                 let template = Template(with_probe(vec![], &always));
                 let mechanism = KEM;
-                let request = Request::Decapsulate { mechanism, private_key, ciphertext, template };
+                let request = Request::Decapsulate {
+                    mechanism: mechanism.into(),
+                    private_key,
+                    ciphertext,
+                    template,
+                };
                 self.client.ask(request).map(drop)
             }
             Copied | Set => {

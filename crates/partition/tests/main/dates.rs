@@ -28,14 +28,14 @@ fn uses(key: ObjectId, other: ObjectId) -> Vec<Request> {
         Request::OnePart { operation: sign(), data: vec![1], signature: vec![] },
         Request::Begin { operation: sign(), data: vec![1] },
         Request::Wrap {
-            mechanism: kw.clone(),
+            mechanism: kw.clone().into(),
             wrapping_key: key,
             key: other,
             associated: None,
             room: None,
         },
         Request::Unwrap {
-            mechanism: kw,
+            mechanism: kw.into(),
             unwrapping_key: key,
             // RFC 3394's length; what is in it does not matter here.
             wrapped: vec![0; 24],
@@ -43,7 +43,7 @@ fn uses(key: ObjectId, other: ObjectId) -> Vec<Request> {
             associated: None,
         },
         Request::Derive {
-            mechanism: mechanism(CKM_AES_ECB_ENCRYPT_DATA, data),
+            mechanism: mechanism(CKM_AES_ECB_ENCRYPT_DATA, data).into(),
             base_key: key,
             template: Template::default(),
         },

@@ -180,7 +180,7 @@ fn impossible_keys_are_refused_by_code() {
         assert_eq!(rv(result), expected, "{kind:#x} {public:?}");
     }
     let request = Request::GenerateKey {
-        mechanism: mechanism(CKM_AES_KEY_GEN, Params::Bytes(vec![1])),
+        mechanism: mechanism(CKM_AES_KEY_GEN, Params::Bytes(vec![1])).into(),
         template: Template(vec![len(16)]),
     };
     assert_eq!(client.code(request), CKR_MECHANISM_PARAM_INVALID);

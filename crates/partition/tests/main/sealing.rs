@@ -18,7 +18,7 @@ fn seal(
 ) -> Result<(Vec<u8>, Vec<u8>)> {
     let (mechanism, associated) = (mechanism.clone(), associated.map(<[u8]>::to_vec));
     let reply = client.ask(Request::Wrap {
-        mechanism,
+        mechanism: mechanism.into(),
         wrapping_key: by,
         key,
         associated,
@@ -46,7 +46,7 @@ fn open_sealed(
         yes(CKA_EXTRACTABLE),
     ];
     let reply = client.ask(Request::Unwrap {
-        mechanism: mechanism.clone(),
+        mechanism: mechanism.clone().into(),
         unwrapping_key: by,
         wrapped: wrapped.to_vec(),
         template: Template(template),

@@ -51,32 +51,40 @@ fn request(used: Use, mechanism: Mechanism, key: ObjectId, wrapped: ObjectId) ->
             let key = (kind != OperationKind::Digest).then_some(key);
             Request::Check { operation: operation(kind, &mechanism, key) }
         }
-        Use::Generate => Request::GenerateKey { mechanism, template },
+        Use::Generate => Request::GenerateKey { mechanism: mechanism.into(), template },
         Use::GeneratePair => {
             let (public, private) = (template.clone(), template);
-            Request::GenerateKeyPair { mechanism, public, private }
+            Request::GenerateKeyPair { mechanism: mechanism.into(), public, private }
         }
         Use::Wrap => Request::Wrap {
-            mechanism,
+            mechanism: mechanism.into(),
             wrapping_key: key,
             key: wrapped,
             associated: None,
             room: Some(usize::MAX),
         },
         Use::Unwrap => Request::Unwrap {
-            mechanism,
+            mechanism: mechanism.into(),
             unwrapping_key: key,
             wrapped: vec![1; 40],
             template,
             associated: None,
         },
-        Use::Derive => Request::Derive { mechanism, base_key: key, template },
-        Use::Encapsulate => {
-            Request::Encapsulate { mechanism, public_key: key, template, room: None }
-        }
+        Use::Derive => Request::Derive { mechanism: mechanism.into(), base_key: key, template },
+        Use::Encapsulate => Request::Encapsulate {
+            mechanism: mechanism.into(),
+            public_key: key,
+            template,
+            room: None,
+        },
         Use::Decapsulate => {
             let ciphertext = vec![1; 256];
-            Request::Decapsulate { mechanism, private_key: key, ciphertext, template }
+            Request::Decapsulate {
+                mechanism: mechanism.into(),
+                private_key: key,
+                ciphertext,
+                template,
+            }
         }
     }
 }

@@ -64,9 +64,11 @@ fn creation(
     template: Vec<Attribute>,
 ) -> Result<Creation> {
     let (mechanism, template) = (mechanism.clone(), Template(template));
-    client.ask(Request::Derive { mechanism, base_key, template }).map(|reply| match reply {
-        Reply::Created(creation) => creation,
-        other => panic!("{other:?}"),
+    client.ask(Request::Derive { mechanism: mechanism.into(), base_key, template }).map(|reply| {
+        match reply {
+            Reply::Created(creation) => creation,
+            other => panic!("{other:?}"),
+        }
     })
 }
 

@@ -19,9 +19,11 @@ fn params(prf: u64, password: &[u8], salt: &[u8], iterations: u64) -> KdfParams 
 fn generate(client: &mut Client, params: KdfParams, template: Vec<Attribute>) -> Result<ObjectId> {
     let mechanism = kdf(CKM_PKCS5_PBKD2, params);
     let template = Template(template);
-    client.ask(Request::GenerateKey { mechanism, template }).map(|reply| match reply {
-        Reply::Created(creation) => creation.objects[0].id,
-        other => panic!("{other:?}"),
+    client.ask(Request::GenerateKey { mechanism: mechanism.into(), template }).map(|reply| {
+        match reply {
+            Reply::Created(creation) => creation.objects[0].id,
+            other => panic!("{other:?}"),
+        }
     })
 }
 

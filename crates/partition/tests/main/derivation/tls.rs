@@ -181,7 +181,7 @@ fn keys_of_a_connection_are_protected_as_the_master_secret_is() {
     let mut client = officer();
     let hello = || random(b"client", b"server");
     let premaster = mechanism(CKM_TLS_PRE_MASTER_KEY_GEN, Params::Version(3, 3));
-    let request = Request::GenerateKey { mechanism: premaster, template: Template(vec![]) };
+    let request = Request::GenerateKey { mechanism: premaster.into(), template: Template(vec![]) };
     let Reply::Created(made) = client.ask(request).unwrap() else { panic!() };
     let mechanism = master_of(CKM_TLS12_MASTER_KEY_DERIVE, hello(), Some(CKM_SHA256), true);
     let master = creation(&mut client, &mechanism, made.objects[0].id, vec![]).unwrap();
@@ -282,7 +282,8 @@ fn premaster_secrets_begin_with_the_version() {
     let mut client = officer();
     let generate = |client: &mut Client, params, template| {
         let mechanism = mechanism(CKM_TLS_PRE_MASTER_KEY_GEN, params);
-        client.ask(Request::GenerateKey { mechanism, template: Template(template) })
+        client
+            .ask(Request::GenerateKey { mechanism: mechanism.into(), template: Template(template) })
     };
     let Ok(Reply::Created(made)) = generate(&mut client, Params::Version(3, 2), readable(48))
     else {

@@ -121,7 +121,8 @@ impl Client {
     pub(crate) fn generate(&mut self, kind: u64, template: Vec<Attribute>) -> Result<ObjectId> {
         let mechanism = Mechanism::plain(kind);
         let template = Template(template);
-        self.ask(Request::GenerateKey { mechanism, template }).map(|reply| created(reply)[0])
+        self.ask(Request::GenerateKey { mechanism: mechanism.into(), template })
+            .map(|reply| created(reply)[0])
     }
 
     /// Public key first.
@@ -132,7 +133,7 @@ impl Client {
         private: Vec<Attribute>,
     ) -> Result<(ObjectId, ObjectId)> {
         self.ask(Request::GenerateKeyPair {
-            mechanism: Mechanism::plain(kind),
+            mechanism: Mechanism::plain(kind).into(),
             public: Template(public),
             private: Template(private),
         })
@@ -243,7 +244,14 @@ impl Client {
     ) -> Result<Vec<u8>> {
         let mechanism = mechanism.clone();
         let (associated, room) = (None, Some(usize::MAX));
-        self.ask(Request::Wrap { mechanism, wrapping_key: with, key, associated, room }).map(bytes)
+        self.ask(Request::Wrap {
+            mechanism: mechanism.into(),
+            wrapping_key: with,
+            key,
+            associated,
+            room,
+        })
+        .map(bytes)
     }
 
     pub(crate) fn unwrap(
@@ -254,7 +262,7 @@ impl Client {
         template: Vec<Attribute>,
     ) -> Result<ObjectId> {
         self.ask(Request::Unwrap {
-            mechanism: mechanism.clone(),
+            mechanism: mechanism.clone().into(),
             unwrapping_key: with,
             wrapped: wrapped.to_vec(),
             template: Template(template),
@@ -270,7 +278,8 @@ impl Client {
         template: Vec<Attribute>,
     ) -> Result<ObjectId> {
         let (mechanism, template) = (mechanism.clone(), Template(template));
-        self.ask(Request::Derive { mechanism, base_key, template }).map(|reply| created(reply)[0])
+        self.ask(Request::Derive { mechanism: mechanism.into(), base_key, template })
+            .map(|reply| created(reply)[0])
     }
 }
 

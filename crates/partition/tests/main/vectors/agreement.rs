@@ -21,7 +21,7 @@ pub(super) fn ml_kem() -> Vec<u64> {
     ];
     let private_key = client.create(private_key(CKK_ML_KEM, parts)).unwrap();
     let request = Request::Decapsulate {
-        mechanism: Mechanism::plain(CKM_ML_KEM),
+        mechanism: Mechanism::plain(CKM_ML_KEM).into(),
         private_key,
         ciphertext: known.get("ml_kem.ciphertext"),
         template: Template(vec![

@@ -63,7 +63,8 @@ pub(super) fn secret_keys() -> Vec<u64> {
     let values = [0; 2].map(|_| {
         let template = Template(vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)]);
         let mechanism = mechanism(CKM_TLS_PRE_MASTER_KEY_GEN, Params::Version(3, 2));
-        let reply = client.ask(Request::GenerateKey { mechanism, template }).unwrap();
+        let reply =
+            client.ask(Request::GenerateKey { mechanism: mechanism.into(), template }).unwrap();
         let Reply::Created(made) = reply else { panic!() };
         client.bytes(made.objects[0].id, CKA_VALUE)
     });
@@ -156,12 +157,17 @@ fn kem_pair(client: &mut Client, set: Vec<Attribute>) -> u64 {
         Template(vec![key_type, no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)])
     };
     let (mechanism_1, template_1, room) = (mechanism(), template(), Some(1088));
-    let request =
-        Request::Encapsulate { mechanism: mechanism_1, public_key, template: template_1, room };
+    let request = Request::Encapsulate {
+        mechanism: mechanism_1.into(),
+        public_key,
+        template: template_1,
+        room,
+    };
     let Reply::Created(made) = client.ask(request).unwrap() else { panic!() };
     let ciphertext = made.output.clone();
     let (mechanism, template) = (mechanism(), template());
-    let request = Request::Decapsulate { mechanism, private_key, ciphertext, template };
+    let request =
+        Request::Decapsulate { mechanism: mechanism.into(), private_key, ciphertext, template };
     let Reply::Created(again) = client.ask(request).unwrap() else { panic!() };
     let [sent, come] = [&made, &again].map(|made| client.bytes(made.objects[0].id, CKA_VALUE));
     assert_eq!(sent, come);
@@ -177,7 +183,7 @@ pub(super) fn parameters() -> Vec<u64> {
         }
         let (mechanism, template) = (mechanism(kind, params), Template(template));
         let Reply::Created(made) =
-            client.ask(Request::GenerateKey { mechanism, template }).unwrap()
+            client.ask(Request::GenerateKey { mechanism: mechanism.into(), template }).unwrap()
         else {
             panic!()
         };

@@ -86,7 +86,7 @@ fn key_block(
         hash,
     };
     let template = Template(vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)]);
-    let request = Request::Derive { mechanism: kdf(kind, params), base_key, template };
+    let request = Request::Derive { mechanism: kdf(kind, params).into(), base_key, template };
     let Reply::Created(made) = client.ask(request).unwrap() else { panic!() };
     let keys = made.objects.iter().flat_map(|object| client.bytes(object.id, CKA_VALUE));
     keys.chain(made.output).collect()
