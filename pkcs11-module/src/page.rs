@@ -196,8 +196,8 @@ fn known_answers(out: &mut String) {
     let _ = writeln!(
         out,
         "\n## Known answers\n\nEvery mechanism of profile `open` is held against answers that do not come from \
-         hsmsim;\n`crates/crypto` takes all of Wycheproof's files besides, those of ML-KEM and ML-DSA among them. \
-         {count} have a\npublished answer:\n"
+         hsmsim;\n`crates/crypto` takes all of Wycheproof's files besides. \
+         {count} have a published answer:\n"
     );
     for (source, names) in published {
         let _ = writeln!(out, "- **{source}**: {}.", names.join(", "));

@@ -83,10 +83,10 @@ fn made(
         }
         _ => {
             // FIPS 186-4, 4.2: the sizes that go together; of two the longer where nobody says.
-            let of_this_prime = SIZES.iter().filter(|sizes| sizes.0 == prime_bits);
-            let wanted = of_this_prime
-                .filter(|sizes| subprime_bits.is_none_or(|bits| bits == sizes.1))
-                .next_back();
+            let fits = |sizes: &&(u32, u32)| {
+                sizes.0 == prime_bits && subprime_bits.is_none_or(|bits| bits == sizes.1)
+            };
+            let wanted = SIZES.iter().rfind(fits);
             let Some(&(_, q_bits)) = wanted else {
                 return fail(CKR_KEY_SIZE_RANGE, "no primes of FIPS 186-4 have these lengths");
             };
