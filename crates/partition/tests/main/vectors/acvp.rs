@@ -1,7 +1,8 @@
-//! NIST's Automated Cryptographic Validation Protocol, the post-quantum algorithms: `data/acvp.txt`.
+//! NIST's Automated Cryptographic Validation Protocol, what is newer than the program before it: post-quantum
+//! algorithms, and PSS with SHA-3. The cases are in `data/acvp.txt`.
 
 use super::{
-    cases::{Case, cases, key, public_half, public_of},
+    cases::{Case, cases, key, public_half},
     signatures::{PRE_HASHES, deterministic},
     *,
 };
@@ -54,7 +55,7 @@ fn signatures((folder, key_type, bare, of_digest, column): Algorithm) -> Vec<u64
     for case in cases(ACVP, folder) {
         let parts = vec![set(&case), case.part(CKA_VALUE, "secret"), yes(CKA_SIGN)];
         let private = client.create(key(CKO_PRIVATE_KEY, key_type, parts)).unwrap();
-        let public = public_half(&mut client, private, key_type);
+        let public = public_half(&mut client, private);
         let (message, context) = (case.bytes("message"), case.bytes("context"));
         let mut signs = |kind, hash, data: &[u8]| {
             let Params::SignContext { hedge, .. } = deterministic(None) else { panic!() };
@@ -102,8 +103,8 @@ pub(super) fn slh_dsa() -> Vec<u64> {
     signatures(("SLH-DSA-sigGen-FIPS205", CKK_SLH_DSA, CKM_SLH_DSA, CKM_HASH_SLH_DSA, 1))
 }
 
-#[test]
-fn keys_of_nists_seeds_have_nists_public_keys() {
+/// The keys that seeds lead to, seen by the public one.
+pub(super) fn public_keys() -> Vec<u64> {
     let mut client = officer();
     for (folder, key_type, of) in [
         ("ML-KEM-keyGen-FIPS203", CKK_ML_KEM, (CKA_SEED, "seed")),
@@ -113,7 +114,23 @@ fn keys_of_nists_seeds_have_nists_public_keys() {
         for case in cases(ACVP, folder) {
             let parts = vec![set(&case), case.part(of.0, of.1)];
             let private = client.create(key(CKO_PRIVATE_KEY, key_type, parts)).unwrap();
-            case.is("public", &public_of(&mut client, private));
+            let public = public_half(&mut client, private);
+            case.is("public", &client.bytes(public, CKA_VALUE));
         }
     }
+    vec![CKM_PUB_KEY_FROM_PRIV_KEY]
+}
+
+/// PSS with SHA3-256, the only function of SHA-3 that NIST has it with.
+pub(super) fn pss() -> Vec<u64> {
+    let mut client = officer();
+    for case in cases(ACVP, "RSA-SigVer-FIPS186-5") {
+        let parts = vec![case.part(CKA_MODULUS, "n"), case.part(CKA_PUBLIC_EXPONENT, "e")];
+        let public = client.create(key(CKO_PUBLIC_KEY, CKK_RSA, parts)).unwrap();
+        let params = Params::Pss { hash: CKM_SHA3_256, mgf: CKG_MGF1_SHA3_256, salt_len: 32 };
+        let pss = mechanism(CKM_SHA3_256_RSA_PKCS_PSS, params);
+        let (message, signature) = (case.bytes("message"), case.bytes("signature"));
+        verifies(&mut client, &pss, public, &message, &signature);
+    }
+    vec![CKM_SHA3_256_RSA_PKCS_PSS]
 }

@@ -2,7 +2,6 @@
 //! follow as `name = value`.
 
 use hsmsim_crypto::digest::{HashAlg, hash};
-use hsmsim_partition::api::AttributeResult;
 
 use super::{derivation::hex, *};
 
@@ -51,11 +50,10 @@ impl Case {
     }
 }
 
-/// A key of that class and type; a private one may be derived from.
+/// A key of that class and type.
 pub(super) fn key(class: u64, key_type: u64, parts: Vec<Attribute>) -> Vec<Attribute> {
     let kind = [Attribute::ulong(CKA_CLASS, class), Attribute::ulong(CKA_KEY_TYPE, key_type)];
-    let derives = (class == CKO_PRIVATE_KEY).then(|| yes(CKA_DERIVE));
-    [kind.to_vec(), parts, derives.into_iter().collect()].concat()
+    [kind.to_vec(), parts].concat()
 }
 
 /// The RSA key of a case, public half first.
@@ -75,18 +73,7 @@ pub(super) fn rsa_pair(client: &mut Client, case: &Case) -> (ObjectId, ObjectId)
     )
 }
 
-/// The public key that a partition knows of a private one: what stands in CKA_PUBLIC_KEY_INFO behind the
-/// algorithm, whose name takes eleven bytes.
-pub(super) fn public_of(client: &mut Client, private: ObjectId) -> Vec<u8> {
-    let info = client.bytes(private, CKA_PUBLIC_KEY_INFO);
-    info[if info[1] == 0x82 { 22 } else { 18 }..].to_vec()
-}
-
-/// The public key object of a private one of the post-quantum types.
-pub(super) fn public_half(client: &mut Client, private: ObjectId, key_type: u64) -> ObjectId {
-    let set = client.get(private, CKA_PARAMETER_SET);
-    let AttributeResult::Value(set) = set else { panic!("{set:?}") };
-    let set = Attribute { kind: CKA_PARAMETER_SET, value: set };
-    let value = Attribute::bytes(CKA_VALUE, public_of(client, private));
-    client.create(key(CKO_PUBLIC_KEY, key_type, vec![set, value])).unwrap()
+/// The public half that a partition makes of a private key.
+pub(super) fn public_half(client: &mut Client, private: ObjectId) -> ObjectId {
+    client.derive(&Mechanism::plain(CKM_PUB_KEY_FROM_PRIV_KEY), private, vec![]).unwrap()
 }

@@ -6,7 +6,7 @@ use hsmsim_crypto::digest::{HashAlg, hash};
 use hsmsim_partition::api::{OperationKind::Decrypt, Reply, Request};
 
 use super::{
-    cases::{Case, cases, key, rsa_pair},
+    cases::{Case, cases, key, public_half, rsa_pair},
     wycheproof::{P224, P384, P521},
     *,
 };
@@ -168,9 +168,17 @@ pub(super) fn primes() -> Vec<u64> {
 /// The public keys of NIST's key pairs.
 pub(super) fn public_keys() -> Vec<u64> {
     let mut client = officer();
-    let public_half = |client: &mut Client, private| {
-        client.derive(&Mechanism::plain(CKM_PUB_KEY_FROM_PRIV_KEY), private, vec![]).unwrap()
-    };
+    for (key_type, origin) in [
+        (CKK_DSA, "KeyPair.rsp (DSA"),
+        (CKK_DH, "KASValidityTest_FFCStatic"),
+        (CKK_X9_42_DH, "KASValidityTest_FFCStatic"),
+    ] {
+        for case in cases(CAVP, origin) {
+            let private = field_key(&mut client, &case, key_type, "x");
+            let public = public_half(&mut client, private);
+            assert_eq!(client.bytes(public, CKA_VALUE), case.bytes("y"), "{}", case.origin);
+        }
+    }
     for (curve, name) in [(P224, "P-224"), (P256, "P-256"), (P384, "P-384"), (P521, "P-521")] {
         for case in cases(CAVP, &format!("KeyPair.rsp (ECDSA, 186-3), {name}")) {
             let params = Attribute::bytes(CKA_EC_PARAMS, curve);
