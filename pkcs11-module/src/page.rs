@@ -168,43 +168,47 @@ fn mechanisms(out: &mut String) {
 }
 
 /// Where the known answers come from: all mechanisms that have a published one, by who published it, then
-/// those that have none.
+/// those that have none, and why.
 fn known_answers(out: &mut String) {
     let file = include_str!("../../conformance/data/answer_sources.txt");
     let rows = file.lines().filter_map(|line| line.split_once(" = "));
     let mut published: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut others: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut others: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     let mut count = 0;
     for (name, sources) in rows {
         let sources: Vec<_> = sources.split(" | ").filter_map(|one| one.split_once(": ")).collect();
         let of = |word: &str| -> Vec<&str> {
             sources.iter().filter(|row| row.0 == word).map(|row| row.1).collect()
         };
-        let mut whose = of("published");
-        let listed = if whose.is_empty() { &mut others } else { &mut published };
+        let (whose, name) = (of("published"), name.trim_start_matches("CKM_"));
         if whose.is_empty() {
-            whose = [of("computed"), of("use")].concat();
+            let reason = of("none").first().copied().unwrap_or_default();
+            for source in [of("computed"), of("use")].concat() {
+                others.entry((source, reason)).or_default().push(name);
+            }
         } else {
             count += 1;
         }
         for source in whose {
-            listed.entry(source).or_default().push(name.trim_start_matches("CKM_"));
+            published.entry(source).or_default().push(name);
         }
     }
     let _ = writeln!(
         out,
         "\n## Known answers\n\nEvery mechanism of profile `open` is held against answers that do not come from \
-         hsmsim;\n`crates/crypto` takes all of Wycheproof's files besides, those of ML-KEM and ML-DSA among them. \
-         {count} have a\npublished answer:\n"
+         hsmsim;\n`crates/crypto` takes all of Wycheproof's files besides. \
+         {count} have a published answer:\n"
     );
     for (source, names) in published {
         let _ = writeln!(out, "- **{source}**: {}.", names.join(", "));
     }
     out.push_str(
-        "\nThe others have one that another program computed, or are random and what they made is used:\n\n",
+        "\nThe others have one that another program computed, or are random and what they made is used; and why \
+         there is\nno published one:\n\n",
     );
-    for (source, names) in others {
-        let _ = writeln!(out, "- **{source}**: {}.", names.join(", "));
+    for ((source, reason), names) in others {
+        let why = if reason.is_empty() { String::new() } else { format!(" Why: {reason}.") };
+        let _ = writeln!(out, "- **{source}**: {}.{why}", names.join(", "));
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn complete(shape: Shape, all: &mut Attributes) -> Result<()> {
         }
         _ => {
             agree(all, Attribute::ulong(CKA_PRIME_BITS, bits(&prime)))?;
-            if shape == Shape::X942Parameters {
+            if has_subprime {
                 agree(all, Attribute::ulong(CKA_SUBPRIME_BITS, bits(&order)))?;
             }
         }

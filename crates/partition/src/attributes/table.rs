@@ -221,6 +221,8 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_BASE, FIELD_PUB, Operation, Absent, No).required(CREATE | GENERATE),
     row(CKA_BASE, FIELD_PRIV | PARAMS, Operation, Absent, No).required(CREATE),
     row(CKA_PRIME_BITS, PARAMS, Operation, Absent, No).required(GENERATE),
+    // A length that 6.2.10 and 6.2.11 take beside the table of 6.2.4.
+    row(CKA_SUBPRIME_BITS, DSA_PARAMS, Operation, Absent, No),
     row(CKA_SUBPRIME_BITS, X942_PARAMS, Operation, Absent, No).required(GENERATE),
     row(CKA_VALUE, FIELD_PUB, Operation, Absent, No).required(CREATE),
     row(CKA_VALUE, FIELD_PRIV, Operation, Absent, No).required(CREATE).secret(),

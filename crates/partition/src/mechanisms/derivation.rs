@@ -82,9 +82,19 @@ impl Derivation {
             | Self::TlsExtendedMaster(_)
             | Self::TlsKeyMaterial(..)
             | Self::TlsKdf => key_type == CKK_GENERIC_SECRET,
-            Self::PublicOfPrivate => {
-                matches!(key_type, CKK_RSA | CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)
-            }
+            Self::PublicOfPrivate => matches!(
+                key_type,
+                CKK_RSA
+                    | CKK_DSA
+                    | CKK_DH
+                    | CKK_X9_42_DH
+                    | CKK_EC
+                    | CKK_EC_EDWARDS
+                    | CKK_EC_MONTGOMERY
+                    | CKK_ML_KEM
+                    | CKK_ML_DSA
+                    | CKK_SLH_DSA
+            ),
             _ => SecretType::of(key_type).is_some(),
         }
     }

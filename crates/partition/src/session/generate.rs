@@ -209,7 +209,7 @@ fn make_pair(entry: &Entry, public: &Attributes, private: &Attributes) -> Result
         Scheme::DsaKeyPairGen => {
             let (p, q, g) = (number(CKA_PRIME), number(CKA_SUBPRIME), number(CKA_BASE));
             check_size(entry, 8 * p.len() as u64)?;
-            PrivateKey::Dsa(DsaPrivateKey::generate(&DsaParameters { p, q, g }).map_err(failed)?)
+            PrivateKey::Dsa(DsaPrivateKey::generate(&DsaParameters { p, q, g }).map_err(no_domain)?)
         }
         Scheme::DhKeyPairGen | Scheme::X942DhKeyPairGen => {
             let q = (entry.scheme == Scheme::X942DhKeyPairGen).then(|| number(CKA_SUBPRIME));
@@ -220,7 +220,7 @@ fn make_pair(entry: &Entry, public: &Attributes, private: &Attributes) -> Result
                 .map(u32::try_from)
                 .transpose()
                 .map_err(|_| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE_BITS"))?;
-            PrivateKey::Dh(DhPrivateKey::generate(&parameters, bits).map_err(failed)?)
+            PrivateKey::Dh(DhPrivateKey::generate(&parameters, bits).map_err(no_domain)?)
         }
         Scheme::MlKemKeyPairGen => {
             PrivateKey::MlKem(MlKemPrivateKey::generate(ml_kem_set(set()?)?).map_err(failed)?)
@@ -230,6 +230,17 @@ fn make_pair(entry: &Entry, public: &Attributes, private: &Attributes) -> Result
         }
         _ => PrivateKey::SlhDsa(SlhDsaPrivateKey::generate(slh_dsa_set(set()?)?).map_err(failed)?),
     })
+}
+
+/// Of numbers that a template gives: what is wrong with the key is wrong with them.
+fn no_domain(cause: hsmsim_crypto::Error) -> Error {
+    match cause {
+        hsmsim_crypto::Error::InvalidKey => Error::new(
+            CKR_ATTRIBUTE_VALUE_INVALID,
+            "CKA_PRIME, CKA_SUBPRIME and CKA_BASE are not those of a group",
+        ),
+        cause => during(During::Generate)(cause),
+    }
 }
 
 fn check_size(entry: &Entry, bits: u64) -> Result<()> {

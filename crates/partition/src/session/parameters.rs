@@ -3,7 +3,7 @@
 use hsmsim_crypto::{
     dh::DhParameters,
     digest::HashAlg,
-    dsa::{generator, probable_primes, provable_primes},
+    dsa::{SIZES, generator, probable_primes, provable_primes},
 };
 use hsmsim_types::{Attribute, Error, Mechanism, Params, Result, Template, ck::*, error::fail};
 
@@ -82,11 +82,18 @@ fn made(
             vec![(CKA_PRIME, p), (CKA_BASE, g), (CKA_SUBPRIME, q.unwrap_or_default())]
         }
         _ => {
-            // FIPS 186-4, 4.2: the sizes that go together; of two the longer.
-            let (q_bits, usual) = match prime_bits {
-                1024 => (160, HashAlg::Sha1),
-                2048 | 3072 => (256, HashAlg::Sha256),
-                _ => return fail(CKR_KEY_SIZE_RANGE, "CKA_PRIME_BITS is 1024, 2048 or 3072"),
+            // FIPS 186-4, 4.2: the sizes that go together; of two the longer where nobody says.
+            let fits = |sizes: &&(u32, u32)| {
+                sizes.0 == prime_bits && subprime_bits.is_none_or(|bits| bits == sizes.1)
+            };
+            let wanted = SIZES.iter().rfind(fits);
+            let Some(&(_, q_bits)) = wanted else {
+                return fail(CKR_KEY_SIZE_RANGE, "no primes of FIPS 186-4 have these lengths");
+            };
+            let usual = match q_bits {
+                160 => HashAlg::Sha1,
+                224 => HashAlg::Sha224,
+                _ => HashAlg::Sha256,
             };
             let Origin { hash, seed } = origin(scheme, params)?;
             let hash = hash.unwrap_or(usual);

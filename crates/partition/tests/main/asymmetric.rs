@@ -459,6 +459,7 @@ fn domain_parameters_are_made_and_make_key_pairs() {
         (CKM_DSA_PARAMETER_GEN, Params::None, bits(1024, None), key_pair),
         (CKM_DSA_PROBABILISTIC_PARAMETER_GEN, of_seed(CKM_SHA256, b""), bits(1024, None), key_pair),
         (CKM_DSA_SHAWE_TAYLOR_PARAMETER_GEN, of_seed(CKM_SHA256, b""), bits(1024, None), key_pair),
+        (CKM_DSA_PARAMETER_GEN, Params::None, bits(1024, Some(160)), key_pair),
         (CKM_DH_PKCS_PARAMETER_GEN, Params::None, bits(512, None), CKM_DH_PKCS_KEY_PAIR_GEN),
         (CKM_X9_42_DH_PARAMETER_GEN, Params::None, bits(512, Some(160)), CKM_X9_42_DH_KEY_PAIR_GEN),
     ] {
@@ -485,6 +486,8 @@ fn domain_parameters_are_made_and_make_key_pairs() {
         (CKM_DSA_PARAMETER_GEN, Params::None, Template(vec![]), CKR_TEMPLATE_INCOMPLETE),
         (CKM_DSA_PARAMETER_GEN, Params::None, bits(512, None), CKR_KEY_SIZE_RANGE),
         (CKM_DSA_PARAMETER_GEN, Params::None, bits(1536, None), CKR_KEY_SIZE_RANGE),
+        (CKM_DSA_PARAMETER_GEN, Params::None, bits(1024, Some(256)), CKR_KEY_SIZE_RANGE),
+        (probable, of_seed(CKM_SHA256, b""), bits(3072, Some(224)), CKR_KEY_SIZE_RANGE),
         (probable, Params::None, bits(1024, None), CKR_MECHANISM_PARAM_INVALID),
         (probable, of_seed(CKM_AES_CBC, b""), bits(1024, None), CKR_MECHANISM_PARAM_INVALID),
         (probable, of_seed(CKM_SHA_1, b""), bits(2048, None), CKR_MECHANISM_PARAM_INVALID),
@@ -492,6 +495,30 @@ fn domain_parameters_are_made_and_make_key_pairs() {
         (CKM_X9_42_DH_PARAMETER_GEN, Params::None, bits(512, None), CKR_TEMPLATE_INCOMPLETE),
     ] {
         assert_eq!(code(kind, params, template), expected, "{kind:#x}");
+    }
+}
+
+#[test]
+fn a_base_that_is_none_of_the_group_makes_no_key_pair() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let dsa = dsa_parameters();
+    let dh = without(dsa.clone(), CKA_SUBPRIME);
+    let prime = dsa.iter().find(|attribute| attribute.kind == CKA_PRIME).unwrap();
+    let prime = prime.value.as_bytes().unwrap().to_vec();
+    let mut longer = prime.clone();
+    longer.push(1);
+    for (kind, domain) in [
+        (CKM_DSA_KEY_PAIR_GEN, &dsa),
+        (CKM_DH_PKCS_KEY_PAIR_GEN, &dh),
+        (CKM_X9_42_DH_KEY_PAIR_GEN, &dsa),
+    ] {
+        assert!(client.pair(kind, domain.clone(), vec![]).is_ok(), "{kind:#x}");
+        for base in [&[][..], &[0], &[1], &[0, 0, 1], &prime, &longer] {
+            let wrong = with(domain.clone(), vec![Attribute::bytes(CKA_BASE, base)]);
+            let code = rv(client.pair(kind, wrong, vec![]));
+            assert_eq!(code, CKR_ATTRIBUTE_VALUE_INVALID, "{kind:#x}, {base:x?}");
+        }
     }
 }
 

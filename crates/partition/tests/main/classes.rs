@@ -114,7 +114,8 @@ fn number(client: &mut Client, object: ObjectId, kind: u64) -> Option<u64> {
 fn domains_of_dsa_and_diffie_hellman_are_kept_with_their_lengths() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
-    for (key_type, subprime_bits) in [(CKK_DSA, None), (CKK_DH, None), (CKK_X9_42_DH, Some(12))] {
+    for (key_type, subprime_bits) in [(CKK_DSA, Some(12)), (CKK_DH, None), (CKK_X9_42_DH, Some(12))]
+    {
         let parameters = client.create(domain(CKO_DOMAIN_PARAMETERS, key_type)).unwrap();
         assert_eq!(client.bytes(parameters, CKA_PRIME), [0xFF, 0xF1], "no leading zeros");
         assert_eq!(number(&mut client, parameters, CKA_PRIME_BITS), Some(16));

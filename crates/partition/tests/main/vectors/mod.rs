@@ -6,10 +6,14 @@
 //! while it ran. What is random by nature (keys, domain parameters) has no known answer; [`made`] uses each
 //! of them for one that is known, or proves what they must fulfil.
 
+mod acvp;
 mod agreement;
+mod cases;
+mod cavp;
 mod ciphers;
 mod hashes;
 mod made;
+mod post_quantum;
 mod protocols;
 mod signatures;
 mod sources;
@@ -55,6 +59,20 @@ const SETS: &[Set] = &[
     (Published("Wycheproof: MACs"), wycheproof::macs),
     (Published("Wycheproof: AEADs, CBC, XTS, key wrap"), wycheproof::ciphers),
     (Published("Wycheproof: ECDH"), wycheproof::agreement),
+    (Published("Wycheproof: ML-KEM, ML-DSA"), post_quantum::ml_kem),
+    (Published("Wycheproof: ML-KEM, ML-DSA"), post_quantum::ml_dsa),
+    (Published("NIST ACVP: keyGen"), acvp::public_keys),
+    (Published("NIST ACVP: RSA sigVer"), acvp::pss),
+    (Published("NIST ACVP: ML-DSA sigGen"), acvp::ml_dsa),
+    (Published("NIST ACVP: SLH-DSA sigGen"), acvp::slh_dsa),
+    (Published("NIST CAVP: RSA, 186-3"), cavp::pkcs1),
+    (Published("NIST CAVP: RSA, 186-3"), cavp::x9_31),
+    (Published("root certificates of the web, 1996 to 1999"), cavp::roots),
+    (Published("NIST CAVP: DSA, 186-3"), cavp::primes),
+    (Published("NIST CAVP: KAS FFC"), cavp::agreement),
+    (Published("NIST CAVP: key pairs"), cavp::public_keys),
+    (Published("RFC 5114, appendix A"), cavp::rfc_5114),
+    (Published("RSA Laboratories: PKCS #1"), cavp::rsa_laboratories),
     (Computed("OpenSSL 3.0"), ciphers::modes),
     (Either("RFC 3566", &[CKM_AES_XCBC_MAC, CKM_AES_XCBC_MAC_96], "OpenSSL 3.0, cryptography 48"), ciphers::macs),
     (Computed("cryptography 48"), ciphers::others),

