@@ -11,6 +11,7 @@ mod ciphers;
 mod hashes;
 mod made;
 mod protocols;
+mod published;
 mod signatures;
 mod sources;
 mod standards;
@@ -55,6 +56,19 @@ const SETS: &[Set] = &[
     (Published("Wycheproof: MACs"), wycheproof::macs),
     (Published("Wycheproof: AEADs, CBC, XTS, key wrap"), wycheproof::ciphers),
     (Published("Wycheproof: ECDH"), wycheproof::agreement),
+    (Published("NIST CAVP: triple DES"), published::ciphers::triple_des),
+    (Published("NIST ACVP: triple DES in counter mode"), published::ciphers::des3_ctr),
+    (Published("SP 800-38B, D"), published::ciphers::des3_cmac),
+    (Published("FIPS 113, 2"), published::ciphers::fips_113),
+    (Published("NIST CAVP: AES"), published::ciphers::aes),
+    (Published("RFC 3962, B"), published::ciphers::rfc_3962),
+    (Published("RFC 3713, RFC 5528, OpenSSL's vectors of Camellia"), published::ciphers::camellia),
+    (Published("RFC 5794, KISA's vectors of ARIA"), published::ciphers::aria),
+    (Published("NIST CAVP: SP 800-38F"), published::ciphers::key_wrap),
+    (Published("NIST CAVP: SHA-1, SHA-2, SHA-3, SHAKE"), published::hashes::nist),
+    (Published("LibTomCrypt's and OpenSSL's vectors of BLAKE2b"), published::hashes::blake2b),
+    (Published("RFC 2202"), published::hashes::rfc_2202),
+    (Published("Erlang/OTP's vectors of HMAC with BLAKE2b"), published::hashes::hmac_blake2b),
     (Computed("OpenSSL 3.0"), ciphers::modes),
     (Either("RFC 3566", &[CKM_AES_XCBC_MAC, CKM_AES_XCBC_MAC_96], "OpenSSL 3.0, cryptography 48"), ciphers::macs),
     (Computed("cryptography 48"), ciphers::others),
@@ -73,6 +87,11 @@ const SETS: &[Set] = &[
         ecies::the_published_messages_of_5g_are_opened();
         vec![CKM_ECIES]
     }),
+    (Published("NIST CAVP: SP 800-135, TLS"), published::derivation::tls),
+    (Published("NIST ACVP: TLS 1.2 by RFC 7627"), published::derivation::tls_extended),
+    (Published("The Illustrated TLS 1.2 Connection"), published::derivation::tls_finished),
+    (Published("NSS's vectors of IKE"), published::derivation::ike),
+    (Published("NIST, CAVS 14.4: SP 800-108"), published::derivation::luna),
     (Computed("Python, by RFC 2246, RFC 5246, RFC 6101, RFC 7627"), protocols::tls),
     (Computed("Python, by Luna's layouts"), protocols::luna),
     (Published("NIST, SP 800-135 component validation"), || {
