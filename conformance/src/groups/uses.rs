@@ -94,6 +94,40 @@ fn key_wrap(b: &Bench<'_>, kind: CK_MECHANISM_TYPE, name: &str, lengths: &[usize
     Ok(())
 }
 
+/// Keys that are no whole semiblocks: zeros are wrapped with them, and are no part of what comes back.
+fn key_wrap_of_parts(b: &Bench<'_>) -> Check {
+    listed(b, CKM_AES_KEY_WRAP, CKF_WRAP | CKF_UNWRAP)?;
+    let s = b.user()?;
+    let by = s.object(&secret(CKK_AES, &KEY, &[CKA_WRAP, CKA_UNWRAP]))?;
+    let mechanism = Mechanism::plain(CKM_AES_KEY_WRAP);
+    for len in [9, 15, 17, 21, 23] {
+        let value = vec![5; len];
+        let key = s.object(&secret(CKK_GENERIC_SECRET, &value, &[]))?;
+        let bytes = wrapped(&s, &mechanism, [by, key])?;
+        let mut filled = value.clone();
+        filled.resize(len.next_multiple_of(8), 0);
+        let cipher = Cipher { name: "AES-256-WRAP", key: &KEY, iv: &[], padded: true, tag: None };
+        let wanted = openssl::encrypt(cipher, &filled).ok_or_else(no_openssl)?;
+        hold(bytes == wanted, || format!("{len} bytes: OpenSSL makes something else"))?;
+        let said = |len: usize| {
+            readable().number(CKA_KEY_TYPE, CKK_GENERIC_SECRET).number(CKA_VALUE_LEN, len as u64)
+        };
+        let (rv, back) = s.unwrap(&mechanism, by, &bytes, &said(len));
+        ok(rv, "C_UnwrapKey")?;
+        hold(s.value(back, CKA_VALUE)? == value, || "another value".into())?;
+        let (rv, _) = s.unwrap(&mechanism, by, &bytes, &said(filled.len() - 8));
+        let codes = [CKR_TEMPLATE_INCONSISTENT, CKR_WRAPPED_KEY_LEN_RANGE, CKR_WRAPPED_KEY_INVALID];
+        expect(rv, &codes, "C_UnwrapKey of a semiblock less")?;
+    }
+    let private = s.object(&P256.private_template(&[CKA_SIGN]).flag(CKA_EXTRACTABLE, true))?;
+    let bytes = wrapped(&s, &mechanism, [by, private])?;
+    let template = Template::new()
+        .number(CKA_CLASS, CKO_PRIVATE_KEY)
+        .number(CKA_KEY_TYPE, CKK_EC)
+        .flag(CKA_TOKEN, false);
+    ok(s.unwrap(&mechanism, by, &bytes, &template).0, "C_UnwrapKey of a private key")
+}
+
 fn counter_mode(b: &Bench<'_>) -> Check {
     listed(b, CKM_AES_CTR, CKF_WRAP | CKF_UNWRAP)?;
     let s = b.user()?;
@@ -222,6 +256,12 @@ pub(super) fn cases() -> Vec<Case> {
         case("use.encrypt.pkcs7", "6.16 (3.2)", "CKM_AES_KEY_WRAP_PKCS7 encrypts data", |b| {
             key_wrap(b, CKM_AES_KEY_WRAP_PKCS7, "AES-256-WRAP", &[8, 9, 20, 64])
         }),
+        case(
+            "use.wrap.key-wrap",
+            "6.16 (3.2)",
+            "CKM_AES_KEY_WRAP fills keys up with zeros and leaves them out of what it unwraps",
+            key_wrap_of_parts,
+        ),
         case("use.wrap.ctr", "6.11", "CKM_AES_CTR wraps and unwraps secret keys", counter_mode),
         case("use.wrap.raw-rsa", "6.1.13", "CKM_RSA_X_509 wraps and unwraps secret keys", raw_rsa),
         case(

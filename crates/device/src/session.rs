@@ -35,6 +35,10 @@ pub(crate) fn serve(
 ///
 /// A block and not an `async fn`, which would have a second place for each of its arguments; boxed are the
 /// ways of outages. So the task fits what the C library's allocator keeps at hand (1,032 bytes).
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` would have a second place for its arguments"
+)]
 fn run(
     connection: Arc<Established>,
     mut session: Session,

@@ -4,7 +4,7 @@
 //! other members they travel like token objects: the clock by what it shows, since each member has a
 //! clock of its own, the counter by its number, and of two numbers the greater stands.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hsmsim_types::{AttributeValue, Error, ObjectId, Result, Template, ck::*, error::fail};
 
@@ -13,7 +13,7 @@ use crate::{
     api::{Reply, SealedObject},
     attributes::template::checked,
     built_in::{self, Feature, Hardware},
-    object::date,
+    object::{Object, date},
     port::{Body, Tags, TokenUpdate},
     roles::record::{ClockSetting, TokenRecord},
     version,
@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// Changes the token record in a transaction of its own.
-    fn change_record(&self, change: impl Fn(&mut TokenRecord)) -> Result<()> {
+    fn change_record(&self, mut change: impl FnMut(&mut TokenRecord)) -> Result<()> {
         self.partition.store().update_token(&mut |bytes| {
             let mut record = TokenRecord::decode(bytes.ok_or_else(blank)?)?;
             change(&mut record);
@@ -63,9 +63,15 @@ impl Session {
         })
     }
 
-    /// Counts the monotonic counter on, before it is read.
-    pub(super) fn count_on(&self) -> Result<()> {
-        self.change_record(|record| record.counter = record.counter.saturating_add(1))
+    /// Counts the monotonic counter on and shows it as this reading made it: what another thread counts meanwhile is its
+    /// own reading.
+    pub(super) fn count_on(&self, id: &ObjectId) -> Result<Arc<Object>> {
+        let mut hardware = self.hardware()?;
+        self.change_record(|record| {
+            record.counter = record.counter.saturating_add(1);
+            hardware.counter = Some((record.counter, record.counter_was_reset));
+        })?;
+        built_in::object(self.partition.personality(), id, &hardware).ok_or_else(blank)
     }
 
     /// C_SetAttributeValue of an object of the token itself: the SO sets the clock.

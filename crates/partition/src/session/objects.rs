@@ -108,11 +108,8 @@ impl Session {
         kinds: &[CK_ATTRIBUTE_TYPE],
         lengths: bool,
     ) -> Result<Reply> {
-        let mut object = self.object(id)?;
-        if !lengths && built_in::counts_on_read(id, kinds) {
-            self.count_on()?;
-            object = self.object(id)?;
-        }
+        let counts = !lengths && built_in::counts_on_read(id, kinds);
+        let object = if counts { self.count_on(id)? } else { self.object(id)? };
         let results = kinds.iter().map(|&kind| {
             if attributes::is_hidden(&object, kind) {
                 return AttributeResult::Sensitive;

@@ -72,9 +72,8 @@ impl Session {
         if key.class != CKO_SECRET_KEY && wraps_values_only(&work) {
             return fail(CKR_KEY_NOT_WRAPPABLE, "the mechanism wraps secret keys only");
         }
-        if let Work::Cipher(alg, CipherMode::Ecb | CipherMode::Cbc) = work {
-            // 6.13.5: filled up with zeros to whole blocks.
-            let whole = plain.len().next_multiple_of(alg.block_len());
+        if let Some(unit) = filled_up(mechanism, &work) {
+            let whole = plain.len().next_multiple_of(unit);
             let mut padded = Zeroizing::new(vec![0; whole]);
             padded[..plain.len()].copy_from_slice(&plain);
             plain = padded;
@@ -125,7 +124,8 @@ impl Session {
         let origin = Origin::of(Way::Unwrap, parts::kind(class, key_type), self.maker());
         check_template(&origin, &given)?;
         let plain = unwrapped(&work, &params, unwrapping.material()?, wrapped)?;
-        let object = self.unwrapped_object(&work, &given, &plain).map_err(|error| {
+        let filled = filled_up(mechanism, &work).is_some();
+        let object = self.unwrapped_object(&work, filled, &given, &plain).map_err(|error| {
             // Behind a padding that anybody can make, and without the structure that a private key has,
             // any other answer would show that the padding was good (Bleichenbacher, Vaudenay).
             let padded = matches!(work, Work::RsaPkcs(_) | Work::Cipher(_, CipherMode::CbcPad));
@@ -139,10 +139,18 @@ impl Session {
     }
 
     /// The key that was wrapped, with the attributes that are asked for.
-    fn unwrapped_object(&self, work: &Work, given: &Attributes, plain: &[u8]) -> Result<Object> {
+    fn unwrapped_object(
+        &self,
+        work: &Work,
+        filled: bool,
+        given: &Attributes,
+        plain: &[u8],
+    ) -> Result<Object> {
         let known = if given.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY) {
-            secret_of(given.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX), work, given, plain)?
+            let key_type = given.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX);
+            secret_of(key_type, work, filled, given, plain)?
         } else {
+            let plain = if filled { without_zeros(plain) } else { plain };
             let key = PrivateKey::from_pkcs8(plain).map_err(|cause| {
                 Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
             })?;
@@ -151,6 +159,30 @@ impl Session {
         let origin = Origin::of(Way::Unwrap, known, self.maker());
         let id = self.partition.new_id()?;
         Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))
+    }
+}
+
+/// What a mechanism fills a key up to multiples of, with zeros, before it wraps it: the blocks of ECB and CBC (6.13.5), the
+/// semiblocks of CKM_AES_KEY_WRAP (6.16.3 of 3.2, SoftHSM too). Luna's own number is SP 800-38F's KW, which takes whole ones.
+fn filled_up(mechanism: &Mechanism, work: &Work) -> Option<usize> {
+    match work {
+        Work::Cipher(alg, CipherMode::Ecb | CipherMode::Cbc) => Some(alg.block_len()),
+        Work::Kw if mechanism.kind == CKM_AES_KEY_WRAP => Some(8),
+        _ => None,
+    }
+}
+
+/// A structure (a SEQUENCE) without the zeros that it was filled up with.
+fn without_zeros(encoded: &[u8]) -> &[u8] {
+    let len = match *encoded {
+        [0x30, len @ ..=0x7f, ..] => 2 + usize::from(len),
+        [0x30, 0x81, len, ..] => 3 + usize::from(len),
+        [0x30, 0x82, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+        _ => return encoded,
+    };
+    match encoded.split_at_checked(len) {
+        Some((structure, rest)) if rest.iter().all(|&byte| byte == 0) => structure,
+        _ => encoded,
     }
 }
 
@@ -335,16 +367,24 @@ fn unwrapped(
 }
 
 /// A secret key out of what was unwrapped.
-fn secret_of(key_type: u64, work: &Work, given: &Attributes, plain: &[u8]) -> Result<Attributes> {
+fn secret_of(
+    key_type: u64,
+    work: &Work,
+    filled: bool,
+    given: &Attributes,
+    plain: &[u8],
+) -> Result<Attributes> {
     let mut value = plain;
-    if matches!(work, Work::Cipher(_, CipherMode::Ecb | CipherMode::Cbc))
-        && let Some(len) = given.ulong(CKA_VALUE_LEN)
-    {
+    if filled && let Some(len) = given.ulong(CKA_VALUE_LEN) {
         // 6.13.5: the zeros that filled up the last block are not part of the key.
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         value = plain.get(..len).ok_or_else(|| {
             Error::new(CKR_WRAPPED_KEY_LEN_RANGE, "CKA_VALUE_LEN is more than was wrapped")
         })?;
+        if matches!(work, Work::Kw) && plain.len() - len > 7 {
+            // 6.16.3 of 3.2.
+            return fail(CKR_TEMPLATE_INCONSISTENT, "CKA_VALUE_LEN leaves out more than zeros");
+        }
     }
     if matches!(work, Work::RsaRaw) {
         // 6.1.13: the end of what has the length of the modulus, as long as the template says.

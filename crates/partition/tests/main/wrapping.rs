@@ -80,17 +80,34 @@ fn keys_of_odd_lengths_need_a_mechanism_that_pads() {
         let again = client.unwrap(&mechanism, aes, &wrapped, template).unwrap();
         assert_eq!(client.bytes(again, CKA_VALUE), value(21));
     }
+    // Key wrap takes whole semiblocks. CBC and the standard's mechanism of it fill up with zeros; the length says
+    // how many bytes are the key.
+    let luna = Mechanism::plain(CKM_LUNA_AES_KW);
+    assert_eq!(rv(client.wrap(&luna, aes, key)), CKR_KEY_SIZE_RANGE);
     let kw = Mechanism::plain(CKM_AES_KEY_WRAP);
-    assert_eq!(rv(client.wrap(&kw, aes, key)), CKR_KEY_SIZE_RANGE);
-    // CBC fills up with zeros; the length says how many bytes are the key.
-    let wrapped = client.wrap(&cbc(CKM_AES_CBC), aes, key).unwrap();
-    assert_eq!(wrapped.len(), 32);
-    let template = with(
-        new_key(CKO_SECRET_KEY, CKK_GENERIC_SECRET),
-        vec![Attribute::ulong(CKA_VALUE_LEN, 21)],
-    );
-    let again = client.unwrap(&cbc(CKM_AES_CBC), aes, &wrapped, template).unwrap();
-    assert_eq!(client.bytes(again, CKA_VALUE), value(21));
+    let new = |len| {
+        let len = vec![Attribute::ulong(CKA_VALUE_LEN, len)];
+        with(new_key(CKO_SECRET_KEY, CKK_GENERIC_SECRET), len)
+    };
+    for mechanism in [&cbc(CKM_AES_CBC), &kw] {
+        let wrapped = client.wrap(mechanism, aes, key).unwrap();
+        assert_eq!(wrapped.len(), 32);
+        let again = client.unwrap(mechanism, aes, &wrapped, new(21)).unwrap();
+        assert_eq!(client.bytes(again, CKA_VALUE), value(21));
+    }
+    // 6.16.3 of 3.2: the zeros of one semiblock, and no more.
+    let wrapped = client.wrap(&kw, aes, key).unwrap();
+    let filled = [value(21), vec![0; 3]].concat();
+    let whole = client.create(secret_key(CKK_GENERIC_SECRET, &filled)).unwrap();
+    assert_eq!(client.wrap(&luna, aes, whole).unwrap(), wrapped);
+    for (len, expected) in [(17, CKR_OK), (24, CKR_OK), (16, CKR_TEMPLATE_INCONSISTENT)] {
+        assert_eq!(rv(client.unwrap(&kw, aes, &wrapped, new(len))), expected, "{len}");
+    }
+    assert_eq!(rv(client.unwrap(&kw, aes, &wrapped, new(25))), CKR_WRAPPED_KEY_LEN_RANGE);
+    assert_eq!(rv(client.unwrap(&luna, aes, &wrapped, new(21))), CKR_TEMPLATE_INCONSISTENT);
+    // Key wrap itself needs two semiblocks.
+    let short = client.create(secret_key(CKK_GENERIC_SECRET, &value(7))).unwrap();
+    assert_eq!(rv(client.wrap(&kw, aes, short)), CKR_KEY_SIZE_RANGE);
 }
 
 #[test]
@@ -108,7 +125,12 @@ fn private_keys_of_every_kind_go_out_and_come_back() {
         (CKM_EC_MONTGOMERY_KEY_PAIR_GEN, params(X25519), CKK_EC_MONTGOMERY, CKA_VALUE),
     ] {
         let (_, private) = client.pair(generator, template, readable()).unwrap();
-        for mechanism in [Mechanism::plain(CKM_AES_KEY_WRAP_KWP), cbc(CKM_AES_CBC_PAD), gcm()] {
+        for mechanism in [
+            Mechanism::plain(CKM_AES_KEY_WRAP),
+            Mechanism::plain(CKM_AES_KEY_WRAP_KWP),
+            cbc(CKM_AES_CBC_PAD),
+            gcm(),
+        ] {
             let wrapped = client.wrap(&mechanism, aes, private).unwrap();
             let template = new_key(CKO_PRIVATE_KEY, key_type);
             let again = client.unwrap(&mechanism, aes, &wrapped, template.clone()).unwrap();

@@ -153,7 +153,7 @@ pub(super) fn primes() -> Vec<u64> {
                 .map(|(kind, number)| Attribute::ulong(kind, 8 * number.len() as u64));
             let params = Params::DsaParameterGen { hash, seed: case.bytes("seed") };
             let request = Request::GenerateKey {
-                mechanism: mechanism(kind, params),
+                mechanism: mechanism(kind, params).into(),
                 template: Template(template.to_vec()),
             };
             let Reply::Created(made) = client.ask(request).unwrap() else { panic!() };

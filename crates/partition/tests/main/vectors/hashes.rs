@@ -7,7 +7,7 @@ use super::*;
 /// A name in the file of known answers, and the mechanisms: digest, HMAC, HMAC of a length, derivation
 /// (0 where there is none).
 #[rustfmt::skip]
-const HASHES: [(&str, [u64; 4]); 17] = [
+pub(super) const HASHES: [(&str, [u64; 4]); 17] = [
     ("md5", [CKM_MD5, CKM_MD5_HMAC, CKM_MD5_HMAC_GENERAL, CKM_MD5_KEY_DERIVATION]),
     ("ripemd160", [CKM_RIPEMD160, CKM_RIPEMD160_HMAC, CKM_RIPEMD160_HMAC_GENERAL, 0]),
     ("sha1", [CKM_SHA_1, CKM_SHA_1_HMAC, CKM_SHA_1_HMAC_GENERAL, CKM_SHA1_KEY_DERIVATION]),
@@ -42,9 +42,9 @@ pub(super) const PUBLISHED: &[u64] = &[
 ];
 
 /// SHA-512/t with the two t that have a name: what its parameter says, and whose answer it has.
-const TRUNCATED: [(u64, &str); 2] = [(224, "sha512_224"), (256, "sha512_256")];
+pub(super) const TRUNCATED: [(u64, &str); 2] = [(224, "sha512_224"), (256, "sha512_256")];
 
-const XOFS: [(&str, u64, u64); 2] = [
+pub(super) const XOFS: [(&str, u64, u64); 2] = [
     ("shake128", CKM_LUNA_SHAKE_128, CKM_SHAKE_128_KEY_DERIVATION),
     ("shake256", CKM_LUNA_SHAKE_256, CKM_SHAKE_256_KEY_DERIVATION),
 ];

@@ -15,6 +15,7 @@ mod hashes;
 mod made;
 mod post_quantum;
 mod protocols;
+mod published;
 mod signatures;
 mod sources;
 mod standards;
@@ -73,6 +74,19 @@ const SETS: &[Set] = &[
     (Published("NIST CAVP: key pairs"), cavp::public_keys),
     (Published("RFC 5114, appendix A"), cavp::rfc_5114),
     (Published("RSA Laboratories: PKCS #1"), cavp::rsa_laboratories),
+    (Published("NIST CAVP: triple DES"), published::ciphers::triple_des),
+    (Published("NIST ACVP: triple DES in counter mode"), published::ciphers::des3_ctr),
+    (Published("SP 800-38B, D"), published::ciphers::des3_cmac),
+    (Published("FIPS 113, 2"), published::ciphers::fips_113),
+    (Published("NIST CAVP: AES"), published::ciphers::aes),
+    (Published("RFC 3962, B"), published::ciphers::rfc_3962),
+    (Published("RFC 3713, RFC 5528, OpenSSL's vectors of Camellia"), published::ciphers::camellia),
+    (Published("RFC 5794, KISA's vectors of ARIA"), published::ciphers::aria),
+    (Published("NIST CAVP: SP 800-38F"), published::ciphers::key_wrap),
+    (Published("NIST CAVP: SHA-1, SHA-2, SHA-3, SHAKE"), published::hashes::nist),
+    (Published("LibTomCrypt's and OpenSSL's vectors of BLAKE2b"), published::hashes::blake2b),
+    (Published("RFC 2202"), published::hashes::rfc_2202),
+    (Published("Erlang/OTP's vectors of HMAC with BLAKE2b"), published::hashes::hmac_blake2b),
     (Computed("OpenSSL 3.0"), ciphers::modes),
     (Either("RFC 3566", &[CKM_AES_XCBC_MAC, CKM_AES_XCBC_MAC_96], "OpenSSL 3.0, cryptography 48"), ciphers::macs),
     (Computed("cryptography 48"), ciphers::others),
@@ -91,6 +105,11 @@ const SETS: &[Set] = &[
         ecies::the_published_messages_of_5g_are_opened();
         vec![CKM_ECIES]
     }),
+    (Published("NIST CAVP: SP 800-135, TLS"), published::derivation::tls),
+    (Published("NIST ACVP: TLS 1.2 by RFC 7627"), published::derivation::tls_extended),
+    (Published("The Illustrated TLS 1.2 Connection"), published::derivation::tls_finished),
+    (Published("NSS's vectors of IKE"), published::derivation::ike),
+    (Published("NIST, CAVS 14.4: SP 800-108"), published::derivation::luna),
     (Computed("Python, by RFC 2246, RFC 5246, RFC 6101, RFC 7627"), protocols::tls),
     (Computed("Python, by Luna's layouts"), protocols::luna),
     (Published("NIST, SP 800-135 component validation"), || {

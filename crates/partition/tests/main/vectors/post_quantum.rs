@@ -28,7 +28,7 @@ pub(super) fn ml_kem() -> Vec<u64> {
                 yes(CKA_EXTRACTABLE),
             ];
             let request = Request::Decapsulate {
-                mechanism: Mechanism::plain(CKM_ML_KEM),
+                mechanism: Mechanism::plain(CKM_ML_KEM).into(),
                 private_key,
                 ciphertext: test.ct.unwrap().to_vec(),
                 template: Template(template),

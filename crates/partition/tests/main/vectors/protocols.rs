@@ -5,7 +5,7 @@ use hsmsim_types::{KdfParams, TlsRandom};
 
 use super::*;
 
-fn kdf(kind: u64, params: KdfParams) -> Mechanism {
+pub(super) fn kdf(kind: u64, params: KdfParams) -> Mechanism {
     mechanism(kind, Params::Kdf(Box::new(params)))
 }
 
@@ -16,7 +16,7 @@ fn random() -> TlsRandom {
 /// A protocol: its name in the file, the hash in its structures, master secrets (of one side's, agreed), keys
 /// of a connection.
 #[rustfmt::skip]
-const PROTOCOLS: [(&str, Option<u64>, [u64; 3]); 2] = [
+pub(super) const PROTOCOLS: [(&str, Option<u64>, [u64; 3]); 2] = [
     ("tls10", None, [CKM_TLS_MASTER_KEY_DERIVE, CKM_TLS_MASTER_KEY_DERIVE_DH, CKM_TLS_KEY_AND_MAC_DERIVE]),
     ("tls12", Some(CKM_SHA256), [CKM_TLS12_MASTER_KEY_DERIVE, CKM_TLS12_MASTER_KEY_DERIVE_DH, CKM_TLS12_KEY_AND_MAC_DERIVE]),
 ];
@@ -33,12 +33,19 @@ pub(super) fn tls() -> Vec<u64> {
             assert_eq!(derived(&mut client, &of, premaster, 48), expected, "{name}");
         }
         let block = known.get(&format!("{name}.block"));
-        let given = key_block(&mut client, keys, hash, master, true);
+        let given = key_block(&mut client, keys, hash, master, random(), true);
         assert_eq!(given, block, "{name}");
         covered.extend([rsa, dh, keys]);
     }
     // The same keys without the vectors.
-    let given = key_block(&mut client, CKM_TLS12_KEY_SAFE_DERIVE, Some(CKM_SHA256), master, false);
+    let given = key_block(
+        &mut client,
+        CKM_TLS12_KEY_SAFE_DERIVE,
+        Some(CKM_SHA256),
+        master,
+        random(),
+        false,
+    );
     assert_eq!(given, known.get("tls12.block")[..72]);
     for kind in [CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE, CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH] {
         let version = kind == CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE;
@@ -70,11 +77,12 @@ pub(super) fn tls() -> Vec<u64> {
 }
 
 /// MAC keys of 20 bytes, keys of 16 and, where they are given, vectors of 16, in their order.
-fn key_block(
+pub(super) fn key_block(
     client: &mut Client,
     kind: u64,
     hash: Option<u64>,
     base_key: ObjectId,
+    random: TlsRandom,
     vectors: bool,
 ) -> Vec<u8> {
     let params = KdfParams::TlsKeyMaterial {
@@ -82,7 +90,7 @@ fn key_block(
         key_bits: 128,
         iv_bits: if vectors { 128 } else { 0 },
         export: false,
-        random: random(),
+        random,
         hash,
     };
     let template = Template(vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)]);

@@ -263,6 +263,13 @@ pub(super) fn macs() -> Vec<u64> {
             signs(&mut client, &Mechanism::plain(whole), (key, key), &test.msg, &test.tag);
             let half = mechanism(general, Params::Length(len as u64 / 2));
             signs(&mut client, &half, (key, key), &test.msg, &test.tag[..len / 2]);
+            // SHA-512/t with the t of one of those that have a name.
+            if matches!(whole, CKM_SHA512_224_HMAC | CKM_SHA512_256_HMAC) {
+                let bits = mechanism(CKM_SHA512_T_HMAC, Params::Length(8 * len as u64));
+                signs(&mut client, &bits, (key, key), &test.msg, &test.tag);
+                let bytes = mechanism(CKM_SHA512_T_HMAC_GENERAL, Params::Length(len as u64));
+                signs(&mut client, &bytes, (key, key), &test.msg, &test.tag);
+            }
         }
         covered.extend([whole, general]);
     }
@@ -276,7 +283,7 @@ pub(super) fn macs() -> Vec<u64> {
             signs(&mut client, &gmac, (key, key), &test.msg, &test.tag);
         }
     }
-    covered.extend([CKM_AES_GMAC, CKM_LUNA_AES_GMAC]);
+    covered.extend([CKM_AES_GMAC, CKM_LUNA_AES_GMAC, CKM_SHA512_T_HMAC, CKM_SHA512_T_HMAC_GENERAL]);
     covered
 }
 
