@@ -299,13 +299,16 @@ impl Client {
     }
 
     /// Sends a request to a certain member through the virtual session.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would have a second place for the request"
+    )]
     pub(crate) fn call_member<'a>(
         &'a self,
         session: &'a mut Checkout,
         index: usize,
         request: Request,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
-        // A block and not an `async fn`, which would have a second place for the request.
         async move {
             let slot = Arc::clone(&session.slot);
             if slot.group.members[index].asynchronous {

@@ -33,8 +33,8 @@ pub(crate) fn serve(
 /// Answers one request after the other until the channel closes, the link breaks, or the device's
 /// power epoch is over.
 ///
-/// A block and not an `async fn`, which would have a second place for each of its arguments; boxed are the
-/// ways of outages. So the task fits what the C library's allocator keeps at hand (1,032 bytes).
+/// Boxed in it are the ways of outages, so that the task fits what the C library's allocator keeps at hand
+/// (1,032 bytes).
 #[expect(
     clippy::manual_async_fn,
     reason = "an `async fn` would have a second place for its arguments"
