@@ -191,8 +191,9 @@ fn channel(criterion: &mut Criterion) {
     let mut flow = Flow::new();
     let (mut asking, mut answering) = exchange();
     let mut task = Box::pin(async move {
-        while answering.next().await.is_some() {
-            answering.answer(Ok(Reply::Done));
+        let mut answer = None;
+        while answering.answer_and_next(answer.take()).await.is_some() {
+            answer = Some(Ok(Reply::Done));
         }
     });
     let mut group = criterion.benchmark_group("4 channel");

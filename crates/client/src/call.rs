@@ -19,7 +19,7 @@ use crate::{
     group::Group,
     member::{Loss, Member},
     session::{Checkout, SessionSlot, Sub},
-    transport::{CallError, MemberSession},
+    transport::{CallError, Connection, MemberSession},
 };
 
 /// Why a request gave no reply.
@@ -121,22 +121,22 @@ impl Client {
             tracing::error!(group = %group.label, "every member is lost");
             self.event("group_lost", group, None, "");
         }
-        group.forget_checks();
+        group.checks.forget();
         self.publish_view();
         self.wake_recovery();
     }
 
-    /// Connects a member if it is not; gives the number of its connection.
+    /// Connects a member if it is not; gives the number of its connection, and the connection.
     pub(crate) async fn connected(
         &self,
         group: &Group,
         index: usize,
-    ) -> std::result::Result<u64, Failure> {
+    ) -> std::result::Result<(u64, Arc<dyn Connection>), Failure> {
         let member = &group.members[index];
         let since = member.generation();
         if let Some(connection) = member.connection() {
             if !connection.is_broken() {
-                return Ok(since);
+                return Ok((since, connection));
             }
             self.lose(group, index, Loss::Refused, since);
             return Err(Failure::Lost);
@@ -151,7 +151,9 @@ impl Client {
                     return Err(Failure::Lost);
                 }
                 self.publish_view();
-                Ok(member.generation())
+                let generation = member.generation();
+                let connection = member.connection().ok_or(Failure::Lost)?;
+                Ok((generation, connection))
             }
             Some(Err(_)) => {
                 self.lose(group, index, Loss::Refused, since);
@@ -172,10 +174,7 @@ impl Client {
         tag: SessionTag,
         read_write: bool,
     ) -> std::result::Result<Sub, Failure> {
-        let member_generation = self.connected(group, index).await?;
-        let Some(connection) = group.members[index].connection() else {
-            return Err(Failure::Lost);
-        };
+        let (member_generation, connection) = self.connected(group, index).await?;
         let open = connection.open(OpenSession { app: self.app, tag, read_write });
         let member = &group.members[index];
         match while_there(self.clock(), member, self.timers.receive, open).await {
@@ -310,16 +309,17 @@ impl Client {
         request: Request,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
         async move {
-            let slot = Arc::clone(&session.slot);
-            if slot.group.members[index].asynchronous {
+            let (slot, place) = session.place(index);
+            let group = &*slot.group;
+            if group.members[index].asynchronous {
                 // It answers as what it was told by now makes it answer.
                 self.deliver();
             }
-            self.prepare(&slot, index, &mut session.subs[index]).await?;
-            let Some(sub) = &mut session.subs[index] else { return Err(Failure::Lost) };
-            let answer = self.ask(&slot.group, index, &mut sub.session, request).await;
+            self.prepare(slot, index, place).await?;
+            let Some(sub) = place else { return Err(Failure::Lost) };
+            let answer = self.ask(group, index, &mut sub.session, request).await;
             match &answer {
-                Err(Failure::Lost) => session.subs[index] = None,
+                Err(Failure::Lost) => *place = None,
                 Err(Failure::Member(error)) => {
                     slot.device_error.store(error.rv(), Ordering::Relaxed);
                     slot.answers(index);

@@ -18,14 +18,14 @@ use hsmsim_sim_config::{
     CallFault, DeletePolicy, OwedCopies, Profile, RecoveryAttempts, RecoveryMode,
 };
 use hsmsim_types::{Error, Result, SessionHandle, SlotId, ck::*, error::fail};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use crate::{
     InitOptions,
     debts::Debts,
     group::Group,
     ha_log::HaLog,
-    handles::{Handles, Table},
+    handles::Handles,
     in_process::InProcess,
     pending::PendingCalls,
     planted::Planted,
@@ -33,7 +33,7 @@ use crate::{
     record::{EventSink, Recorder},
     recover::Recovery,
     script::Script,
-    session::{Checkout, SessionSlot},
+    session::{Checkout, Removed, SessionSlot, Sessions},
     slot_events::SlotEvents,
     slots,
     transport::Transport,
@@ -68,8 +68,7 @@ pub struct Client {
     pub(crate) replays_deletions: bool,
     pub(crate) groups: Vec<Arc<Group>>,
     pub(crate) handles: Handles,
-    // Lock: look-ups and changes of the table only, never across an await.
-    sessions: RwLock<Table<u64, Arc<SessionSlot>>>,
+    sessions: Sessions,
     last_session: AtomicU64,
     pub(crate) debts: Debts,
     pub(crate) process: Process,
@@ -176,7 +175,7 @@ impl Client {
             replays_deletions: ha.deletes == DeletePolicy::Replay,
             groups,
             handles: Handles::default(),
-            sessions: RwLock::default(),
+            sessions: Sessions::default(),
             last_session: AtomicU64::new(0),
             debts,
             process,
@@ -246,7 +245,7 @@ impl Client {
             let _ = thread.join();
         }
         self.drop_pending();
-        self.sessions.write().clear();
+        self.sessions.clear();
         self.process.withdraw();
     }
 
@@ -261,11 +260,10 @@ impl Client {
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID.
-    pub(crate) fn group(&self, slot: SlotId) -> Result<Arc<Group>> {
+    pub(crate) fn group(&self, slot: SlotId) -> Result<&Arc<Group>> {
         self.groups
             .iter()
             .find(|group| group.slot == slot)
-            .cloned()
             .ok_or_else(|| Error::new(CKR_SLOT_ID_INVALID, format!("there is no slot {}", slot.0)))
     }
 
@@ -278,38 +276,38 @@ impl Client {
     }
 
     pub(crate) fn session(&self, session: SessionHandle) -> Result<Arc<SessionSlot>> {
-        self.sessions.read().get(&session.0).cloned().ok_or_else(|| {
-            Error::new(CKR_SESSION_HANDLE_INVALID, format!("no session has handle {}", session.0))
-        })
+        self.sessions.get(session).ok_or_else(|| Self::no_session(session))
     }
 
-    pub(crate) fn add_session(&self, group: &Arc<Group>, flags: CK_FLAGS) -> Arc<SessionSlot> {
+    /// The error of a handle that is no session's.
+    pub(crate) fn no_session(session: SessionHandle) -> Error {
+        Error::new(CKR_SESSION_HANDLE_INVALID, format!("no session has handle {}", session.0))
+    }
+
+    /// A new session, in use by the call that opens it.
+    pub(crate) fn add_session(&self, group: &Arc<Group>, flags: CK_FLAGS) -> Checkout {
         let handle = SessionHandle(self.last_session.fetch_add(1, Ordering::Relaxed) + 1);
-        let slot = Arc::new(SessionSlot::new(handle, Arc::clone(group), flags));
-        group.sessions.fetch_add(1, Ordering::AcqRel);
-        if slot.read_write {
-            group.rw_sessions.fetch_add(1, Ordering::AcqRel);
-        }
-        self.sessions.write().insert(handle.0, Arc::clone(&slot));
-        slot
+        let session = Checkout::of_new(handle, Arc::clone(group), flags);
+        group.sessions.opened(session.slot.read_write);
+        self.sessions.insert(Arc::clone(&session.slot));
+        session
     }
 
-    /// Takes a session out of the table; `false` if it was not there any more.
-    pub(crate) fn remove_session(&self, slot: &SessionSlot) -> bool {
-        if self.sessions.write().remove(&slot.handle.0).is_none() {
-            return false;
+    /// Takes a session out of the table if it may go.
+    pub(crate) fn remove_session(
+        &self,
+        session: SessionHandle,
+        may_go: impl FnOnce(&SessionSlot) -> bool,
+    ) -> Removed {
+        let removed = self.sessions.remove(session, may_go);
+        if let Removed::Session(slot) = &removed {
+            slot.group.sessions.closed(slot.read_write);
         }
-        slot.group.sessions.fetch_sub(1, Ordering::AcqRel);
-        if slot.read_write {
-            slot.group.rw_sessions.fetch_sub(1, Ordering::AcqRel);
-        }
-        true
+        removed
     }
 
     pub(crate) fn sessions_of(&self, group: &Group) -> Vec<Arc<SessionSlot>> {
-        let sessions = self.sessions.read();
-        let mut all: Vec<_> =
-            sessions.values().filter(|slot| slot.group.index == group.index).cloned().collect();
+        let mut all = self.sessions.of(group.index);
         all.sort_by_key(|slot| slot.handle);
         all
     }

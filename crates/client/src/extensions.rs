@@ -20,9 +20,9 @@ impl Client {
     /// CKR_TOKEN_NOT_PRESENT if no member is left.
     pub async fn object_uid(&self, slot: SlotId, handle: ObjectHandle) -> Result<Uid> {
         let group = self.group(slot)?;
-        let object = self.object(&group, handle)?;
+        let object = self.object(group, handle)?;
         // Another process may have destroyed it.
-        self.ask_primary(&group, true, Request::Size { object }).await?;
+        self.ask_primary(group, true, Request::Size { object }).await?;
         Ok(uid(object))
     }
 
@@ -33,7 +33,7 @@ impl Client {
     pub async fn object_of_uid(&self, slot: SlotId, wanted: Uid) -> Result<ObjectHandle> {
         let group = self.group(slot)?;
         let all = Request::Find { template: Template::default() };
-        let objects = match self.ask_primary(&group, true, all).await? {
+        let objects = match self.ask_primary(group, true, all).await? {
             Reply::Found(objects) => objects,
             other => return Err(unexpected(&other)),
         };

@@ -1,18 +1,11 @@
 //! A slot: an HA group of members, or one partition by itself.
 
-use std::{
-    mem::{Discriminant, discriminant},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hsmsim_partition::api::{Checked, OperationKind};
-use hsmsim_types::{Mechanism, ObjectId, Params, Pin, Role, SlotId};
-use parking_lot::{Mutex, RwLock};
+use hsmsim_types::{Pin, Role, SlotId};
+use parking_lot::Mutex;
 
-use crate::{choose, handles::Table, member::Member};
+use crate::{checks::Checks, choose, member::Member};
 
 /// Who is logged in on a slot. The PIN is kept, wiped on logout, because the library logs in to a
 /// member whenever it first needs it, and again after a failover.
@@ -52,66 +45,39 @@ pub(crate) struct Group {
     pub(crate) failovers: AtomicU64,
     /// Whether a standby member has answered a call.
     pub(crate) standby_served: AtomicBool,
-    /// Open sessions of this library, and those of them that are read-write.
-    pub(crate) sessions: AtomicU64,
-    pub(crate) rw_sessions: AtomicU64,
-    checks: RwLock<Checks>,
+    /// Open sessions of this library.
+    pub(crate) sessions: SessionCount,
+    /// What the primary has allowed.
+    pub(crate) checks: Checks,
 }
 
-/// Inits that were checked on the primary and need not be again.
+/// How many sessions are open, and how many of them are read-write: one word, changed at once.
 #[derive(Default)]
-struct Checks {
-    generation: Option<u64>,
-    known: Table<CheckKey, Known>,
-}
+pub(crate) struct SessionCount(AtomicU64);
 
-/// The answer to a check, and the mechanism that it was made with if every such check is of the same.
-pub(crate) type Known = (Option<Arc<Mechanism>>, Checked);
+impl SessionCount {
+    const READ_WRITE: u64 = 1 << 32;
 
-/// What a check depends on: not the contents of an IV, which differ at every call, but its length.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct CheckKey {
-    kind: OperationKind,
-    key: Option<ObjectId>,
-    mechanism: u64,
-    shape: Shape,
-}
+    fn one(read_write: bool) -> u64 {
+        if read_write { Self::READ_WRITE + 1 } else { 1 }
+    }
 
-/// What of a mechanism's parameters a check depends on. Making one allocates nothing for those of ciphers.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Shape {
-    /// All that they say.
-    All(Params),
-    /// Lengths, for parameters of that form.
-    Lengths(Discriminant<Params>, [u64; 3]),
-}
+    pub(crate) fn opened(&self, read_write: bool) {
+        self.0.fetch_add(Self::one(read_write), Ordering::AcqRel);
+    }
 
-impl Shape {
-    fn of(params: &Params) -> Self {
-        let nonce = |bytes: &[u8]| bytes.len().min(64) as u64;
-        let lengths = match params {
-            Params::Bytes(bytes) => [bytes.len() as u64, 0, 0],
-            Params::Gcm { iv, iv_bits, aad, tag_bits } => {
-                [nonce(iv) << 1 | u64::from(!aad.is_empty()), *iv_bits, *tag_bits]
-            }
-            Params::Ccm { nonce: bytes, mac_len, .. } => [nonce(bytes), *mac_len, 0],
-            Params::ChaCha20 { nonce: bytes, .. }
-            | Params::ChaCha20Poly1305 { nonce: bytes, .. } => [nonce(bytes), 0, 0],
-            Params::Ctr { counter_bits, .. } => [*counter_bits, 0, 0],
-            other => return Self::All(other.clone()),
-        };
-        Self::Lengths(discriminant(params), lengths)
+    pub(crate) fn closed(&self, read_write: bool) {
+        self.0.fetch_sub(Self::one(read_write), Ordering::AcqRel);
+    }
+
+    pub(crate) fn all(&self) -> u64 {
+        self.0.load(Ordering::Acquire) % Self::READ_WRITE
+    }
+
+    pub(crate) fn read_write(&self) -> u64 {
+        self.0.load(Ordering::Acquire) / Self::READ_WRITE
     }
 }
-
-impl CheckKey {
-    pub(crate) fn new(kind: OperationKind, key: Option<ObjectId>, mechanism: &Mechanism) -> Self {
-        Self { kind, key, mechanism: mechanism.kind, shape: Shape::of(&mechanism.params) }
-    }
-}
-
-/// A bound on remembered checks; beyond it all are forgotten.
-const MAX_CHECKS: usize = 4096;
 
 impl Group {
     pub(crate) fn new(
@@ -136,9 +102,8 @@ impl Group {
             total_losses: AtomicU64::new(0),
             failovers: AtomicU64::new(0),
             standby_served: AtomicBool::new(false),
-            sessions: AtomicU64::new(0),
-            rw_sessions: AtomicU64::new(0),
-            checks: RwLock::default(),
+            sessions: SessionCount::default(),
+            checks: Checks::default(),
         }
     }
 
@@ -194,36 +159,6 @@ impl Group {
     /// The generation of the login that holds; even if nobody is logged in.
     pub(crate) fn login_generation(&self) -> u64 {
         self.login_generation.load(Ordering::Acquire)
-    }
-
-    /// What a check gave, if it still holds at this generation of the primary's objects.
-    pub(crate) fn checked(&self, key: &CheckKey, generation: Option<u64>) -> Option<Known> {
-        let checks = self.checks.read();
-        (checks.generation == generation && generation.is_some())
-            .then(|| checks.known.get(key).cloned())
-            .flatten()
-    }
-
-    /// Remembers the check of a mechanism.
-    pub(crate) fn remember_check(
-        &self,
-        key: CheckKey,
-        generation: Option<u64>,
-        mechanism: &Arc<Mechanism>,
-        checked: Checked,
-    ) {
-        let is_the_same = matches!(key.shape, Shape::All(_));
-        let mut checks = self.checks.write();
-        if checks.generation != generation || checks.known.len() >= MAX_CHECKS {
-            checks.known.clear();
-            checks.generation = generation;
-        }
-        checks.known.insert(key, (is_the_same.then(|| Arc::clone(mechanism)), checked));
-    }
-
-    /// Forgets all checks: somebody logged in or out, or the primary changed.
-    pub(crate) fn forget_checks(&self) {
-        self.checks.write().known.clear();
     }
 
     /// Whether every member has been given up.

@@ -3,7 +3,10 @@
 //! One table a library, shared by all slots and sessions: an object has the same handle in every
 //! session, as applications that cache handles expect.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use foldhash::fast::FixedState;
 use hsmsim_types::{ObjectHandle, ObjectId};
@@ -30,17 +33,22 @@ pub(crate) struct Entry {
     pub(crate) object: ObjectId,
 }
 
-/// The table of handles. Its lock is held for a look-up only, never across an await.
+/// The table of handles.
 #[derive(Default)]
-pub(crate) struct Handles(RwLock<Tables>);
+pub(crate) struct Handles {
+    // Lock: held for a look-up only, never across an await.
+    tables: RwLock<Tables>,
+    /// How often handles were forgotten.
+    forgotten: AtomicU64,
+}
 
 impl Handles {
     /// The object's handle, the same each time. Handles start at 1 and are not used twice.
     pub(crate) fn handle(&self, group: usize, object: ObjectId) -> ObjectHandle {
-        if let Some(&handle) = self.0.read().by_object.get(&(group, object)) {
+        if let Some(&handle) = self.tables.read().by_object.get(&(group, object)) {
             return ObjectHandle(handle);
         }
-        let mut tables = self.0.write();
+        let mut tables = self.tables.write();
         if let Some(&handle) = tables.by_object.get(&(group, object)) {
             return ObjectHandle(handle);
         }
@@ -53,18 +61,24 @@ impl Handles {
 
     /// What the handle stands for in this group.
     pub(crate) fn object(&self, group: usize, handle: ObjectHandle) -> Option<ObjectId> {
-        let entry = *self.0.read().by_handle.get(&handle.0)?;
+        let entry = *self.tables.read().by_handle.get(&handle.0)?;
         (entry.group == group).then_some(entry.object)
     }
 
     /// Forgets objects that are gone; their handles are never handed out again.
     pub(crate) fn forget(&self, group: usize, objects: impl IntoIterator<Item = ObjectId>) {
-        let mut tables = self.0.write();
+        let mut tables = self.tables.write();
         for object in objects {
             if let Some(handle) = tables.by_object.remove(&(group, object)) {
                 tables.by_handle.remove(&handle);
             }
         }
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often handles were forgotten: what a handle stood for at the same count it stands for still.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
     }
 }
 

@@ -44,7 +44,7 @@ impl Connection for TrustLink {
     ) -> BoxFuture<'_, std::result::Result<Result<MemberSession>, Refused>> {
         Box::pin(async move {
             let channel = TrustLink::open(self, open).await.map_err(|_| Refused)?;
-            Ok(channel.map(|channel| MemberSession::new(channel.asking, Some(channel.task))))
+            Ok(channel.map(MemberSession::of))
         })
     }
 

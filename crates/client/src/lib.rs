@@ -12,6 +12,7 @@ pub mod again;
 mod api;
 mod call;
 mod catch_up;
+mod checks;
 mod choose;
 mod client;
 mod debts;

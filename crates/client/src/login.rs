@@ -52,8 +52,7 @@ impl Client {
             }
             None => {}
         }
-        let read_only =
-            group.sessions.load(Ordering::Acquire) > group.rw_sessions.load(Ordering::Acquire);
+        let read_only = group.sessions.all() > group.sessions.read_write();
         if role == Role::SecurityOfficer && read_only {
             return fail(
                 CKR_SESSION_READ_ONLY_EXISTS,
@@ -62,7 +61,7 @@ impl Client {
         }
         self.verify_on_members(&mut session, role, &pin).await?;
         group.set_login(Some(Login { role, pin }));
-        group.forget_checks();
+        group.checks.forget();
         Ok(())
     }
 
@@ -156,7 +155,7 @@ impl Client {
         let slot = Arc::clone(&session.slot);
         let (slot, group) = (&*slot, &slot.group);
         group.set_login(None);
-        group.forget_checks();
+        group.checks.forget();
         let places = session.subs.iter_mut().enumerate();
         all(places.map(|(index, place)| async move {
             let member = &group.members[index];
@@ -186,16 +185,16 @@ impl Client {
         label: Vec<u8>,
     ) -> Result<()> {
         let group = self.group(slot)?;
-        self.may_administer(&group)?;
-        if group.sessions.load(Ordering::Acquire) > 0 {
+        self.may_administer(group)?;
+        if group.sessions.all() > 0 {
             return fail(CKR_SESSION_EXISTS, "close all sessions of the slot first");
         }
-        self.before_call(&group).await;
+        self.before_call(group).await;
         let domain =
             new_domain().map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
         let request = Request::InitToken { pin, label, domain };
-        self.on_every_member(&group, &request, None).await?;
-        group.forget_checks();
+        self.on_every_member(group, &request, None).await?;
+        group.checks.forget();
         Ok(())
     }
 

@@ -3,14 +3,14 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use hsmsim_network::all;
-use hsmsim_types::{Result, Role, SessionHandle, SlotId, ck::*, error::fail};
+use hsmsim_types::{Error, Result, Role, SessionHandle, SlotId, ck::*, error::fail};
 
 use crate::{
     Client, SessionInfo,
     call::within,
     group::Group,
     member::Loss,
-    session::{Checkout, SessionSlot},
+    session::{Checkout, Removed, SessionSlot},
 };
 
 impl Client {
@@ -41,33 +41,31 @@ impl Client {
                 "no read-only session while the SO is logged in",
             );
         }
-        self.before_call(&group).await;
-        self.connect_first(&group).await;
+        self.before_call(group).await;
+        self.connect_first(group).await;
         if asynchronous {
             self.asynchronous_session_opened();
         }
-        let session = self.add_session(&group, flags);
+        let mut session = self.add_session(group, flags);
         // The first round trip of the session: a member that is not there shows now.
-        let mut checkout = Checkout::new(Arc::clone(&session))?;
-        loop {
+        let error = loop {
             let Some(primary) = group.primary() else {
-                drop(checkout);
-                self.remove_session(&session);
-                return fail(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
+                break Error::new(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
             };
-            match self.prepare(&session, primary, &mut checkout.subs[primary]).await {
-                Ok(()) => return Ok(session.handle),
-                Err(crate::call::Failure::Member(error)) => {
-                    drop(checkout);
-                    self.remove_session(&session);
-                    return Err(error);
-                }
+            let (slot, place) = session.place(primary);
+            match self.prepare(slot, primary, place).await {
+                Ok(()) => return Ok(slot.handle),
+                Err(crate::call::Failure::Member(error)) => break error,
                 Err(crate::call::Failure::Lost) if group.primary().is_some() => {
-                    self.moved_on(&group, primary)?;
+                    if let Err(error) = self.moved_on(group, primary) {
+                        break error;
+                    }
                 }
                 Err(crate::call::Failure::Lost) => {}
             }
-        }
+        };
+        self.remove_session(session.slot.handle, |_| true);
+        Err(error)
     }
 
     /// Connects the active members of a group at first use, all at the same time, so that one that
@@ -82,7 +80,7 @@ impl Client {
         }
         let idle = |index: &usize| {
             let member = &group.members[*index];
-            !member.standby && !member.is_down() && member.connection().is_none()
+            !member.standby && !member.is_down() && !member.is_connected()
         };
         let fresh: Vec<usize> = (0..group.members.len()).filter(idle).collect();
         if fresh.len() < 2 {
@@ -91,10 +89,10 @@ impl Client {
         let patience = fresh.iter().map(|&index| group.members[index].expected_connect).max();
         let connects = all(fresh.iter().map(|&index| self.connected(group, index)));
         let in_time = within(self.clock(), patience.unwrap_or_default(), connects).await;
-        let one_is_there = fresh.iter().any(|&index| group.members[index].connection().is_some());
+        let one_is_there = fresh.iter().any(|&index| group.members[index].is_connected());
         if in_time.is_none() && one_is_there {
             for index in fresh {
-                if group.members[index].connection().is_none() {
+                if !group.members[index].is_connected() {
                     let since = group.members[index].generation();
                     self.lose(group, index, Loss::Silent, since);
                 }
@@ -107,10 +105,14 @@ impl Client {
     /// # Errors
     /// CKR_SESSION_HANDLE_INVALID.
     pub(crate) async fn close_session_work(&self, session: SessionHandle) -> Result<()> {
-        let slot = self.session(session)?;
-        self.end_pending(&slot).await;
-        self.end_session(&slot).await;
-        Ok(())
+        if self.has_used_asynchronous_sessions() {
+            let slot = self.session(session)?;
+            self.end_pending(&slot).await;
+        }
+        match self.end_session(session).await {
+            true => Ok(()),
+            false => Err(Self::no_session(session)),
+        }
     }
 
     /// C_CloseAllSessions.
@@ -119,33 +121,53 @@ impl Client {
     /// CKR_SLOT_ID_INVALID.
     pub(crate) async fn close_all_sessions_work(&self, slot: SlotId) -> Result<()> {
         let group = self.group(slot)?;
-        for session in self.sessions_of(&group) {
+        for session in self.sessions_of(group) {
             self.end_pending(&session).await;
-            self.end_session(&session).await;
+            self.end_session(session.handle).await;
         }
         Ok(())
     }
 
-    /// Ends a session on all members. The last one of a slot takes the login with it (PKCS#11 3.1,
-    /// 5.6.2).
-    pub(crate) async fn end_session(&self, slot: &Arc<SessionSlot>) {
-        let group = &slot.group;
-        let last = group.sessions.load(Ordering::Acquire) == 1;
-        if last
-            && group.role().is_some()
-            && let Ok(mut session) = Checkout::new(Arc::clone(slot))
-        {
-            let _order = group.login_order.lock().await;
-            // Another session may have been opened while it waited.
-            if group.sessions.load(Ordering::Acquire) == 1 && group.role().is_some() {
-                self.log_out_members(&mut session).await;
+    /// Ends a session on all members; `false` if there is none. The last one of a slot takes the login with
+    /// it (PKCS#11 3.1, 5.6.2).
+    pub(crate) async fn end_session(&self, session: SessionHandle) -> bool {
+        let is_last = |slot: &SessionSlot| {
+            let group = &slot.group;
+            group.sessions.all() <= 1 && group.role().is_some()
+        };
+        // Most end with one look at the table. The last one is known until everybody is logged out.
+        let slot = match self.remove_session(session, |slot| !is_last(slot)) {
+            Removed::Nothing => return false,
+            Removed::Session(slot) => slot,
+            Removed::Kept(slot) => {
+                self.log_out_with(&slot).await;
+                match self.remove_session(session, |_| true) {
+                    Removed::Session(slot) => slot,
+                    _ => return false,
+                }
             }
+        };
+        if slot.group.sessions.all() == 0 && slot.group.role().is_some() {
+            // Two that ended at once were both not the last.
+            self.log_out_with(&slot).await;
         }
-        if !self.remove_session(slot) {
-            return;
+        if let Some(state) = slot.close()
+            && !state.objects.is_empty()
+        {
+            let objects = state.objects.iter().map(|&(_, object)| object);
+            self.handles.forget(slot.group.index, objects);
         }
-        if let Some(state) = slot.close() {
-            self.handles.forget(group.index, state.objects.iter().map(|&(_, object)| object));
+        true
+    }
+
+    /// Ends the login of a slot through its last session.
+    async fn log_out_with(&self, slot: &Arc<SessionSlot>) {
+        let group = &slot.group;
+        let Ok(mut session) = Checkout::new(Arc::clone(slot)) else { return };
+        let _order = group.login_order.lock().await;
+        // Another session may have been opened while it waited.
+        if group.sessions.all() <= 1 && group.role().is_some() {
+            self.log_out_members(&mut session).await;
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use hsmsim_partition::api::{Checked, Operation, OperationKind, Reply, Request};
+use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
     role::UserType,
@@ -17,7 +17,8 @@ use crate::{
     Client,
     api::{Output, Room},
     call::Failure,
-    group::{CheckKey, Group},
+    checks::{CheckOf, Known, Stamp},
+    group::Group,
     planted::Planted,
     session::{Active, Checkout, Ready, Stash},
 };
@@ -90,10 +91,44 @@ impl Client {
         if !matches!(session.active(kind), Active::None) {
             return fail(CKR_OPERATION_ACTIVE, format!("{kind:?} is active already"));
         }
-        let key = key.map(|handle| self.key(session.group(), handle)).transpose()?;
-        let (mechanism, checked) = self.check(&mut session, kind, mechanism, key).await?;
+        self.before_call(&session.slot.group).await;
+        let check = CheckOf::new(kind, key, &mechanism);
+        let stamp = self.stamp(&session);
+        let recent = stamp.and_then(|stamp| session.recent.find(&check, stamp));
+        let (key, (known, checked)) = match recent {
+            Some(recent) => {
+                self.alive(&session.slot)?;
+                recent
+            }
+            None => {
+                let id = key.map(|handle| self.key(session.group(), handle)).transpose()?;
+                self.alive(&session.slot)?;
+                let of_id = check.clone().of_key(id);
+                let known = self.check(&mut session, of_id, kind, mechanism.clone(), id).await?;
+                if let (Some(stamp), true) = (stamp, known.1.holds_on()) {
+                    session.recent.keep(check, stamp, id, known.clone());
+                }
+                (id, known)
+            }
+        };
+        let mechanism = known.unwrap_or_else(|| Arc::new(mechanism));
         *session.active(kind) = Active::Ready(Ready { mechanism, key, checked, beside: None });
         Ok(())
+    }
+
+    /// What a session's remembered checks depend on; `None` if it has no session on the primary.
+    fn stamp(&self, session: &Checkout) -> Option<Stamp> {
+        let group = session.group();
+        let primary = group.primary()?;
+        let sub = session.subs[primary].as_ref()?;
+        let connection = group.members[primary].generation();
+        (sub.member_generation == connection).then_some(())?;
+        Some(Stamp {
+            primary: (primary, connection),
+            objects: sub.session.generation()?,
+            checks: group.checks.forgotten(),
+            handles: self.handles.forgotten(),
+        })
     }
 
     /// C_VerifySignatureInit.
@@ -115,25 +150,22 @@ impl Client {
         Ok(())
     }
 
-    /// What the primary says of an operation, from memory if it has said it before; the mechanism too then
-    /// is the one that was made for it.
+    /// What the primary says of an operation, from the group's memory if it has said it before.
     async fn check(
         &self,
         session: &mut Checkout,
+        check: CheckOf<ObjectId>,
         kind: OperationKind,
         mechanism: Mechanism,
         key: Option<ObjectId>,
-    ) -> Result<(Arc<Mechanism>, Checked)> {
-        self.before_call(&session.slot.group).await;
-        self.alive(&session.slot)?;
+    ) -> Result<Known> {
         let group = Arc::clone(session.group());
-        let memory = CheckKey::new(kind, key, &mechanism);
         let generation = group
             .primary()
             .and_then(|index| group.members[index].connection())
             .and_then(|connection| connection.generation());
-        if let Some((known, checked)) = group.checked(&memory, generation) {
-            return Ok((known.unwrap_or_else(|| Arc::new(mechanism)), checked));
+        if let Some(known) = group.checks.find(&check, generation) {
+            return Ok(known);
         }
         let mechanism = Arc::new(mechanism);
         let request = || Request::Check {
@@ -141,10 +173,11 @@ impl Client {
         };
         match self.call_primary(session, request).await? {
             (_, Reply::Checked(checked)) => {
-                if checked.holds_on() {
-                    group.remember_check(memory, generation, &mechanism, checked.clone());
+                let known = check.known(&mechanism, checked);
+                if known.1.holds_on() {
+                    group.checks.keep(check, generation, known.clone());
                 }
-                Ok((mechanism, checked))
+                Ok(known)
             }
             (_, other) => Err(unexpected(&other)),
         }

@@ -251,7 +251,7 @@ impl Client {
                     deleted = report.deleted, "member recovered");
                 let detail = format!("{} copied, {} deleted", report.copied, report.deleted);
                 self.event("member_recovered", group, Some(member), &detail);
-                group.forget_checks();
+                group.checks.forget();
                 self.pay_others(group, index).await;
             }
             Err(problem) => {

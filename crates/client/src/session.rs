@@ -2,23 +2,27 @@
 //!
 //! A session serves one call at a time. The calling thread takes its state out of the slot and puts
 //! it back when it is done; a second thread that finds the slot empty is told
-//! CKR_OPERATION_ACTIVE. So no lock is held while a call waits.
+//! CKR_OPERATION_ACTIVE. So no lock is held while a call waits, and none is needed to take the state.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, hash_map::Entry},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
+use crossbeam_utils::atomic::AtomicCell;
 use hsmsim_partition::api::{Checked, OperationKind};
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
-use crate::{CANCEL_FLAGS, api::Room, group::Group, pending::Pending, transport::MemberSession};
+use crate::{
+    CANCEL_FLAGS, api::Room, checks::RecentChecks, group::Group, handles::Table, pending::Pending,
+    transport::MemberSession,
+};
 
 /// A session on a member, and what it was opened under.
 pub(crate) struct Sub {
@@ -127,6 +131,8 @@ pub(crate) struct SessionState {
     pub(crate) announced: Option<Announced>,
     /// Session objects made here; their handles end with the session.
     pub(crate) objects: Vec<(ObjectHandle, ObjectId)>,
+    /// The last inits that were allowed.
+    pub(crate) recent: RecentChecks,
 }
 
 impl SessionState {
@@ -180,20 +186,13 @@ pub(crate) struct SessionSlot {
     /// One more than the index of the member that answered the call under way; 0 if none has.
     answered: AtomicUsize,
     closed: AtomicBool,
-    state: Mutex<Option<Box<SessionState>>>,
+    /// Empty while a call has it, and once the session is closed.
+    state: AtomicCell<Option<Box<SessionState>>>,
 }
 
 impl SessionSlot {
-    pub(crate) fn new(handle: SessionHandle, group: Arc<Group>, flags: CK_FLAGS) -> Self {
-        let members = group.members.len();
-        let state = SessionState {
-            subs: (0..members).map(|_| None).collect(),
-            active: Vec::new(),
-            search: None,
-            wrappings: BTreeMap::new(),
-            announced: None,
-            objects: Vec::new(),
-        };
+    /// Without its state, which whoever opens it has.
+    fn new(handle: SessionHandle, group: Arc<Group>, flags: CK_FLAGS) -> Self {
         Self {
             handle,
             born: group.total_losses.load(Ordering::Acquire),
@@ -206,7 +205,7 @@ impl SessionSlot {
             device_error: 0.into(),
             answered: 0.into(),
             closed: AtomicBool::new(false),
-            state: Mutex::new(Some(Box::new(state))),
+            state: AtomicCell::new(None),
         }
     }
 
@@ -222,9 +221,12 @@ impl SessionSlot {
     }
 
     /// Mechanism and key of the active operation of that kind; `None` also while a call has the state.
-    pub(crate) fn mechanism_and_key(&self, kind: OperationKind) -> Option<(u64, Option<ObjectId>)> {
-        let state = self.state.lock();
-        let mut active = state.as_ref()?.known(kind);
+    pub(crate) fn mechanism_and_key(
+        self: &Arc<Self>,
+        kind: OperationKind,
+    ) -> Option<(u64, Option<ObjectId>)> {
+        let state = Checkout::new(Arc::clone(self)).ok()?;
+        let mut active = state.known(kind);
         loop {
             match active {
                 Active::None => return None,
@@ -239,13 +241,72 @@ impl SessionSlot {
     /// Marks the session closed, so that a call that has its state out drops it at its end, and
     /// gives the state if no call has it.
     pub(crate) fn close(&self) -> Option<Box<SessionState>> {
-        self.closed.store(true, Ordering::Release);
-        self.state.lock().take()
+        // Before the look: a call that puts the state back after it sees this.
+        self.closed.store(true, Ordering::SeqCst);
+        self.state.take()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.load(Ordering::SeqCst)
     }
+}
+
+/// The open sessions. Tables for a part of the handles each, so that no lock is every session's.
+#[derive(Default)]
+// Locks: look-ups and changes only, never across an await.
+pub(crate) struct Sessions([RwLock<Table<u64, Arc<SessionSlot>>>; TABLES]);
+
+const TABLES: usize = 16;
+
+impl Sessions {
+    fn table(&self, handle: SessionHandle) -> &RwLock<Table<u64, Arc<SessionSlot>>> {
+        &self.0[(handle.0 % TABLES as u64) as usize]
+    }
+
+    pub(crate) fn get(&self, handle: SessionHandle) -> Option<Arc<SessionSlot>> {
+        self.table(handle).read().get(&handle.0).cloned()
+    }
+
+    pub(crate) fn insert(&self, slot: Arc<SessionSlot>) {
+        self.table(slot.handle).write().insert(slot.handle.0, slot);
+    }
+
+    /// Takes one out if it may go.
+    pub(crate) fn remove(
+        &self,
+        handle: SessionHandle,
+        may_go: impl FnOnce(&SessionSlot) -> bool,
+    ) -> Removed {
+        match self.table(handle).write().entry(handle.0) {
+            Entry::Vacant(_) => Removed::Nothing,
+            Entry::Occupied(entry) if may_go(entry.get()) => Removed::Session(entry.remove()),
+            Entry::Occupied(entry) => Removed::Kept(Arc::clone(entry.get())),
+        }
+    }
+
+    /// Those of a group, in no order.
+    pub(crate) fn of(&self, group: usize) -> Vec<Arc<SessionSlot>> {
+        let mut all = Vec::new();
+        for table in &self.0 {
+            let table = table.read();
+            all.extend(table.values().filter(|slot| slot.group.index == group).cloned());
+        }
+        all
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.iter().for_each(|table| table.write().clear());
+    }
+}
+
+/// What taking a session out of the table came to.
+pub(crate) enum Removed {
+    /// There is none.
+    Nothing,
+    /// It stays for now.
+    Kept(Arc<SessionSlot>),
+    /// It is out.
+    Session(Arc<SessionSlot>),
 }
 
 /// A session in use by one call.
@@ -255,10 +316,24 @@ pub(crate) struct Checkout {
 }
 
 impl Checkout {
+    /// A new session.
+    pub(crate) fn of_new(handle: SessionHandle, group: Arc<Group>, flags: CK_FLAGS) -> Self {
+        let state = SessionState {
+            subs: group.members.iter().map(|_| None).collect(),
+            active: Vec::new(),
+            search: None,
+            wrappings: BTreeMap::new(),
+            announced: None,
+            objects: Vec::new(),
+            recent: RecentChecks::default(),
+        };
+        let slot = Arc::new(SessionSlot::new(handle, group, flags));
+        Self { slot, state: Some(Box::new(state)) }
+    }
+
     /// Takes the session's state for one call.
     pub(crate) fn new(slot: Arc<SessionSlot>) -> Result<Self> {
-        let state = slot.state.lock().take();
-        match state {
+        match slot.state.take() {
             Some(state) => Ok(Self { slot, state: Some(state) }),
             None if slot.is_closed() => fail(CKR_SESSION_HANDLE_INVALID, "the session was closed"),
             None => {
@@ -269,6 +344,12 @@ impl Checkout {
 
     pub(crate) fn group(&self) -> &Arc<Group> {
         &self.slot.group
+    }
+
+    /// What never changes, and a place for a session on a member.
+    pub(crate) fn place(&mut self, index: usize) -> (&SessionSlot, &mut Option<Sub>) {
+        let state = self.state.as_deref_mut().expect("a checkout holds its state");
+        (&self.slot, &mut state.subs[index])
     }
 
     /// Says that the answer has at most `length` bytes and there is that much room: one that may not fit is
@@ -323,12 +404,10 @@ impl Drop for Checkout {
             let flags = state.as_ref().map_or(0, |state| state.active_flags());
             self.slot.active_flags.store(flags, Ordering::Relaxed);
         }
-        let mut place = self.slot.state.lock();
-        if !self.slot.is_closed() {
-            *place = state;
-            return;
+        self.slot.state.store(state);
+        if self.slot.is_closed() {
+            // Meanwhile, or before: whoever closes it may have found no state. What it holds ends here.
+            drop(self.slot.state.take());
         }
-        // The session was closed meanwhile. Its sessions on members end here, outside the lock.
-        drop(place);
     }
 }

@@ -5,10 +5,7 @@
 //! member that is not there when the library starts shifts the numbers of all behind it (Luna guide,
 //! "Slot Numbering and Behavior").
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use hsmsim_cluster::Cluster;
 use hsmsim_device::Condition as DeviceCondition;
@@ -178,7 +175,7 @@ impl Client {
     /// CKR_SLOT_ID_INVALID, CKR_TOKEN_NOT_PRESENT if every member is lost.
     pub(crate) async fn token_info_work(&self, slot: SlotId) -> Result<TokenInfo> {
         let group = self.group(slot)?;
-        let token = match self.ask_primary(&group, false, Request::TokenInfo).await? {
+        let token = match self.ask_primary(group, false, Request::TokenInfo).await? {
             Reply::Token(token) => token,
             other => return Err(unexpected(&other)),
         };
@@ -194,8 +191,8 @@ impl Client {
             serial: group.serial.clone(),
             flags: token.flags | asynchronous,
             max_sessions: self.profile.limits.sessions_max.unwrap_or(CK_EFFECTIVELY_INFINITE),
-            sessions: group.sessions.load(Ordering::Acquire),
-            rw_sessions: group.rw_sessions.load(Ordering::Acquire),
+            sessions: group.sessions.all(),
+            rw_sessions: group.sessions.read_write(),
             pin_max: token.pin_max,
             pin_min: token.pin_min,
             // Public and private objects share one storage.
@@ -216,7 +213,7 @@ impl Client {
         if !group.ha {
             return Err(Error::new(CKR_FUNCTION_NOT_SUPPORTED, "the slot is no HA group"));
         }
-        self.before_call(&group).await;
+        self.before_call(group).await;
         let members = group.members.iter().map(|member| {
             let rv = match member.status() {
                 Status::Down(_) => CKR_DEVICE_ERROR,

@@ -12,8 +12,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use hsmsim_device::Asking;
-use hsmsim_partition::api::{OpenSession, Reply, Request};
+use hsmsim_device::{Asking, SessionChannel};
+use hsmsim_partition::{
+    Partition,
+    api::{OpenSession, Reply, Request},
+};
 use hsmsim_types::{Error, Result, ck::CKR_GENERAL_ERROR};
 
 /// A boxed future.
@@ -73,6 +76,7 @@ pub trait Connection: Send + Sync {
 pub struct MemberSession {
     asking: Asking,
     task: Option<BoxFuture<'static, ()>>,
+    partition: Option<Arc<Partition>>,
 }
 
 /// Why a call on a member gave no reply.
@@ -88,7 +92,18 @@ impl MemberSession {
     /// A session whose far end is `task`, to be polled by whoever waits for an answer; `None` if
     /// somebody else runs the far end.
     pub fn new(asking: Asking, task: Option<BoxFuture<'static, ()>>) -> Self {
-        Self { asking, task }
+        Self { asking, task, partition: None }
+    }
+
+    /// The same, of a partition that is in this process.
+    pub fn of(channel: SessionChannel) -> Self {
+        let SessionChannel { asking, task, partition } = channel;
+        Self { asking, task: Some(task), partition: Some(partition) }
+    }
+
+    /// As [`Connection::generation`], without a look at the connection.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        self.partition.as_ref().map(|partition| partition.store().generation())
     }
 
     /// Sends a request and waits for the reply, polling the far end meanwhile. Cancelling leaves

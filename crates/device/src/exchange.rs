@@ -86,6 +86,9 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
+        if Arc::strong_count(&self.0) == 1 {
+            return;
+        }
         let mut places = self.0.lock();
         places.asking_is_gone = true;
         let task = places.task.take();
@@ -101,35 +104,50 @@ pub struct Answering(Arc<Mutex<Places>>);
 impl Answering {
     /// The next request; `None` when nobody can ask any more.
     pub async fn next(&mut self) -> Option<Request> {
-        poll_fn(|cx| {
-            let mut places = self.0.lock();
-            if let Some(request) = places.requests.pop_front() {
-                return Poll::Ready(Some(request));
-            }
-            if places.asking_is_gone {
-                return Poll::Ready(None);
-            }
-            remember(&mut places.task, cx);
-            Poll::Pending
-        })
-        .await
+        self.answer_and_next(None).await
     }
 
-    /// Answers the request that came last. Nobody has it if its caller has given up.
-    pub fn answer(&mut self, answer: Result<Reply>) {
-        let mut places = self.0.lock();
-        places.answered += 1;
-        if places.answered == places.asked && places.is_awaited {
-            places.answer = Some(answer);
-            let caller = places.caller.take();
+    /// Answers the request that came last, and gives the next one: both under one lock, at the first poll.
+    /// Nobody has the answer if its caller has given up.
+    pub fn answer_and_next(
+        &mut self,
+        mut answer: Option<Result<Reply>>,
+    ) -> impl Future<Output = Option<Request>> + Send {
+        poll_fn(move |cx| {
+            let mut places = self.0.lock();
+            let caller = answer.take().and_then(|answer| places.put(answer));
+            let next = if let Some(request) = places.requests.pop_front() {
+                Poll::Ready(Some(request))
+            } else if places.asking_is_gone {
+                Poll::Ready(None)
+            } else {
+                remember(&mut places.task, cx);
+                Poll::Pending
+            };
             drop(places);
             wake(caller);
+            next
+        })
+    }
+}
+
+impl Places {
+    /// Keeps an answer for whoever waits for it; gives whom to wake.
+    fn put(&mut self, answer: Result<Reply>) -> Option<Waker> {
+        self.answered += 1;
+        if self.answered == self.asked && self.is_awaited {
+            self.answer = Some(answer);
+            return self.caller.take();
         }
+        None
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
+        if Arc::strong_count(&self.0) == 1 {
+            return;
+        }
         let mut places = self.0.lock();
         places.answering_is_gone = true;
         let caller = places.caller.take();
@@ -172,12 +190,23 @@ mod tests {
         Request::Size { object: ObjectId([object; 16]) }
     }
 
-    /// What the task is asked for next: the object of a request for a size.
-    fn next(answering: &mut Answering) -> u8 {
-        match poll(answering.next()) {
-            Poll::Ready(Some(Request::Size { object })) => object.0[0],
-            _ => panic!("no request"),
+    /// The object of a request for a size.
+    fn object(request: Poll<Option<Request>>) -> Option<u8> {
+        match request {
+            Poll::Ready(Some(Request::Size { object })) => Some(object.0[0]),
+            Poll::Ready(_) => panic!("no request for a size"),
+            Poll::Pending => None,
         }
+    }
+
+    /// What the task is asked for next.
+    fn next(answering: &mut Answering) -> u8 {
+        object(poll(answering.next())).expect("a request")
+    }
+
+    /// The same once it has answered, if it is asked for anything.
+    fn answer(answering: &mut Answering, size: u64) -> Option<u8> {
+        object(poll(answering.answer_and_next(Some(Ok(Reply::Size(size))))))
     }
 
     #[test]
@@ -187,9 +216,9 @@ mod tests {
             asking.ask(size(n));
             assert!(answered(&mut asking).is_pending());
             assert_eq!(next(&mut answering), n);
-            answering.answer(Ok(Reply::Size(n.into())));
-            let answer = answered(&mut asking);
-            assert!(matches!(answer, Poll::Ready(Some(Ok(Reply::Size(m)))) if m == u64::from(n)));
+            assert_eq!(answer(&mut answering, n.into()), None);
+            let got = answered(&mut asking);
+            assert!(matches!(got, Poll::Ready(Some(Ok(Reply::Size(m)))) if m == u64::from(n)));
         }
     }
 
@@ -203,19 +232,20 @@ mod tests {
                 assert_eq!(next(&mut answering), 1);
             }
             if looks > 1 {
-                answering.answer(Ok(Reply::Size(1)));
+                assert_eq!(answer(&mut answering, 1), None);
             }
             asking.give_up();
             asking.ask(size(2));
             if looks == 0 {
                 assert_eq!(next(&mut answering), 1);
             }
-            if looks < 2 {
-                answering.answer(Ok(Reply::Size(1)));
-            }
+            let second = match looks {
+                2 => next(&mut answering),
+                _ => answer(&mut answering, 1).expect("the second request"),
+            };
+            assert_eq!(second, 2);
             assert!(answered(&mut asking).is_pending());
-            assert_eq!(next(&mut answering), 2);
-            answering.answer(Ok(Reply::Size(2)));
+            assert_eq!(answer(&mut answering, 2), None);
             assert!(matches!(answered(&mut asking), Poll::Ready(Some(Ok(Reply::Size(2))))));
         }
     }

@@ -3,12 +3,11 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use hsmsim_network::Flow;
-use hsmsim_partition::Session;
+use hsmsim_partition::{Partition, Session};
 
 use crate::{
     burden::Burden,
     exchange::{Answering, Asking, exchange},
-    trouble::Place,
     trust::Established,
 };
 
@@ -18,16 +17,32 @@ pub struct SessionChannel {
     pub asking: Asking,
     /// The far end. It does nothing unless polled: whoever waits for a reply polls it.
     pub task: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whose session it is.
+    pub partition: Arc<Partition>,
+}
+
+/// A connection with a place on its device for one session, which is free again when this is dropped.
+pub(crate) struct Seated(Arc<Established>);
+
+impl Seated {
+    /// `None` if all places are taken.
+    pub(crate) fn take(connection: &Arc<Established>) -> Option<Self> {
+        connection.device.troubles.open_session().then(|| Self(Arc::clone(connection)))
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        self.0.device.troubles.close_session();
+    }
 }
 
 /// Starts the far end of a session.
-pub(crate) fn serve(
-    connection: Arc<Established>,
-    session: Session,
-    place: Place,
-) -> SessionChannel {
+pub(crate) fn serve(seated: Seated, session: Session) -> SessionChannel {
     let (asking, answering) = exchange();
-    SessionChannel { asking, task: Box::pin(run(connection, session, place, answering)) }
+    let partition = Arc::clone(session.partition());
+    let task = Box::pin(run(seated, session, answering));
+    SessionChannel { asking, task, partition }
 }
 
 /// Answers one request after the other until the channel closes, the link breaks, or the device's
@@ -40,18 +55,17 @@ pub(crate) fn serve(
     reason = "an `async fn` would have a second place for its arguments"
 )]
 fn run(
-    connection: Arc<Established>,
+    seated: Seated,
     mut session: Session,
-    place: Place,
     mut client: Answering,
 ) -> impl Future<Output = ()> + Send {
     async move {
-        let _place = place;
-        let connection = &*connection;
+        let connection = &*seated.0;
         let Established { device, wire, seat, begin, .. } = connection;
         let begin = *begin;
         let (mut there, mut back) = (Flow::new(), Flow::new());
-        while let Some(request) = client.next().await {
+        let mut answer = None;
+        while let Some(request) = client.answer_and_next(answer.take()).await {
             if wire.is_cut_since(begin) || wire.there(&mut there, connection).await.is_err() {
                 return;
             }
@@ -63,7 +77,7 @@ fn run(
                 Some(_) => session.service(&request),
             };
             let mut since_ns = wire.clock.unix_now();
-            let answer = match device.troubles.now() {
+            let reply = match device.troubles.now() {
                 None => session.handle(request, Duration::from_nanos(since_ns)),
                 Some(trouble) => {
                     let burden = Burden { device, trouble: &trouble, seat };
@@ -79,7 +93,7 @@ fn run(
                 }
             };
             // What is refused is refused before an engine is asked.
-            device.work(occupies.filter(|_| answer.is_ok()), since_ns, wire).await;
+            device.work(occupies.filter(|_| reply.is_ok()), since_ns, wire).await;
             // A device that lost power while it computed answers no more.
             if device.admit_to(seat, wire, begin).await.is_err() {
                 return;
@@ -88,7 +102,7 @@ fn run(
             if wire.back(&mut back, connection).await.is_err() {
                 return;
             }
-            client.answer(answer);
+            answer = Some(reply);
         }
     }
 }
@@ -98,7 +112,7 @@ mod tests {
     use super::*;
 
     /// The size of what such a function gives.
-    fn size<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+    fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 

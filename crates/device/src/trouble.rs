@@ -198,38 +198,38 @@ impl Troubles {
         struck.then(|| Error::new(rv, "an error that a fault asks for"))
     }
 
-    /// A place for a session; `None` if all are taken.
-    pub(crate) fn open_session(self: &Arc<Self>) -> Option<Place> {
-        let most = self.now().and_then(|trouble| trouble.sessions_max);
-        self.place(|troubles| &troubles.sessions, most)
+    /// Takes a place for a session; `false` if all are taken.
+    pub(crate) fn open_session(&self) -> bool {
+        Self::take(&self.sessions, self.now().and_then(|trouble| trouble.sessions_max))
+    }
+
+    /// A session's place is free again.
+    pub(crate) fn close_session(&self) {
+        self.sessions.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// A place for a connection; `None` if all are taken.
     pub(crate) fn open_link(self: &Arc<Self>) -> Option<Place> {
         let most = self.now().and_then(|trouble| trouble.links_max);
-        self.place(|troubles| &troubles.links, most)
+        Self::take(&self.links, most).then(|| Place(Arc::clone(self)))
     }
 
-    fn place(
-        self: &Arc<Self>,
-        taken: fn(&Troubles) -> &AtomicU64,
-        most: Option<u64>,
-    ) -> Option<Place> {
-        let count = taken(self).fetch_add(1, Ordering::AcqRel) + 1;
-        let place = Place { troubles: Arc::clone(self), taken };
-        most.is_none_or(|most| count <= most).then_some(place)
+    fn take(taken: &AtomicU64, most: Option<u64>) -> bool {
+        let count = taken.fetch_add(1, Ordering::AcqRel) + 1;
+        let has_one = most.is_none_or(|most| count <= most);
+        if !has_one {
+            taken.fetch_sub(1, Ordering::AcqRel);
+        }
+        has_one
     }
 }
 
-/// A place among the sessions or connections that are open; free again when dropped.
-pub(crate) struct Place {
-    troubles: Arc<Troubles>,
-    taken: fn(&Troubles) -> &AtomicU64,
-}
+/// A place among the connections that are open; free again when dropped.
+pub(crate) struct Place(Arc<Troubles>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        (self.taken)(&self.troubles).fetch_sub(1, Ordering::AcqRel);
+        self.0.links.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -342,9 +342,8 @@ mod tests {
     fn a_session_that_ends_leaves_its_place_to_another() {
         let troubles = Arc::new(Troubles::new(stream(1, "test")));
         troubles.set(Trouble { sessions_max: Some(1), ..Trouble::default() });
-        let first = troubles.open_session();
-        assert!(first.is_some() && troubles.open_session().is_none());
-        drop(first);
-        assert!(troubles.open_session().is_some());
+        assert!(troubles.open_session() && !troubles.open_session());
+        troubles.close_session();
+        assert!(troubles.open_session());
     }
 }

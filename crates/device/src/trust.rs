@@ -17,7 +17,7 @@ use hsmsim_types::{Result, ck::CKR_SESSION_COUNT, error::fail};
 
 use crate::{
     ConnectFault, Device,
-    session::{SessionChannel, serve},
+    session::{Seated, SessionChannel, serve},
     trouble::Place,
 };
 
@@ -228,12 +228,12 @@ impl TrustLink {
         let Established { device, wire, seat, begin, .. } = connection;
         wire.there(&mut Flow::new(), connection).await?;
         device.admit_to(seat, wire, *begin).await?;
-        let session = match device.troubles.open_session() {
-            Some(place) => self.presence.open_session(open).map(|session| (session, place)),
+        let session = match Seated::take(&self.connection) {
+            Some(seated) => self.presence.open_session(open).map(|session| (seated, session)),
             None => fail(CKR_SESSION_COUNT, "the device opens no more sessions"),
         };
         wire.back(&mut Flow::new(), connection).await?;
-        Ok(session.map(|(session, place)| serve(Arc::clone(&self.connection), session, place)))
+        Ok(session.map(|(seated, session)| serve(seated, session)))
     }
 
     /// Whether the connection is known to be dead: the device lost power since or dropped it, a link

@@ -33,6 +33,8 @@ pub struct Partition {
     personality: Arc<Personality>,
     // The token record as last read; written when the store's generation has changed.
     pub(crate) token: RwLock<TokenView>,
+    // The generation at which it was.
+    pub(crate) token_read_at: AtomicU64,
     // Taken when an application comes or goes, never for an operation.
     applications: Mutex<HashMap<AppId, Weak<Application>>>,
     pub(crate) cache: Cache,
@@ -64,6 +66,9 @@ impl Connection {
     }
 }
 
+/// No generation of a store.
+const NEVER: u64 = u64::MAX;
+
 impl Partition {
     /// A view of the partition behind `store`. Reads nothing yet.
     pub fn new(store: Arc<dyn PartitionStore>, personality: Arc<Personality>) -> Arc<Self> {
@@ -82,6 +87,7 @@ impl Partition {
             store,
             personality,
             token: RwLock::default(),
+            token_read_at: AtomicU64::new(NEVER),
             applications: Mutex::default(),
             cache: Cache::default(),
             power: AtomicU64::new(0),
@@ -129,7 +135,9 @@ impl Partition {
         open: OpenSession,
     ) -> Result<Session> {
         // A partition that cannot read its own record is of no use to a session.
-        self.token_record()?;
+        if self.token_read_at.load(Relaxed) != self.store.generation() {
+            self.token_record()?;
+        }
         Ok(Session::new(Arc::clone(self), Arc::clone(application), open, self.power()))
     }
 

@@ -189,10 +189,15 @@ impl Client {
         self.pending.used.store(true, Ordering::Relaxed);
     }
 
+    /// Whether there ever was one.
+    pub(crate) fn has_used_asynchronous_sessions(&self) -> bool {
+        self.pending.used.load(Ordering::Relaxed)
+    }
+
     /// Whether calls on a session may be left pending.
     #[inline]
     pub fn is_asynchronous(&self, session: SessionHandle) -> bool {
-        self.pending.used.load(Ordering::Relaxed)
+        self.has_used_asynchronous_sessions()
             && self.session(session).is_ok_and(|slot| slot.asynchronous)
     }
 
@@ -203,7 +208,7 @@ impl Client {
     /// CKR_OPERATION_ACTIVE.
     #[inline]
     pub fn may_begin(&self, session: SessionHandle, function: &str) -> Result<()> {
-        if !self.pending.used.load(Ordering::Relaxed) || BESIDE_PENDING.contains(&function) {
+        if !self.has_used_asynchronous_sessions() || BESIDE_PENDING.contains(&function) {
             return Ok(());
         }
         match self.session(session) {
@@ -321,6 +326,9 @@ impl Client {
 
     /// Ends the pending call of a session that is about to close; one that has a number is driven to its end.
     pub(crate) async fn end_pending(&self, slot: &Arc<SessionSlot>) {
+        if !slot.asynchronous {
+            return;
+        }
         self.finish_saved(slot).await;
         let pending = slot.pending.lock().clone();
         if let Some(pending) = pending {

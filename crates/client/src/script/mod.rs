@@ -301,10 +301,8 @@ impl Client {
                 Ok(Some(struck))
             }
             CallOutcome::DropSession => {
-                if let CalledOn::Session(session) = head.on
-                    && let Ok(slot) = self.session(session)
-                {
-                    self.end_session(&slot).await;
+                if let CalledOn::Session(session) = head.on {
+                    self.end_session(session).await;
                 }
                 Err(struck.ends(because(CKR_SESSION_HANDLE_INVALID)))
             }
@@ -337,7 +335,7 @@ impl Client {
     fn strike(&self, call: &Call<'_>) -> Option<(Struck<'_>, Arc<Group>)> {
         STRUCK.set(0);
         let (slot, group) = match call.head.on {
-            CalledOn::Slot(slot) => (None, self.group(slot).ok()?),
+            CalledOn::Slot(slot) => (None, Arc::clone(self.group(slot).ok()?)),
             CalledOn::Session(session) => {
                 let slot = self.session(session).ok()?;
                 let group = Arc::clone(&slot.group);

@@ -10,7 +10,10 @@ mod admin;
 pub(crate) mod pin;
 pub(crate) mod record;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use hsmsim_crypto::seal::SealingKey;
 use hsmsim_sim_config::LoginEffect;
@@ -70,6 +73,7 @@ impl Partition {
         if generation.is_multiple_of(2) {
             *self.token.write() =
                 TokenView { generation: Some(generation), bytes, record: record.clone() };
+            self.token_read_at.store(generation, Relaxed);
         }
         Ok(record)
     }

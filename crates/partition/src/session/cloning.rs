@@ -82,7 +82,7 @@ impl Session {
         for object in transients {
             let known = self.application.transient(&object.id);
             if known.is_none_or(|known| known.version < object.version) {
-                self.application.put_transient(object, self.tag);
+                self.put_transient(object);
             }
         }
         Ok(Reply::Done)

@@ -4,6 +4,7 @@
 //! initialised anew), then the rules of its chapter, each in a file beside this one, or an operation
 //! ([`crate::operation`]). Multi-part operations belong to the session alone.
 
+mod actives;
 mod aead;
 mod cloning;
 mod dates;
@@ -21,10 +22,17 @@ mod service;
 mod usage_count;
 mod wrap;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
 
+use self::actives::Actives;
 use crate::{
     api::{
         AppId, Checked, OpenSession, Operation, OperationKind, Reply, Request, SessionTag,
@@ -32,6 +40,7 @@ use crate::{
     },
     application::Application,
     failure::{During, during},
+    object::Object,
     operation::{Active, Ready},
     partition::Partition,
 };
@@ -48,7 +57,9 @@ pub struct Session {
     read_write: bool,
     /// The partition's count of power losses when the session was opened.
     power: u64,
-    active: [Option<Box<Active>>; OperationKind::ALL.len()],
+    active: Actives,
+    /// Whether there may be session objects of it here: without any, it ends without a look at those of others.
+    has_made_transients: AtomicBool,
     /// A context-specific login that no operation has used yet.
     confirmed: bool,
     /// The time of the request that is being answered, since 1970.
@@ -68,10 +79,22 @@ impl Session {
             tag: open.tag,
             read_write: open.read_write,
             power,
-            active: Default::default(),
+            active: Actives::default(),
+            has_made_transients: AtomicBool::new(false),
             confirmed: false,
             now: Duration::ZERO,
         }
+    }
+
+    /// Takes in a session object that ends with it.
+    fn put_transient(&self, object: Arc<Object>) {
+        self.has_made_transients.store(true, Ordering::Relaxed);
+        self.application.put_transient(object, self.tag);
+    }
+
+    /// The partition that it is open on.
+    pub fn partition(&self) -> &Arc<Partition> {
+        &self.partition
     }
 
     /// Which of the application's sessions it is.
@@ -110,7 +133,7 @@ impl Session {
                 self.restore(set, &parts, [cipher_key, authentication_key])
             }
             Request::Cancel { kind } => {
-                self.active[kind as usize] = None;
+                self.active.take(kind);
                 Ok(Reply::Done)
             }
             Request::Login { user, pin } => self.log_in(user, &pin, now.as_secs()),
@@ -258,7 +281,7 @@ impl Session {
         sig: &[u8],
         now: Duration,
     ) -> Result<Reply> {
-        self.active[operation.kind as usize] = None;
+        self.active.take(operation.kind);
         let confirmed = std::mem::take(&mut self.confirmed);
         self.check_data(&data)?;
         let ready = Ready::new(self, operation)?;
@@ -280,7 +303,7 @@ impl Session {
     }
 
     fn begin(&mut self, operation: &Operation, data: &[u8]) -> Result<Reply> {
-        self.active[operation.kind as usize] = None;
+        self.active.take(operation.kind);
         let confirmed = std::mem::take(&mut self.confirmed);
         self.check_data(data)?;
         let ready = Ready::new(self, operation)?;
@@ -294,7 +317,7 @@ impl Session {
         if let Some(key) = limited {
             reply = self.count_use(&key, reply)?;
         }
-        self.active[operation.kind as usize] = Some(active);
+        self.active.put(operation.kind, active);
         Ok(reply)
     }
 
@@ -303,7 +326,7 @@ impl Session {
         let mut active = self.take_active(kind)?;
         self.check_data(data)?;
         let reply = active.update(data)?;
-        self.active[kind as usize] = Some(active);
+        self.active.put(kind, active);
         Ok(reply)
     }
 
@@ -315,7 +338,7 @@ impl Session {
         let mut active = self.take_active(OperationKind::Digest)?;
         let key = self.partition.object(&self.application, id, CKR_KEY_HANDLE_INVALID)?;
         active.digest_key(&key)?;
-        self.active[OperationKind::Digest as usize] = Some(active);
+        self.active.put(OperationKind::Digest, active);
         Ok(Reply::Done)
     }
 
@@ -326,7 +349,7 @@ impl Session {
 
     /// The operation of that kind, which goes on.
     pub(crate) fn active(&self, kind: OperationKind) -> Result<&Active> {
-        let active = self.active[kind as usize].as_deref().ok_or_else(|| {
+        let active = self.active.get(kind).ok_or_else(|| {
             Error::new(CKR_OPERATION_NOT_INITIALIZED, "no operation of this kind is active")
         })?;
         if active.uses_private_key() && !self.application.sees_private() {
@@ -337,14 +360,14 @@ impl Session {
 
     /// Ends what is active, and takes these over.
     pub(crate) fn replace_active(&mut self, actives: Vec<(OperationKind, Active)>) {
-        self.active = Default::default();
+        self.active.clear();
         for (kind, active) in actives {
-            self.active[kind as usize] = Some(Box::new(active));
+            self.active.put(kind, Box::new(active));
         }
     }
 
     fn take_active(&mut self, kind: OperationKind) -> Result<Box<Active>> {
-        let active = self.active[kind as usize].take().ok_or_else(|| {
+        let active = self.active.take(kind).ok_or_else(|| {
             Error::new(CKR_OPERATION_NOT_INITIALIZED, "no operation of this kind is active")
         })?;
         if active.uses_private_key() && !self.application.sees_private() {
@@ -356,7 +379,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.application.end_session(self.tag);
+        if self.has_made_transients.load(Ordering::Relaxed) {
+            self.application.end_session(self.tag);
+        }
     }
 }
 

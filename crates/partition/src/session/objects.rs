@@ -76,7 +76,7 @@ impl Session {
             if object.token {
                 self.partition.cache.put_stored(Arc::new(object));
             } else {
-                self.application.put_transient(Arc::new(object), self.tag);
+                self.put_transient(Arc::new(object));
             }
         }
         Ok(Reply::Created(Creation { objects: created, output: Vec::new() }))

@@ -68,7 +68,7 @@ impl Session {
     }
 
     fn active_service(&self, kind: OperationKind, last: bool) -> Option<Service> {
-        Some(self.active[kind as usize].as_ref()?.service(last))
+        Some(self.active.get(kind)?.service(last))
     }
 
     /// A pair's size stands in the public key's template.
