@@ -80,7 +80,7 @@ impl Client {
             let wanted = copies.len();
             unpaid = self.pay_copies(group, index, session, copies).await?;
             let copied = wanted - unpaid.len();
-            self.event("copy_delivered", group, Some(member), &format!("{copied} objects"));
+            self.event("copy_delivered", group, Some(member), format_args!("{copied} objects"));
             report.copied += copied;
         }
         let paid = rows.iter().filter(|row| !unpaid.contains(&row.owed.object)).map(|row| row.id);

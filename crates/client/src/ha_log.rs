@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::MetadataExt,
@@ -121,10 +122,10 @@ impl Client {
         event: &str,
         group: &Group,
         member: Option<&Member>,
-        detail: &str,
+        detail: &impl Display,
     ) {
         let Some(log) = self.ha_log.as_ref().filter(|_| group.ha) else { return };
-        let Some(sentence) = log.sentence(event, member, detail) else { return };
+        let Some(sentence) = log.sentence(event, member, &detail.to_string()) else { return };
         let now_ns = self.clock().unix_now();
         let time = Calendar::of(now_ns).with_names();
         let (pid, serial) = (std::process::id(), &group.serial);

@@ -82,8 +82,7 @@ impl Client {
         for object in created {
             let handle = self.handles.handle(group.index, object.id);
             if object.token {
-                let (maker, id) = (group.members.get(maker), object.id.to_string());
-                self.event("object_created", &group, maker, &id);
+                self.event("object_created", &group, group.members.get(maker), object.id);
             } else {
                 session.objects.push((handle, object.id));
             }
@@ -372,7 +371,7 @@ impl Client {
         let mut session = self.checkout(session)?;
         let object = self.object(session.group(), object)?;
         let (primary, _) = self.call_primary(&mut session, || Request::Destroy { object }).await?;
-        self.event("object_destroyed", session.group(), None, &object.to_string());
+        self.event("object_destroyed", session.group(), None, object);
         self.spread_deletion(&mut session, primary, object).await?;
         self.handles.forget(session.group().index, [object]);
         Ok(())

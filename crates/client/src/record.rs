@@ -7,6 +7,7 @@
 
 use std::{
     borrow::Cow,
+    fmt::Display,
     fs::{File, OpenOptions},
     io::Write,
     path::Path,
@@ -190,17 +191,24 @@ impl Client {
         slot.and_then(|slot| slot.answered_by()).unwrap_or_default()
     }
 
-    /// Writes an event down if there is a record, or an HA log that speaks of such events.
-    pub(crate) fn event(&self, event: &str, group: &Group, member: Option<&Member>, detail: &str) {
+    /// Writes an event down if there is a record, or an HA log that speaks of such events. The detail is
+    /// written out for these alone.
+    pub(crate) fn event(
+        &self,
+        event: &str,
+        group: &Group,
+        member: Option<&Member>,
+        detail: impl Display,
+    ) {
         self.slot_events.note(event, group);
-        self.log_for_ha(event, group, member, detail);
+        self.log_for_ha(event, group, member, &detail);
         let Some(recorder) = &self.recorder else { return };
         recorder.event(EventRecord {
             at_ns: self.clock().unix_now(),
             event: event.to_owned(),
             group: group.label.clone(),
             member: member.map_or_else(String::new, |member| member.device.clone()),
-            detail: detail.to_owned(),
+            detail: detail.to_string(),
             pid: recorder.pid(),
         });
     }

@@ -275,7 +275,7 @@ impl Client {
         let (origin, fault) = (*origin, Arc::clone(fault));
         let function = head.function;
         tracing::info!(rule = %origin, %function, %fault, "a call fault strikes");
-        self.event("call_fault", &group, None, &format!("{origin}: {function}: {fault}"));
+        self.event("call_fault", &group, None, format_args!("{origin}: {function}: {fault}"));
         if let Some(delay) = fault.delay {
             self.clock().sleep(delay).await;
         }
