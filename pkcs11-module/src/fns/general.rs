@@ -9,7 +9,6 @@ use hsmsim_types::{
         CK_FUNCTION_LIST, CK_INFO, CK_INTERFACE, CK_VERSION, CKR_ARGUMENTS_BAD, CKR_GENERAL_ERROR,
     },
     error::fail,
-    names,
 };
 
 use crate::{
@@ -25,19 +24,10 @@ pub(crate) fn initialize(args: &InitArgs) -> Result<()> {
     log::start();
     call::keep_panics_off_stderr();
     fork::register_child_handler();
-    build_name_tables();
     let threads = args.read()?;
     instance::initialize(|| {
         Client::initialize(InitOptions { no_threads: threads.forbidden, ..InitOptions::default() })
     })
-}
-
-/// Builds the tables of names now, not at their first use: a child forked in the middle of that
-/// would wait for ever for the thread that does it.
-fn build_name_tables() {
-    for lookup in [names::mechanism, names::attribute, names::return_value] {
-        let _ = lookup(0);
-    }
 }
 
 /// C_Finalize. `reserved`: whether the reserved pointer was anything but NULL.

@@ -4,12 +4,21 @@ mod tables;
 
 use std::{collections::HashMap, sync::LazyLock};
 
-type Index = LazyLock<(HashMap<u64, &'static str>, HashMap<&'static str, u64>)>;
-
-fn index(
-    table: &[(u64, &'static str)],
-) -> (HashMap<u64, &'static str>, HashMap<&'static str, u64>) {
-    (table.iter().copied().collect(), table.iter().map(|&(number, name)| (name, number)).collect())
+/// The entries in order of their numbers, so that a name is found without a table being made first: a process that
+/// starts looks some up, and one that has forked may not wait for another thread's table.
+const fn sorted<const N: usize>(table: &[(u64, &'static str)]) -> [(u64, &'static str); N] {
+    let mut all = [(0, ""); N];
+    let mut len = 0;
+    while len < N {
+        let mut at = len;
+        while at > 0 && all[at - 1].0 > table[len].0 {
+            all[at] = all[at - 1];
+            at -= 1;
+        }
+        all[at] = table[len];
+        len += 1;
+    }
+    all
 }
 
 macro_rules! lookups {
@@ -17,14 +26,17 @@ macro_rules! lookups {
         $(
             $(#[$doc])*
             pub fn $by_number(number: u64) -> Option<&'static str> {
-                static INDEX: Index = LazyLock::new(|| index(tables::$table));
-                INDEX.0.get(&number).copied()
+                static SORTED: [(u64, &str); tables::$table.len()] = sorted(tables::$table);
+                let at = SORTED.binary_search_by_key(&number, |entry| entry.0).ok()?;
+                Some(SORTED[at].1)
             }
 
             /// The number behind a name, `None` for a name nobody knows.
             pub fn $by_name(name: &str) -> Option<u64> {
-                static INDEX: Index = LazyLock::new(|| index(tables::$table));
-                INDEX.1.get(name).copied()
+                static INDEX: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
+                    tables::$table.iter().map(|&(number, name)| (name, number)).collect()
+                });
+                INDEX.get(name).copied()
             }
         )*
     };
