@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use foldhash::fast::FixedState;
 use hsmsim_crypto::seal::SealingKey;
 use hsmsim_types::{Error, ObjectId, Result, Role, ck::*, error::fail};
 use parking_lot::RwLock;
@@ -50,7 +51,8 @@ pub(crate) struct Application {
     /// The store's generation at which the login was last known to be good.
     checked: AtomicU64,
     // Written when a session object comes, changes or goes.
-    transients: RwLock<HashMap<ObjectId, Transient>>,
+    // Identities are random already, so that they need no hash with a secret.
+    transients: RwLock<HashMap<ObjectId, Transient, FixedState>>,
     sequence: AtomicU64,
 }
 
