@@ -18,6 +18,7 @@ use hsmsim_benches::{
     contender::{Contender, Entry, MODULES_VARIABLE, prepare_environment, softhsm2},
     locate::fresh_module,
     measure::{Lane, Plan, in_turn},
+    output::Output,
     picture,
     report::{BARE, Cell, HSMSIM, Row, Settings, Table},
     words::Result as CallResult,
@@ -55,10 +56,10 @@ struct Arguments {
     patience: u64,
     /// Writes all samples to this file
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    json: Option<Output>,
     /// Draws the ratios into this file
     #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    svg: Option<Output>,
     /// Lists the cases
     #[arg(long)]
     list: bool,
@@ -192,14 +193,11 @@ fn compare(arguments: &Arguments) -> Result<bool, String> {
 }
 
 fn write(arguments: &Arguments, table: &Table, settings: Settings) -> Result<(), String> {
-    let written = |file: &Path, text: String| {
-        std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
-    };
     if let Some(file) = &arguments.svg {
-        written(file, picture::svg(table, &settings))?;
+        file.write(picture::svg(table, &settings))?;
     }
     if let Some(file) = &arguments.json {
-        written(file, table.json(settings).map_err(|error| error.to_string())?)?;
+        file.write(table.json(settings).map_err(|error| error.to_string())?)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use std::{
 use clap::Parser;
 use hsmsim_benches::{
     locate::fresh_module,
+    output::{Output, as_given},
     scale::{
         chart,
         curve::{Curve, Measured, Point, TOPOLOGIES, table},
@@ -38,10 +39,10 @@ struct Arguments {
     hsmsim: Option<PathBuf>,
     /// Writes all values to this file
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    json: Option<Output>,
     /// Draws the curves into this file
     #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    svg: Option<Output>,
     /// Measures nothing: tells and draws what an earlier run wrote with --json
     #[arg(long, value_name = "FILE")]
     of: Option<PathBuf>,
@@ -69,18 +70,14 @@ fn main() -> ExitCode {
 
 fn scale(arguments: &Arguments) -> Result<(), String> {
     let measured = match &arguments.of {
-        Some(path) => earlier(path)?,
+        Some(path) => earlier(&as_given(path))?,
         None => measure(arguments)?,
     };
-    let write = |path: &PathBuf, text: String| {
-        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
-    };
-    if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&measured).map_err(|error| error.to_string())?;
-        write(path, text)?;
+    if let Some(file) = &arguments.json {
+        file.write(serde_json::to_string_pretty(&measured).map_err(|error| error.to_string())?)?;
     }
-    if let Some(path) = &arguments.svg {
-        write(path, chart::svg(&measured))?;
+    if let Some(file) = &arguments.svg {
+        file.write(chart::svg(&measured))?;
     }
     Ok(())
 }

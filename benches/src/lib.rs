@@ -11,6 +11,7 @@
 //! | [`budget`] | what a case may cost hsmsim |
 //! | [`measure`] | rounds, taken in turn; medians and spread |
 //! | [`report`] | table and JSON |
+//! | [`output`] | files for results |
 //! | [`picture`] | the ratios as a drawing |
 //! | [`scale`] | how cost grows with objects, sessions, threads, devices, owed keys |
 //! | [`callgrind`] | counts of instructions, as callgrind writes them |
@@ -26,6 +27,7 @@ pub mod cases;
 pub mod contender;
 pub mod locate;
 pub mod measure;
+pub mod output;
 pub mod picture;
 #[allow(unsafe_code)]
 pub mod raw;

@@ -33,7 +33,7 @@ use crate::{
     record::{EventSink, Recorder},
     recover::Recovery,
     script::Script,
-    session::{Checkout, Removed, SessionSlot, Sessions},
+    session::{Checkout, Opening, Removed, SessionSlot, Sessions},
     slot_events::SlotEvents,
     slots,
     transport::Transport,
@@ -284,13 +284,18 @@ impl Client {
         Error::new(CKR_SESSION_HANDLE_INVALID, format!("no session has handle {}", session.0))
     }
 
-    /// A new session, in use by the call that opens it.
-    pub(crate) fn add_session(&self, group: &Arc<Group>, flags: CK_FLAGS) -> Checkout {
+    /// A session that is being opened.
+    pub(crate) fn new_session<'g>(&self, group: &'g Arc<Group>, flags: CK_FLAGS) -> Opening<'g> {
         let handle = SessionHandle(self.last_session.fetch_add(1, Ordering::Relaxed) + 1);
-        let session = Checkout::of_new(handle, Arc::clone(group), flags);
-        group.sessions.opened(session.slot.read_write);
-        self.sessions.insert(Arc::clone(&session.slot));
-        session
+        Opening::new(handle, group, flags)
+    }
+
+    /// From now on the handle names an open session.
+    pub(crate) fn add_session(&self, session: Opening<'_>) -> SessionHandle {
+        let slot = session.done();
+        let handle = slot.handle;
+        self.sessions.insert(slot);
+        handle
     }
 
     /// Takes a session out of the table if it may go.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use hsmsim_network::all;
-use hsmsim_types::{Error, Result, Role, SessionHandle, SlotId, ck::*, error::fail};
+use hsmsim_types::{Result, Role, SessionHandle, SlotId, ck::*, error::fail};
 
 use crate::{
     Client, SessionInfo,
@@ -46,26 +46,22 @@ impl Client {
         if asynchronous {
             self.asynchronous_session_opened();
         }
-        let mut session = self.add_session(group, flags);
+        let mut session = self.new_session(group, flags);
         // The first round trip of the session: a member that is not there shows now.
-        let error = loop {
+        loop {
             let Some(primary) = group.primary() else {
-                break Error::new(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
+                return fail(CKR_TOKEN_NOT_PRESENT, "every member of the slot is lost");
             };
             let (slot, place) = session.place(primary);
             match self.prepare(slot, primary, place).await {
-                Ok(()) => return Ok(slot.handle),
-                Err(crate::call::Failure::Member(error)) => break error,
+                Ok(()) => return Ok(self.add_session(session)),
+                Err(crate::call::Failure::Member(error)) => return Err(error),
                 Err(crate::call::Failure::Lost) if group.primary().is_some() => {
-                    if let Err(error) = self.moved_on(group, primary) {
-                        break error;
-                    }
+                    self.moved_on(group, primary)?;
                 }
                 Err(crate::call::Failure::Lost) => {}
             }
-        };
-        self.remove_session(session.slot.handle, |_| true);
-        Err(error)
+        }
     }
 
     /// Connects the active members of a group at first use, all at the same time, so that one that

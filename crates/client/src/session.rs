@@ -241,13 +241,13 @@ impl SessionSlot {
     /// Marks the session closed, so that a call that has its state out drops it at its end, and
     /// gives the state if no call has it.
     pub(crate) fn close(&self) -> Option<Box<SessionState>> {
-        // Before the look: a call that puts the state back after it sees this.
-        self.closed.store(true, Ordering::SeqCst);
+        // Before the exchange: a call whose own exchange comes after it sees this.
+        self.closed.store(true, Ordering::Release);
         self.state.take()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+        self.closed.load(Ordering::Acquire)
     }
 }
 
@@ -315,9 +315,27 @@ pub(crate) struct Checkout {
     state: Option<Box<SessionState>>,
 }
 
-impl Checkout {
-    /// A new session.
-    pub(crate) fn of_new(handle: SessionHandle, group: Arc<Group>, flags: CK_FLAGS) -> Self {
+/// A session that is being opened, and counts among the group's already; nobody knows its handle yet.
+pub(crate) struct Opening<'g> {
+    slot: Arc<SessionSlot>,
+    state: Box<SessionState>,
+    counted: Counted<'g>,
+}
+
+/// Counts a session as open until it is dropped.
+struct Counted<'g> {
+    group: &'g Group,
+    read_write: bool,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.group.sessions.closed(self.read_write);
+    }
+}
+
+impl<'g> Opening<'g> {
+    pub(crate) fn new(handle: SessionHandle, group: &'g Arc<Group>, flags: CK_FLAGS) -> Self {
         let state = SessionState {
             subs: group.members.iter().map(|_| None).collect(),
             active: Vec::new(),
@@ -327,10 +345,27 @@ impl Checkout {
             objects: Vec::new(),
             recent: RecentChecks::default(),
         };
-        let slot = Arc::new(SessionSlot::new(handle, group, flags));
-        Self { slot, state: Some(Box::new(state)) }
+        let slot = SessionSlot::new(handle, Arc::clone(group), flags);
+        let counted = Counted { group, read_write: slot.read_write };
+        group.sessions.opened(slot.read_write);
+        Self { slot: Arc::new(slot), state: Box::new(state), counted }
     }
 
+    /// What never changes, and the place for a session on a member.
+    pub(crate) fn place(&mut self, index: usize) -> (&SessionSlot, &mut Option<Sub>) {
+        (&self.slot, &mut self.state.subs[index])
+    }
+
+    /// It is open, and counts until it is taken out of the table.
+    pub(crate) fn done(self) -> Arc<SessionSlot> {
+        let Self { slot, state, counted } = self;
+        slot.state.store(Some(state));
+        std::mem::forget(counted);
+        slot
+    }
+}
+
+impl Checkout {
     /// Takes the session's state for one call.
     pub(crate) fn new(slot: Arc<SessionSlot>) -> Result<Self> {
         match slot.state.take() {
