@@ -1,5 +1,5 @@
-//! Published cases from the files in `data/`: a heading says where a case stands with its publisher, its fields
-//! follow as `name = value`.
+//! Published cases out of files (`data/`, `published/`): a heading `[where it stands with its publisher]`, or `[what is
+//! asked] where it stands`; fields `name = value` follow.
 
 use hsmsim_crypto::digest::{HashAlg, hash};
 
@@ -7,35 +7,62 @@ use super::{derivation::hex, *};
 
 /// One case.
 pub(super) struct Case {
+    /// What is asked, or where it stands.
+    pub(super) name: &'static str,
     /// Where it stands with its publisher.
     pub(super) origin: &'static str,
-    fields: BTreeMap<&'static str, &'static str>,
+    /// Values as they stand, and as bytes where they are hexadecimal.
+    fields: BTreeMap<&'static str, (&'static str, Option<Vec<u8>>)>,
+}
+
+/// The cases of a file; it has some.
+pub(super) fn all(file: &'static str) -> Vec<Case> {
+    let mut all: Vec<Case> = Vec::new();
+    for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(heading) = line.strip_prefix('[') {
+            let whole = heading.strip_suffix(']').map(|origin| (origin, origin));
+            let (name, origin) = whole.or_else(|| heading.split_once("] ")).expect("a heading");
+            all.push(Case { name, origin, fields: BTreeMap::new() });
+        } else {
+            let (name, value) = line.split_once(" =").expect("a field");
+            let value = value.trim();
+            let is_hex = value.len() % 2 == 0 && value.bytes().all(|c| c.is_ascii_hexdigit());
+            let case = all.last_mut().expect("a case before its fields");
+            case.fields.insert(name, (value, is_hex.then(|| hex(value))));
+        }
+    }
+    assert!(!all.is_empty());
+    all
 }
 
 /// The cases of a file whose origin begins so; it has some.
 pub(super) fn cases(file: &'static str, origin: &str) -> Vec<Case> {
-    let read = |block: &'static str| {
-        let (heading, rest) = block.split_once("]\n").unwrap();
-        let fields = rest.lines().filter_map(|line| line.split_once(" = ")).collect();
-        Case { origin: heading, fields }
-    };
-    let all = file.split("\n[").skip(1).map(read);
-    let wanted: Vec<_> = all.filter(|case| case.origin.starts_with(origin)).collect();
+    let wanted: Vec<_> =
+        all(file).into_iter().filter(|case| case.origin.starts_with(origin)).collect();
     assert!(!wanted.is_empty(), "{origin}");
     wanted
 }
 
 impl Case {
-    pub(super) fn text(&self, name: &str) -> &'static str {
+    fn field(&self, name: &str) -> &(&'static str, Option<Vec<u8>>) {
         self.fields.get(name).unwrap_or_else(|| panic!("{}: no {name}", self.origin))
+    }
+
+    pub(super) fn text(&self, name: &str) -> &'static str {
+        self.field(name).0
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
     }
 
+    pub(super) fn get(&self, name: &str) -> &[u8] {
+        let bytes = self.field(name).1.as_deref();
+        bytes.unwrap_or_else(|| panic!("{}: {name} is not hexadecimal", self.origin))
+    }
+
     pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
-        hex(self.text(name))
+        self.get(name).to_vec()
     }
 
     /// The field as an attribute.
