@@ -169,6 +169,7 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
         all.set_default(Attribute::ulong(CKA_KEY_TYPE, kind));
     }
     computed::complete(shape, &mut all)?;
+    implied::settle(&mut all)?;
     if origin.way != Way::Create {
         merge(given, shape, &mut all)?;
     }

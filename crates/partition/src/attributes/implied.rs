@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use hsmsim_crypto::digest::{HashAlg, hash};
 use hsmsim_types::{Attribute, AttributeValue, Result, ck::*, error::fail};
 
-use crate::object::Object;
+use super::crc64::crc64;
+use crate::object::{Attributes, Object};
 
 /// The value of an attribute, kept or worked out.
 pub(crate) fn value(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> Option<Cow<'_, AttributeValue>> {
@@ -28,6 +29,12 @@ fn implied(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> Option<AttributeValue> {
         CKA_FINGERPRINT_SHA1 => fingerprint(object, kind, HashAlg::Sha1),
         CKA_FINGERPRINT_SHA256 => fingerprint(object, kind, HashAlg::Sha256),
         CKA_CCM_PRIVATE => Some(AttributeValue::Bool(false)),
+        // 3.2, 4.9: so that halves of a pair can be found by what they share. The chapters of RSA and EC keys, which
+        // have no CKA_VALUE, do not say over what else.
+        CKA_PUBLIC_CRC64_VALUE if object.class == CKO_PUBLIC_KEY => {
+            let value = object.attributes.bytes(CKA_VALUE)?;
+            Some(Attribute::bytes(kind, crc64(value)).value)
+        }
         CKA_EKM_UID => Some(Attribute::bytes(kind, "").value),
         _ => None,
     }
@@ -55,5 +62,21 @@ pub(super) fn check_given(attribute: &Attribute) -> Result<()> {
     if attribute.kind == CKA_OBJECT_VALIDATION_FLAGS && attribute.value != none {
         return fail(CKR_ATTRIBUTE_VALUE_INVALID, "nothing here is validated");
     }
+    Ok(())
+}
+
+/// What a caller says of CKA_PUBLIC_CRC64_VALUE must be so; it is not kept.
+///
+/// # Errors
+/// CKR_ATTRIBUTE_VALUE_INVALID.
+pub(super) fn settle(all: &mut Attributes) -> Result<()> {
+    let Some(given) = all.bytes(CKA_PUBLIC_CRC64_VALUE) else { return Ok(()) };
+    if all.bytes(CKA_VALUE).is_none_or(|value| given != crc64(value)) {
+        return fail(
+            CKR_ATTRIBUTE_VALUE_INVALID,
+            "CKA_PUBLIC_CRC64_VALUE is not that of CKA_VALUE",
+        );
+    }
+    all.remove(CKA_PUBLIC_CRC64_VALUE);
     Ok(())
 }

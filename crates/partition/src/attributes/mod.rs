@@ -7,6 +7,7 @@
 pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod computed;
+mod crc64;
 mod field;
 pub(crate) mod implied;
 mod limit;

@@ -138,6 +138,7 @@ pub(super) static RULES: &[Rule] = &[
     row(CKA_ALLOWED_MECHANISMS, KEYS, Caller, Absent, No),
     // Not kept but said when it is asked for: see `implied`.
     row(CKA_OBJECT_VALIDATION_FLAGS, KEYS, Operation, Absent, No),
+    row(CKA_PUBLIC_CRC64_VALUE, FIELD_PUB | SET_PUB | HSS_PUB, Operation, Absent, No),
     // A private key must be found to belong to it (4.10).
     row(CKA_PUBLIC_KEY_INFO, PUBLIC & !HSS_PUB, Operation, Absent, No),
     row(CKA_PUBLIC_KEY_INFO, PRIVATE, Operation, Absent, AsItIs),

@@ -207,6 +207,31 @@ fn a_fingerprint_is_of_the_value_or_of_the_public_key() {
 }
 
 #[test]
+fn a_public_key_with_a_value_says_its_crc_and_takes_no_other() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    for pair in PAIRS {
+        let shape = pair.names.0;
+        let public = client.create(template(shape)).unwrap();
+        let AttributeResult::Value(crc) = client.get(public, CKA_PUBLIC_CRC64_VALUE) else {
+            // Keys of RSA and on curves have no CKA_VALUE.
+            assert_eq!(client.get(public, CKA_VALUE), AttributeResult::Invalid, "{shape}");
+            continue;
+        };
+        let crc = Attribute { kind: CKA_PUBLIC_CRC64_VALUE, value: crc };
+        assert_eq!(crc.value.as_bytes().map(<[u8]>::len), Some(8), "{shape}");
+        assert_eq!(client.find(vec![crc.clone()]), [public], "{shape}");
+        client.create(with(template(shape), vec![crc.clone()])).unwrap();
+        assert_eq!(client.find(vec![crc]).len(), 2, "{shape}");
+        let wrong = Attribute::bytes(CKA_PUBLIC_CRC64_VALUE, [0; 8]);
+        let refused = client.create(with(template(shape), vec![wrong]));
+        assert_eq!(rv(refused), CKR_ATTRIBUTE_VALUE_INVALID, "{shape}");
+        let private = client.create(template(pair.names.1)).unwrap();
+        assert_eq!(client.get(private, CKA_PUBLIC_CRC64_VALUE), AttributeResult::Invalid);
+    }
+}
+
+#[test]
 fn what_every_key_says_without_keeping_it() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
