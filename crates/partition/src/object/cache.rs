@@ -22,18 +22,21 @@ use parking_lot::RwLock;
 
 use super::Object;
 
-/// Entries of each half.
-const HALF: usize = 4096;
+/// Tables that the entries are spread over.
+const TABLES: usize = 16;
+/// Entries of each half of a table.
+const HALF: usize = 4096 / TABLES;
 
 /// A generation at which no entry is current.
 const NEVER: u64 = 1;
 
-/// Opened objects by identity.
+/// Opened objects by identity. Tables for a part of the identities each, so that sessions with different keys
+/// share no lock.
 #[derive(Default)]
 pub(crate) struct Cache {
     // Read for every operation, written only when an entry comes or goes; never held while an object
     // is opened or the store is asked.
-    entries: RwLock<Halves>,
+    tables: [RwLock<Halves>; TABLES],
 }
 
 /// Identities are random already, so that they need not be hashed with a secret.
@@ -68,15 +71,20 @@ impl Entry {
 }
 
 impl Cache {
+    fn table(&self, id: &ObjectId) -> &RwLock<Halves> {
+        let mixed = id.0.iter().fold(0, |mixed, byte| mixed ^ byte);
+        &self.tables[usize::from(mixed) % TABLES]
+    }
+
     /// The entry of that identity, current or not.
     pub(crate) fn get(&self, id: &ObjectId) -> Option<Arc<Entry>> {
-        let entries = self.entries.read();
+        let entries = self.table(id).read();
         if let Some(entry) = entries.young.get(id) {
             return Some(Arc::clone(entry));
         }
         let entry = Arc::clone(entries.old.get(id)?);
         drop(entries);
-        self.entries.write().put(*id, Arc::clone(&entry));
+        self.table(id).write().put(*id, Arc::clone(&entry));
         Some(entry)
     }
 
@@ -85,7 +93,7 @@ impl Cache {
         let id = object.id;
         // An odd generation is never current, so the entry will be looked at anew.
         let entry = Arc::new(Entry { object, generation: AtomicU64::new(generation) });
-        self.entries.write().put(id, entry);
+        self.table(&id).write().put(id, entry);
     }
 
     /// Keeps an object that was just stored. Whether the store still has it in that version is asked
@@ -96,22 +104,24 @@ impl Cache {
 
     /// Forgets an object.
     pub(crate) fn remove(&self, id: &ObjectId) {
-        let mut entries = self.entries.write();
+        let mut entries = self.table(id).write();
         entries.young.remove(id);
         entries.old.remove(id);
     }
 
     /// Forgets private objects: nobody is logged in.
     pub(crate) fn remove_private(&self) {
-        let entries = &mut *self.entries.write();
-        for half in [&mut entries.young, &mut entries.old] {
-            half.retain(|_, entry| !entry.object.private);
+        for table in &self.tables {
+            let entries = &mut *table.write();
+            for half in [&mut entries.young, &mut entries.old] {
+                half.retain(|_, entry| !entry.object.private);
+            }
         }
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&self) {
-        *self.entries.write() = Halves::default();
+        self.tables.iter().for_each(|table| *table.write() = Halves::default());
     }
 }
 
@@ -153,13 +163,14 @@ mod tests {
     fn the_cache_is_bounded_and_keeps_what_is_used() {
         let cache = Cache::default();
         cache.put(object(0), 0);
-        for number in 1..5 * HALF {
+        for number in 1..5 * HALF * TABLES {
             cache.put(object(number), 0);
             assert!(cache.get(&object(0).id).is_some(), "used all the time, lost at {number}");
         }
-        let entries = cache.entries.read();
-        assert!(entries.young.len() + entries.old.len() <= 2 * HALF);
-        drop(entries);
+        for table in &cache.tables {
+            let entries = table.read();
+            assert!(entries.young.len() + entries.old.len() <= 2 * HALF);
+        }
         assert!(cache.get(&object(1).id).is_none());
     }
 }
