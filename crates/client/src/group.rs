@@ -107,6 +107,11 @@ impl Group {
         }
     }
 
+    /// Whether somebody is logged in whose login ends with the session that is about to: the last one.
+    pub(crate) fn login_ends(&self) -> bool {
+        self.sessions.all() <= 1 && self.role().is_some()
+    }
+
     /// The first member that is there.
     pub(crate) fn primary(&self) -> Option<usize> {
         choose::primary(self.members.iter().map(Member::candidate))

@@ -105,8 +105,6 @@ pub(crate) struct Member {
     /// Whether somebody tries to bring it back.
     recovering: AtomicBool,
     connection: RwLock<Option<Arc<dyn Connection>>>,
-    /// Whether there is one.
-    is_connected: AtomicBool,
     /// Wakes the calls that wait for this member when it is given up.
     gone: Notify,
     /// Counts the connections: a session of an older one is gone.
@@ -143,7 +141,6 @@ impl Member {
             given_up: AtomicBool::new(false),
             recovering: AtomicBool::new(false),
             connection: RwLock::new(None),
-            is_connected: AtomicBool::new(false),
             gone: Notify::new(),
             generation: AtomicU64::new(0),
             logged_in: AtomicU64::new(0),
@@ -173,15 +170,9 @@ impl Member {
         self.connection.read().clone()
     }
 
-    /// Whether there is a connection, as far as this client knows.
+    /// Whether there is a connection, as far as this client knows: there was a first one, and it was not lost.
     pub(crate) fn is_connected(&self) -> bool {
-        self.is_connected.load(Ordering::Acquire)
-    }
-
-    // With the status locked.
-    fn set_connection(&self, connection: Option<Arc<dyn Connection>>) {
-        self.is_connected.store(connection.is_some(), Ordering::Release);
-        *self.connection.write() = connection;
+        self.generation() > 0 && !self.is_down()
     }
 
     /// Completes when the member is given up after this was called.
@@ -197,7 +188,7 @@ impl Member {
     /// A lost member takes part again.
     pub(crate) fn joined(&self, connection: Arc<dyn Connection>) {
         let mut status = self.status.lock();
-        self.set_connection(Some(connection));
+        *self.connection.write() = Some(connection);
         self.logged_in.store(0, Ordering::Release);
         self.generation.fetch_add(1, Ordering::AcqRel);
         *status = Status::Up;
@@ -213,7 +204,7 @@ impl Member {
             return false;
         }
         if self.generation() == since {
-            self.set_connection(Some(connection));
+            *self.connection.write() = Some(connection);
             self.logged_in.store(0, Ordering::Release);
             self.generation.fetch_add(1, Ordering::AcqRel);
             *status = Status::Up;
@@ -238,7 +229,7 @@ impl Member {
         }
         *status = Status::Down(Down { since: now, why, attempts: 0, next_attempt: now + interval });
         self.given_up.store(true, Ordering::Release);
-        self.set_connection(None);
+        *self.connection.write() = None;
         self.logged_in.store(0, Ordering::Release);
         drop(status);
         self.gone.notify_waiters();

@@ -127,12 +127,8 @@ impl Client {
     /// Ends a session on all members; `false` if there is none. The last one of a slot takes the login with
     /// it (PKCS#11 3.1, 5.6.2).
     pub(crate) async fn end_session(&self, session: SessionHandle) -> bool {
-        let is_last = |slot: &SessionSlot| {
-            let group = &slot.group;
-            group.sessions.all() <= 1 && group.role().is_some()
-        };
         // Most end with one look at the table. The last one is known until everybody is logged out.
-        let slot = match self.remove_session(session, |slot| !is_last(slot)) {
+        let slot = match self.remove_session(session, |slot| !slot.group.login_ends()) {
             Removed::Nothing => return false,
             Removed::Session(slot) => slot,
             Removed::Kept(slot) => {
@@ -162,7 +158,7 @@ impl Client {
         let Ok(mut session) = Checkout::new(Arc::clone(slot)) else { return };
         let _order = group.login_order.lock().await;
         // Another session may have been opened while it waited.
-        if group.sessions.all() <= 1 && group.role().is_some() {
+        if group.login_ends() {
             self.log_out_members(&mut session).await;
         }
     }

@@ -81,7 +81,7 @@ impl Client {
         let members = self.groups.iter().flat_map(|group| {
             let there = |&index: &usize| {
                 let member = &group.members[index];
-                !member.is_down() && member.is_connected()
+                member.is_connected()
             };
             (0..group.members.len()).filter(there).map(move |index| (group, index))
         });

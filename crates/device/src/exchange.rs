@@ -102,13 +102,8 @@ impl Drop for Asking {
 pub struct Answering(Arc<Mutex<Places>>);
 
 impl Answering {
-    /// The next request; `None` when nobody can ask any more.
-    pub async fn next(&mut self) -> Option<Request> {
-        self.answer_and_next(None).await
-    }
-
-    /// Answers the request that came last, and gives the next one: both under one lock, at the first poll.
-    /// Nobody has the answer if its caller has given up.
+    /// Answers the request that came last, if there was one, and gives the next; `None` when nobody can ask any
+    /// more. Both under one lock, at the first poll. Nobody has the answer if its caller has given up.
     pub fn answer_and_next(
         &mut self,
         mut answer: Option<Result<Reply>>,
@@ -201,7 +196,7 @@ mod tests {
 
     /// What the task is asked for next.
     fn next(answering: &mut Answering) -> u8 {
-        object(poll(answering.next())).expect("a request")
+        object(poll(answering.answer_and_next(None))).expect("a request")
     }
 
     /// The same once it has answered, if it is asked for anything.
@@ -261,6 +256,6 @@ mod tests {
 
         let (asking, mut answering) = exchange();
         drop(asking);
-        assert!(matches!(poll(answering.next()), Poll::Ready(None)));
+        assert!(matches!(poll(answering.answer_and_next(None)), Poll::Ready(None)));
     }
 }

@@ -33,7 +33,7 @@ pub struct Partition {
     personality: Arc<Personality>,
     // The token record as last read; written when the store's generation has changed.
     pub(crate) token: RwLock<TokenView>,
-    // The generation at which it was.
+    // The generation at which it was. Written with the view locked; who only asks whether it is current needs no lock.
     pub(crate) token_read_at: AtomicU64,
     // Taken when an application comes or goes, never for an operation.
     applications: Mutex<HashMap<AppId, Weak<Application>>>,

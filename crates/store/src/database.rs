@@ -14,9 +14,7 @@
 //! drops the process's POSIX locks on it, SQLite's among them.
 
 use std::{
-    fs::{self, OpenOptions, Permissions},
-    io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Weak, atomic::AtomicU64},
     time::Duration,
@@ -413,9 +411,7 @@ fn make_file(path: &Path, mode: u32, schema: Schema) -> Result<(), Failure> {
         }
     }
     // SQLite gives the log and its index the mode of the file.
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
-    file.set_permissions(Permissions::from_mode(mode))?;
-    drop(file);
+    drop(files::create(&draft, mode)?);
     let connection = Connection::open(&draft)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     make_tables(&connection, schema)?;

@@ -16,8 +16,7 @@ pub(crate) fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), St
     let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
     let draft = path.with_extension(format!("{pid}-{count}.draft"));
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
+        let mut file = create(&draft, mode)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
@@ -28,6 +27,13 @@ pub(crate) fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), St
         let _ = fs::remove_file(&draft);
         StateError::io("write", path)(error)
     })
+}
+
+/// Makes a file that is not there yet, of that mode whatever the process's umask.
+pub(crate) fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    Ok(file)
 }
 
 /// Makes a rename or removal of `path` survive a loss of power of the real machine.

@@ -4,13 +4,7 @@
 //! process begins to use changes its view. What is read between the halves of a write does not fit the sum
 //! before it, and is read again.
 
-use std::{
-    fs::{self, File, OpenOptions, Permissions},
-    io,
-    os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
-    thread,
-};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path, thread};
 
 use hsmsim_crypto::digest::{HashAlg, hash};
 
@@ -28,12 +22,7 @@ impl ViewFile {
     /// Makes the file, whatever the process's umask, in the place of one that is there.
     pub(crate) fn create(path: &Path, mode: u32) -> Result<Self, StateError> {
         files::remove(path)?;
-        let make = || {
-            let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-            file.set_permissions(Permissions::from_mode(mode))?;
-            Ok(Self(file))
-        };
-        make().map_err(StateError::io("write", path))
+        files::create(path, mode).map(Self).map_err(StateError::io("write", path))
     }
 
     /// Replaces the text. The rest of a longer one stays behind it and is not read.
@@ -45,14 +34,11 @@ impl ViewFile {
 /// The text of another process's file; `None` if there is none, or none that is whole.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, StateError> {
     for _ in 0..TRIES {
-        match fs::read(path) {
-            Ok(bytes) => match whole(&bytes) {
-                Some(text) => return Ok(Some(text)),
-                None => thread::yield_now(),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StateError::io("read", path)(error)),
+        let Some(bytes) = files::read(path)? else { return Ok(None) };
+        if let Some(text) = whole(&bytes) {
+            return Ok(Some(text));
         }
+        thread::yield_now();
     }
     Ok(None)
 }
@@ -84,7 +70,7 @@ mod tests {
             file.write(text).unwrap();
             assert_eq!(read(&path).unwrap().as_deref(), Some(text));
         }
-        fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         assert_eq!(read(&path).unwrap(), None);
     }
 

@@ -87,6 +87,11 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The next element's tag and content.
     pub(crate) fn any(&mut self) -> Result<(u8, &'a [u8])> {
         let (tag, rest) = self.rest.split_first().ok_or(Error::DataInvalid)?;

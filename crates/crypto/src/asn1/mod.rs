@@ -34,6 +34,17 @@ pub fn wrap_octet_string(content: &[u8]) -> Vec<u8> {
     der::tlv(der::OCTET_STRING, content).to_vec()
 }
 
+/// A DER `SEQUENCE` without the zeros behind it; anything else as it is.
+pub fn without_zeros_behind(encoded: &[u8]) -> &[u8] {
+    let mut reader = der::Reader::new(encoded);
+    match reader.expect(der::SEQUENCE) {
+        Ok(_) if reader.rest().iter().all(|&byte| byte == 0) => {
+            &encoded[..encoded.len() - reader.rest().len()]
+        }
+        _ => encoded,
+    }
+}
+
 /// Takes the content out of a DER `OCTET STRING`.
 ///
 /// # Errors

@@ -147,3 +147,18 @@ fn names_of_the_edwards_and_montgomery_curves_are_known() {
         assert!(!asn1::is_ed25519_params(&other) && !asn1::is_x25519_params(&other));
     }
 }
+
+#[test]
+fn zeros_behind_a_sequence_go_and_nothing_else() {
+    for (encoded, expected) in [
+        ("3003020105", "3003020105"),
+        ("300302010500000000", "3003020105"),
+        ("300302010500000001", "300302010500000001"),
+        ("3003020100", "3003020100"),
+        ("30030201", "30030201"),
+        ("04010000", "04010000"),
+        ("", ""),
+    ] {
+        assert_eq!(asn1::without_zeros_behind(&hex(encoded)), hex(expected), "{encoded}");
+    }
+}

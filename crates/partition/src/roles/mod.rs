@@ -33,11 +33,9 @@ use record::{Lock, RoleRecord, TokenRecord};
 /// How often a PIN is checked anew because others change the record.
 const TRIES: u32 = 1000;
 
-/// The token record as it was at some generation of the store.
+/// The token record as it was at the generation of the store that [`Partition::token_read_at`] says.
 #[derive(Default)]
 pub(crate) struct TokenView {
-    /// `None`: never read.
-    generation: Option<u64>,
     /// As the store has it.
     bytes: Option<Arc<Vec<u8>>>,
     record: Option<Arc<TokenRecord>>,
@@ -58,7 +56,7 @@ impl Partition {
         // Read before the record: a record that is newer than its generation is read once more.
         let generation = self.store().generation();
         let view = self.token.read();
-        if view.generation == Some(generation) {
+        if self.token_read_at.load(Relaxed) == generation {
             return Ok(view.record.clone());
         }
         let (known, decoded) = (view.bytes.clone(), view.record.clone());
@@ -71,8 +69,8 @@ impl Partition {
             None => None,
         };
         if generation.is_multiple_of(2) {
-            *self.token.write() =
-                TokenView { generation: Some(generation), bytes, record: record.clone() };
+            let mut view = self.token.write();
+            *view = TokenView { bytes, record: record.clone() };
             self.token_read_at.store(generation, Relaxed);
         }
         Ok(record)

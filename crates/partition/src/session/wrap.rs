@@ -2,6 +2,7 @@
 //! as PrivateKeyInfo. What an AEAD's parameter is in both is in [`aead`].
 
 use hsmsim_crypto::{
+    asn1::without_zeros_behind,
     block::CipherMode,
     digest::HashAlg,
     transport::{
@@ -150,7 +151,7 @@ impl Session {
             let key_type = given.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX);
             secret_of(key_type, work, filled, given, plain)?
         } else {
-            let plain = if filled { without_zeros(plain) } else { plain };
+            let plain = if filled { without_zeros_behind(plain) } else { plain };
             let key = PrivateKey::from_pkcs8(plain).map_err(|cause| {
                 Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
             })?;
@@ -169,20 +170,6 @@ fn filled_up(mechanism: &Mechanism, work: &Work) -> Option<usize> {
         Work::Cipher(alg, CipherMode::Ecb | CipherMode::Cbc) => Some(alg.block_len()),
         Work::Kw if mechanism.kind == CKM_AES_KEY_WRAP => Some(8),
         _ => None,
-    }
-}
-
-/// A structure (a SEQUENCE) without the zeros that it was filled up with.
-fn without_zeros(encoded: &[u8]) -> &[u8] {
-    let len = match *encoded {
-        [0x30, len @ ..=0x7f, ..] => 2 + usize::from(len),
-        [0x30, 0x81, len, ..] => 3 + usize::from(len),
-        [0x30, 0x82, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
-        _ => return encoded,
-    };
-    match encoded.split_at_checked(len) {
-        Some((structure, rest)) if rest.iter().all(|&byte| byte == 0) => structure,
-        _ => encoded,
     }
 }
 
