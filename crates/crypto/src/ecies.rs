@@ -220,7 +220,7 @@ impl Recipient<'_> {
         Ok(match self {
             Recipient::Ec(key) => {
                 let temporary = EcPrivateKey::generate(key.curve())?;
-                (temporary.public_point(), temporary.ecdh(&key.point())?)
+                (temporary.public_point().to_vec(), temporary.ecdh(key.point())?)
             }
             Recipient::X25519(key) => {
                 let temporary = X25519PrivateKey::generate()?;

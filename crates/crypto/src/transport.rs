@@ -104,8 +104,8 @@ pub fn ecdh_aes_wrap(
     target: &[u8],
 ) -> Result<Vec<u8>> {
     let temporary = EcPrivateKey::generate(key.curve())?;
-    let aes = agreement.aes_key(&temporary.ecdh(&key.point())?)?;
-    let mut out = wrap_octet_string(&temporary.public_point());
+    let aes = agreement.aes_key(&temporary.ecdh(key.point())?)?;
+    let mut out = wrap_octet_string(temporary.public_point());
     out.extend(kwp_wrap(&aes, None, target)?);
     Ok(out)
 }

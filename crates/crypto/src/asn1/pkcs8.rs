@@ -84,7 +84,7 @@ impl EcPrivateKey {
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>> {
         let version = der::integer(&[1]);
         let scalar = der::tlv(der::OCTET_STRING, &self.scalar()?);
-        let public = der::tlv(der::CONTEXT_1, &der::bit_string(&self.public_point()));
+        let public = der::tlv(der::CONTEXT_1, &der::bit_string(self.public_point()));
         let key = der::sequence(&[&version, &scalar, &public]);
         Ok(private_key_info(&KeyAlgorithm::Ec(self.curve()), &key))
     }
@@ -190,7 +190,7 @@ fn read_ec(curve: crate::ec::Curve, encoded: &[u8]) -> Result<EcPrivateKey> {
         reader.end()?;
         // The point may be compressed, so it is compared as a key.
         let public = crate::ec::EcPublicKey::from_point(curve, point)?;
-        check_public(Some(&public.point()), &key.public_point())?;
+        check_public(Some(public.point()), key.public_point())?;
     }
     Ok(key)
 }

@@ -59,7 +59,7 @@ impl RsaPublicKey {
 impl EcPublicKey {
     /// `SubjectPublicKeyInfo` of this key, with the uncompressed point.
     pub fn to_spki(&self) -> Vec<u8> {
-        public_key_info(&KeyAlgorithm::Ec(self.curve()), &self.point())
+        public_key_info(&KeyAlgorithm::Ec(self.curve()), self.point())
     }
 }
 

@@ -52,16 +52,13 @@ impl EcPrivateKey {
     }
 
     /// The public point, uncompressed: `04 || X || Y`.
-    pub fn public_point(&self) -> Vec<u8> {
+    pub fn public_point(&self) -> &[u8] {
         self.key.point()
     }
 
     /// The public key of this private key.
-    ///
-    /// # Errors
-    /// [`Error::Internal`], never in practice.
-    pub fn public(&self) -> Result<EcPublicKey> {
-        EcPublicKey::from_point(self.curve(), &self.public_point()).map_err(|_| Error::Internal)
+    pub fn public(&self) -> EcPublicKey {
+        EcPublicKey { key: self.key.public() }
     }
 
     /// Signs a digest (FIPS 186-5, 6.4): `r || s`, each [`Curve::order_len`] bytes.
@@ -116,7 +113,7 @@ impl EcPublicKey {
     }
 
     /// The point, uncompressed: `04 || X || Y`.
-    pub fn point(&self) -> Vec<u8> {
+    pub fn point(&self) -> &[u8] {
         self.key.point()
     }
 

@@ -11,10 +11,16 @@ use super::{allocated, check, infallible};
 use crate::ec::Curve;
 use crate::{Error, Result};
 
+/// First byte of an uncompressed point (SEC 1, 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
 /// A key on a named curve, public or private.
 pub(crate) struct EcKey {
     key: NonNull<sys::EC_KEY>,
     curve: Curve,
+    /// The public point, uncompressed: `04 || X || Y`. The library keeps it projective, so that each encoding would
+    /// cost an inversion.
+    point: Box<[u8]>,
 }
 
 // SAFETY: the library allows any thread to use and free a key.
@@ -33,7 +39,8 @@ impl EcKey {
             _ => {
                 // SAFETY: a new key, owned before it takes a reference of its own to the group.
                 unsafe {
-                    let this = EcKey { key: allocated(sys::EC_KEY_new()), curve };
+                    let this =
+                        EcKey { key: allocated(sys::EC_KEY_new()), curve, point: Box::default() };
                     infallible(sys::EC_KEY_set_group(this.key.as_ptr(), Group::of(curve).as_ptr()));
                     return this;
                 }
@@ -41,7 +48,7 @@ impl EcKey {
         };
         // SAFETY: a constructor over a number that the library knows.
         let key = allocated(unsafe { sys::EC_KEY_new_by_curve_name(nid) });
-        EcKey { key, curve }
+        EcKey { key, curve, point: Box::default() }
     }
 
     pub(crate) fn generate(curve: Curve) -> Result<Self> {
@@ -49,7 +56,7 @@ impl EcKey {
         // SAFETY: a valid key with a curve, not yet shared.
         let status = unsafe { sys::EC_KEY_generate_key(this.key.as_ptr()) };
         check(status, Error::Internal)?;
-        Ok(this)
+        Ok(this.with_encoded_point())
     }
 
     /// Takes a scalar in `1..order` and computes the public point.
@@ -72,12 +79,12 @@ impl EcKey {
             check(status, Error::InvalidKey)?;
             check(sys::EC_KEY_set_public_key(key, point.0.as_ptr()), Error::InvalidKey)?;
         }
-        Ok(this)
+        Ok(this.with_encoded_point())
     }
 
     /// Takes a compressed or uncompressed point, which must lie on the curve.
     pub(crate) fn from_point(curve: Curve, bytes: &[u8]) -> Result<Self> {
-        let this = Self::empty(curve);
+        let mut this = Self::empty(curve);
         let point = Point::decode(&this, bytes)?;
         // SAFETY: key and point are valid and of one curve; the key is not yet shared.
         unsafe {
@@ -85,7 +92,24 @@ impl EcKey {
             check(sys::EC_KEY_set_public_key(key, point.0.as_ptr()), Error::InvalidKey)?;
             check(sys::EC_KEY_check_key(key), Error::InvalidKey)?;
         }
+        if bytes.first() != Some(&UNCOMPRESSED) {
+            return Ok(this.with_encoded_point());
+        }
+        this.point = bytes.into();
         Ok(this)
+    }
+
+    /// The public half of a key.
+    pub(crate) fn public(&self) -> Self {
+        let mut public = Self::empty(self.curve);
+        // SAFETY: both keys are valid and of one curve; the new one is not yet shared and copies the point, which
+        // fails only for a point of another curve.
+        unsafe {
+            let point = sys::EC_KEY_get0_public_key(self.key.as_ptr());
+            infallible(sys::EC_KEY_set_public_key(public.key.as_ptr(), point));
+        }
+        public.point.clone_from(&self.point);
+        public
     }
 
     pub(crate) fn curve(&self) -> Curve {
@@ -107,7 +131,11 @@ impl EcKey {
     }
 
     /// The public point, uncompressed: `04 || X || Y`.
-    pub(crate) fn point(&self) -> Vec<u8> {
+    pub(crate) fn point(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn with_encoded_point(mut self) -> Self {
         let mut out = vec![0; 1 + 2 * self.curve.field_len()];
         // SAFETY: a constructed key has a public point; the buffer is given with its length.
         let len = unsafe {
@@ -121,7 +149,8 @@ impl EcKey {
             )
         };
         debug_assert_eq!(len, out.len());
-        out
+        self.point = out.into();
+        self
     }
 
     /// Signs a digest; `r || s`, each as long as the order.

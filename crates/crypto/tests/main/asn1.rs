@@ -22,7 +22,7 @@ fn private_keys() -> Vec<PrivateKey> {
 fn public(key: &PrivateKey) -> PublicKey {
     match key {
         PrivateKey::Rsa(key) => PublicKey::Rsa(key.public().unwrap()),
-        PrivateKey::Ec(key) => PublicKey::Ec(key.public().unwrap()),
+        PrivateKey::Ec(key) => PublicKey::Ec(key.public()),
         PrivateKey::Ed25519(key) => PublicKey::Ed25519(key.public()),
         PrivateKey::X25519(key) => PublicKey::X25519(key.public()),
     }

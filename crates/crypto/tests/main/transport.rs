@@ -50,7 +50,7 @@ fn ecdh_wrapping_is_a_point_then_kwp_on_every_curve() {
     let target = b"a key to carry";
     for curve in Curve::ALL {
         let key = EcPrivateKey::generate(curve).unwrap();
-        let wrapped = ecdh_aes_wrap(&key.public().unwrap(), agreement, target).unwrap();
+        let wrapped = ecdh_aes_wrap(&key.public(), agreement, target).unwrap();
         assert_eq!(*ecdh_aes_unwrap(&key, agreement, &wrapped).unwrap(), target, "{curve:?}");
         // Taken apart by hand: KWP makes 24 bytes of 14.
         let (encoded, rest) = wrapped.split_at(wrapped.len() - 24);
@@ -76,7 +76,7 @@ fn ecdh_wrapping_is_a_point_then_kwp_on_every_curve() {
 fn without_a_derivation_the_first_bytes_of_the_secret_are_the_key() {
     let agreement = Agreement { aes_bits: 128, kdf: None, shared_data: &[] };
     let key = EcPrivateKey::generate(Curve::P384).unwrap();
-    let public = key.public().unwrap();
+    let public = key.public();
     let wrapped = ecdh_aes_wrap(&public, agreement, b"target").unwrap();
     let (encoded, rest) = wrapped.split_at(wrapped.len() - 16);
     let secret = key.ecdh(&unwrap_octet_string(encoded).unwrap()).unwrap();
@@ -86,7 +86,7 @@ fn without_a_derivation_the_first_bytes_of_the_secret_are_the_key() {
 
     let with_data = Agreement { shared_data: b"x", ..agreement };
     assert_eq!(ecdh_aes_wrap(&public, with_data, b"t"), Err(Error::InvalidParameter));
-    let small = EcPrivateKey::generate(Curve::P192).unwrap().public().unwrap();
+    let small = EcPrivateKey::generate(Curve::P192).unwrap().public();
     let long = Agreement { aes_bits: 256, ..agreement };
     assert_eq!(ecdh_aes_wrap(&small, long, b"t"), Err(Error::KeySize));
 }

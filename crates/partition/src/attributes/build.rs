@@ -1,7 +1,7 @@
 //! How a new object gets its attributes: what the caller gives, what the operation knows, what
 //! follows from these, and the defaults.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use hsmsim_types::{
     Attribute, Error, ObjectId, Result,
@@ -11,7 +11,11 @@ use hsmsim_types::{
 };
 
 use super::{Initial, Rule, Shape, Source, Way, computed, implied, is_capable, limit, usage};
-use crate::{object::Attributes, personality::Personality};
+use crate::{
+    object::{Attributes, Object, key::KeyMaterial},
+    personality::Personality,
+    version,
+};
 
 /// Where a new object comes from.
 pub(crate) struct Origin {
@@ -20,6 +24,8 @@ pub(crate) struct Origin {
     /// What the operation knows: class, key type, the key itself. Empty for C_CreateObject, where
     /// the caller says everything.
     pub(crate) known: Attributes,
+    /// The same key as the primitives want it, where the operation has it.
+    pub(crate) key: Option<KeyMaterial>,
     /// The mechanism that made the key on this token, if one did.
     pub(crate) generated_by: Option<CK_MECHANISM_TYPE>,
     /// For derived keys: CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE of the base key.
@@ -45,7 +51,7 @@ impl Origin {
 
     /// Another way, with what it knows.
     pub(crate) fn of(way: Way, known: Attributes, maker: Maker) -> Self {
-        Self { way, known, generated_by: None, base: None, maker }
+        Self { way, known, key: None, generated_by: None, base: None, maker }
     }
 }
 
@@ -152,23 +158,23 @@ fn check_given(
     }
 }
 
-/// The attributes of a new object.
+/// A new object, with the key that its attributes were checked by.
 ///
 /// # Errors
 /// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_TYPE_INVALID,
 /// CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_CURVE_NOT_SUPPORTED.
-pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Result<Attributes> {
+pub(crate) fn build(mut origin: Origin, given: &Attributes, id: ObjectId) -> Result<Object> {
     let (class, kind, shape) = shape_of(given, &origin.known)?;
-    check_given(origin, given, (class, kind), shape)?;
+    check_given(&origin, given, (class, kind), shape)?;
 
-    let mut all = origin.known.clone();
+    let mut all = mem::take(&mut origin.known);
     if origin.way == Way::Create {
         given.iter().for_each(|attribute| all.set(attribute.clone()));
     } else {
         all.set_default(Attribute::ulong(CKA_CLASS, class));
         all.set_default(Attribute::ulong(CKA_KEY_TYPE, kind));
     }
-    computed::complete(shape, &mut all)?;
+    let key = computed::complete(shape, &mut all, origin.key.take())?;
     implied::settle(&mut all)?;
     if origin.way != Way::Create {
         merge(given, shape, &mut all)?;
@@ -205,9 +211,9 @@ pub(crate) fn build(origin: &Origin, given: &Attributes, id: &ObjectId) -> Resul
     if all.get(CKA_ALLOWED_MECHANISMS).is_some_and(is_empty_list) {
         all.remove(CKA_ALLOWED_MECHANISMS);
     }
-    set_history(origin, shape, &mut all);
-    set_identity(&mut all, id);
-    Ok(all)
+    set_history(&origin, shape, &mut all);
+    set_identity(&mut all, &id);
+    Ok(Object::of_key(id, version::FIRST, all, key))
 }
 
 fn is_empty_list(value: &hsmsim_types::AttributeValue) -> bool {

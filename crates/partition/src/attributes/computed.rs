@@ -24,25 +24,35 @@ use crate::{
     },
 };
 
-/// Fills in what follows from the rest, and refuses what contradicts it.
+/// Fills in what follows from the rest, and refuses what contradicts it. Gives the key, if it is one: that of the
+/// attributes is computed unless the caller has it.
 ///
 /// # Errors
 /// CKR_ATTRIBUTE_VALUE_INVALID for values that make no key or certificate, CKR_CURVE_NOT_SUPPORTED,
 /// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT.
-pub(crate) fn complete(shape: Shape, all: &mut Attributes) -> Result<()> {
+pub(crate) fn complete(
+    shape: Shape,
+    all: &mut Attributes,
+    key: Option<KeyMaterial>,
+) -> Result<Option<KeyMaterial>> {
+    let key_of = |all: &mut Attributes| {
+        let key = key.map_or_else(|| KeyMaterial::from_attributes(all), Ok)?;
+        complete_key(&key, all)?;
+        Ok(Some(key))
+    };
     match shape {
-        Shape::Data => Ok(()),
-        Shape::Certificate | Shape::WtlsCertificate => complete_certificate(all),
-        Shape::AttributeCertificate => complete_attribute_certificate(all),
-        Shape::Trust => check_trust(all),
+        Shape::Data => Ok(None),
+        Shape::Certificate | Shape::WtlsCertificate => complete_certificate(all).map(|()| None),
+        Shape::AttributeCertificate => complete_attribute_certificate(all).map(|()| None),
+        Shape::Trust => check_trust(all).map(|()| None),
         Shape::DsaParameters | Shape::DhParameters | Shape::X942Parameters => {
-            field::complete(shape, all)
+            field::complete(shape, all).map(|()| None)
         }
         shape if shape.is_of_a_field() => {
             field::complete(shape, all)?;
-            complete_key(all)
+            key_of(all)
         }
-        _ => complete_key(all),
+        _ => key_of(all),
     }
 }
 
@@ -112,8 +122,8 @@ pub(crate) fn check_trust(all: &Attributes) -> Result<()> {
     Ok(())
 }
 
-fn complete_key(all: &mut Attributes) -> Result<()> {
-    match KeyMaterial::from_attributes(all)? {
+fn complete_key(key: &KeyMaterial, all: &mut Attributes) -> Result<()> {
+    match key {
         KeyMaterial::RsaPublic(key) => {
             agree(all, Attribute::ulong(CKA_MODULUS_BITS, key.modulus_bits() as u64))?;
             agree_public_key_info(all, key.to_spki())
@@ -136,15 +146,14 @@ fn complete_key(all: &mut Attributes) -> Result<()> {
             agree_public_key_info(all, public.to_spki())
         }
         KeyMaterial::EcPublic(key) => {
-            all.set(point(&key.point()));
+            all.set(point(key.point()));
             agree_public_key_info(all, key.to_spki())
         }
         KeyMaterial::EcPrivate(key) => {
-            let public = key.public().map_err(during(During::Import))?;
             let scalar = key.scalar().map_err(during(During::Import))?;
             all.set(Attribute::bytes(CKA_VALUE, &scalar[..]));
-            agree_point(all, &key.public_point())?;
-            agree_public_key_info(all, public.to_spki())
+            agree_point(all, key.public_point())?;
+            agree_public_key_info(all, key.public().to_spki())
         }
         KeyMaterial::EdPublic(key) => {
             all.set(point(key.as_bytes()));

@@ -147,6 +147,16 @@ pub(crate) struct Object {
 impl Object {
     /// An object of these attributes.
     pub(crate) fn new(id: ObjectId, version: u64, attributes: Attributes) -> Self {
+        Self::of_key(id, version, attributes, None)
+    }
+
+    /// The same, with its key if whoever makes it has it.
+    pub(crate) fn of_key(
+        id: ObjectId,
+        version: u64,
+        attributes: Attributes,
+        key: Option<KeyMaterial>,
+    ) -> Self {
         Self {
             id,
             version,
@@ -156,7 +166,7 @@ impl Object {
             key_type: attributes.ulong(CKA_KEY_TYPE).unwrap_or(0),
             limited: attributes.get(CKA_USAGE_LIMIT).is_some(),
             attributes,
-            material: OnceLock::new(),
+            material: key.map_or_else(OnceLock::new, |key| OnceLock::from(Ok(key))),
         }
     }
 

@@ -6,7 +6,7 @@ use hsmsim_crypto::{
         self, KeyKind, ed448_params, ed25519_params, wrap_octet_string, x448_params, x25519_params,
     },
     curve448::{Ed448PrivateKey, X448PrivateKey},
-    dh::DhPrivateKey,
+    dh::{DhPrivateKey, DhPublicKey},
     dsa::DsaPrivateKey,
     ec::EcPrivateKey,
     edwards::Ed25519PrivateKey,
@@ -20,6 +20,7 @@ use hsmsim_types::{Attribute, Result, ck::*};
 
 use super::{
     Attributes,
+    key::KeyMaterial,
     parameter_set::{ml_dsa_number, ml_kem_number, slh_dsa_number},
     parts,
 };
@@ -162,6 +163,29 @@ impl PrivateKey {
         Ok(all)
     }
 
+    /// Its public half.
+    ///
+    /// # Errors
+    /// CKR_FUNCTION_FAILED, never in practice.
+    pub(crate) fn public_key(&self) -> Result<KeyMaterial> {
+        let failed = during(During::Generate);
+        Ok(match self {
+            Self::Rsa(key) => KeyMaterial::RsaPublic(key.public().map_err(failed)?),
+            Self::Ec(key) => KeyMaterial::EcPublic(key.public()),
+            Self::Ed25519(key) => KeyMaterial::EdPublic(key.public()),
+            Self::X25519(key) => KeyMaterial::XPublic(key.public()),
+            Self::Ed448(key) => KeyMaterial::Ed448Public(key.public()),
+            Self::X448(key) => KeyMaterial::X448Public(key.public()),
+            Self::Dsa(key) => KeyMaterial::DsaPublic(key.public()),
+            Self::Dh(key) => KeyMaterial::DhPublic(
+                DhPublicKey::from_components(&key.parameters(), &key.y()).map_err(failed)?,
+            ),
+            Self::MlKem(key) => KeyMaterial::MlKemPublic(key.public().map_err(failed)?),
+            Self::MlDsa(key) => KeyMaterial::MlDsaPublic(Box::new(key.public().map_err(failed)?)),
+            Self::SlhDsa(key) => KeyMaterial::SlhDsaPublic(key.public()),
+        })
+    }
+
     /// The attributes of its public half.
     ///
     /// # Errors
@@ -177,7 +201,7 @@ impl PrivateKey {
                 all.set(Attribute::bytes(CKA_PUBLIC_EXPONENT, public.exponent()));
             }
             Self::Ec(key) => {
-                set_point(&mut all, or(key.curve().params_der()), &key.public_point());
+                set_point(&mut all, or(key.curve().params_der()), key.public_point());
             }
             Self::Ed25519(key) => {
                 set_point(&mut all, or(ed25519_params()), key.public().as_bytes());
@@ -217,6 +241,24 @@ impl PrivateKey {
             }
         }
         Ok(all)
+    }
+}
+
+impl From<PrivateKey> for KeyMaterial {
+    fn from(key: PrivateKey) -> Self {
+        match key {
+            PrivateKey::Rsa(key) => Self::RsaPrivate(key),
+            PrivateKey::Ec(key) => Self::EcPrivate(key),
+            PrivateKey::Ed25519(key) => Self::EdPrivate(key),
+            PrivateKey::X25519(key) => Self::XPrivate(key),
+            PrivateKey::Ed448(key) => Self::Ed448Private(key),
+            PrivateKey::X448(key) => Self::X448Private(key),
+            PrivateKey::Dsa(key) => Self::DsaPrivate(key),
+            PrivateKey::Dh(key) => Self::DhPrivate(key),
+            PrivateKey::MlKem(key) => Self::MlKemPrivate(key),
+            PrivateKey::MlDsa(key) => Self::MlDsaPrivate(Box::new(key)),
+            PrivateKey::SlhDsa(key) => Self::SlhDsaPrivate(key),
+        }
     }
 }
 

@@ -28,7 +28,6 @@ use crate::{
         cipher::{decrypt, encrypt},
         params::Work,
     },
-    version,
 };
 
 /// The key that is to be made.
@@ -100,7 +99,7 @@ impl Session {
         let known = parts::secret(wanted.key_type, secret);
         let origin = Origin::of(Way::Derive, known, self.maker());
         let id = self.partition.new_id()?;
-        let object = Object::new(id, version::FIRST, build(&origin, &wanted.given, &id)?);
+        let object = build(origin, &wanted.given, id)?;
         match self.add(vec![object])? {
             Reply::Created(mut creation) => {
                 creation.output = ciphertext;
@@ -143,7 +142,7 @@ fn encapsulated(
         (Scheme::Ecdh, KeyMaterial::EcPublic(public)) => {
             let ours = EcPrivateKey::generate(public.curve()).map_err(failed)?;
             let point = ours.public_point().to_vec();
-            let params = with_peer(params, &public.point())?;
+            let params = with_peer(params, public.point())?;
             let ours = KeyMaterial::EcPrivate(ours);
             Ok((agree(&params, &ours, wanted.key_type, wanted.len)?, point))
         }

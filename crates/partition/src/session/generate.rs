@@ -28,14 +28,13 @@ use crate::{
     failure::{During, during},
     mechanisms::{Entry, Scheme},
     object::{
-        Attributes, Object,
+        Attributes,
         key::{Twisted, curve_of, edwards_of, montgomery_of},
         parameter_set::{ml_dsa_set, ml_kem_set, slh_dsa_set},
         parts::{self, kind},
         private_key::PrivateKey,
         secret_type::{Lengths, SecretType},
     },
-    version,
 };
 
 /// The public exponent that is used when nobody asks for another.
@@ -85,7 +84,7 @@ impl Session {
         }
         origin.known = parts::secret(key_type, &value);
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
+        self.add(vec![build(origin, &given, id)?])
     }
 
     pub(super) fn generate_key_pair(
@@ -119,11 +118,13 @@ impl Session {
         let made = make_pair(entry, &public, &private)?;
         let params = public.bytes(CKA_EC_PARAMS);
         of_public.known = made.public(params)?;
+        of_public.key = Some(made.public_key()?);
         of_private.known = made.private(params)?;
+        of_private.key = Some(made.into());
         let (public_id, private_id) = (self.partition.new_id()?, self.partition.new_id()?);
         self.add(vec![
-            Object::new(public_id, version::FIRST, build(&of_public, &public, &public_id)?),
-            Object::new(private_id, version::FIRST, build(&of_private, &private, &private_id)?),
+            build(of_public, &public, public_id)?,
+            build(of_private, &private, private_id)?,
         ])
     }
 

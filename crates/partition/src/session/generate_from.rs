@@ -12,8 +12,7 @@ use crate::{
     api::Reply,
     attributes::{build::build, build::check_template, template::checked},
     failure::{During, during},
-    object::{Attributes, Object, parts::kind, secret_type::SecretType},
-    version,
+    object::{Attributes, parts::kind, secret_type::SecretType},
 };
 
 /// Most rounds of PBKDF2: some seconds of one core.
@@ -129,7 +128,7 @@ impl Session {
         }
         origin.known.set(Attribute::bytes(CKA_VALUE, &value[..]));
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, version::FIRST, build(&origin, given, &id)?)])
+        self.add(vec![build(origin, given, id)?])
     }
 }
 

@@ -39,8 +39,7 @@ impl Session {
     pub(super) fn create(&self, template: &Template) -> Result<Reply> {
         let given = checked(template)?;
         let id = self.partition.new_id()?;
-        let all = build(&Origin::created(self.maker()), &given, &id)?;
-        self.add(vec![Object::new(id, version::FIRST, all)])
+        self.add(vec![build(Origin::created(self.maker()), &given, id)?])
     }
 
     pub(super) fn copy(&self, id: &ObjectId, template: &Template) -> Result<Reply> {

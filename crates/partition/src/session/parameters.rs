@@ -16,8 +16,7 @@ use crate::{
     },
     failure::{During, during},
     mechanisms::{Entry, Scheme, hash_of},
-    object::{Attributes, Object, parts::kind},
-    version,
+    object::parts::kind,
 };
 
 /// The hash and the seed that the primes of DSA come from; both are the token's where nobody says.
@@ -53,8 +52,7 @@ impl Session {
             origin.known.set(Attribute::bytes(kind, number));
         }
         let id = self.partition.new_id()?;
-        let all: Attributes = build(&origin, &given, &id)?;
-        self.add(vec![Object::new(id, version::FIRST, all)])
+        self.add(vec![build(origin, &given, id)?])
     }
 }
 

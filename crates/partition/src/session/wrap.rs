@@ -36,7 +36,6 @@ use crate::{
         cipher::{decrypt, encrypt},
         params::Work,
     },
-    version,
 };
 
 const WRAPPING: KeyCodes = KeyCodes {
@@ -147,6 +146,7 @@ impl Session {
         given: &Attributes,
         plain: &[u8],
     ) -> Result<Object> {
+        let mut private = None;
         let known = if given.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY) {
             let key_type = given.ulong(CKA_KEY_TYPE).unwrap_or(u64::MAX);
             secret_of(key_type, work, filled, given, plain)?
@@ -155,11 +155,14 @@ impl Session {
             let key = PrivateKey::from_pkcs8(plain).map_err(|cause| {
                 Error::new(CKR_WRAPPED_KEY_INVALID, format!("no private key inside: {cause}"))
             })?;
-            key.private(None)?
+            let known = key.private(None)?;
+            private = Some(key.into());
+            known
         };
-        let origin = Origin::of(Way::Unwrap, known, self.maker());
+        let mut origin = Origin::of(Way::Unwrap, known, self.maker());
+        origin.key = private;
         let id = self.partition.new_id()?;
-        Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))
+        build(origin, given, id)
     }
 }
 

@@ -30,7 +30,7 @@ fn ecdh() {
                         if peer.curve() != curve {
                             return Err(Error::InvalidParameter);
                         }
-                        key.ecdh(&peer.point())
+                        key.ecdh(peer.point())
                     }),
                 };
                 let given = given.map(|secret| secret.to_vec());

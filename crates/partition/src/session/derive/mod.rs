@@ -42,7 +42,6 @@ use crate::{
         secret_type::{Lengths, SecretType},
     },
     operation::{KEY_CODES, check_key},
-    version,
 };
 
 /// What a derivation came to.
@@ -217,7 +216,7 @@ impl Call<'_> {
         let mut origin = Origin::of(Way::Derive, known, self.session.maker());
         origin.base = Some((heritage.always_sensitive, heritage.never_extractable));
         let id = self.session.partition.new_id()?;
-        Ok(Object::new(id, version::FIRST, build(&origin, given, &id)?))
+        build(origin, given, id)
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
     mechanisms::Entry,
     object::{Attributes, Object, private_key::PrivateKey},
     operation::{KEY_CODES, check_fit, check_type},
-    version,
 };
 
 /// Attributes that say the same of both halves.
@@ -60,10 +59,11 @@ impl Session {
         }
         self.check_write_of(&given, CKO_PUBLIC_KEY, base.key_type)?;
         let mut origin = Origin::of(Way::Derive, known, self.maker());
+        origin.key = Some(private.public_key()?);
         if base.attributes.flag(CKA_LOCAL) {
             origin.generated_by = base.attributes.ulong(CKA_KEY_GEN_MECHANISM);
         }
         let id = self.partition.new_id()?;
-        self.add(vec![Object::new(id, version::FIRST, build(&origin, &given, &id)?)])
+        self.add(vec![build(origin, &given, id)?])
     }
 }
