@@ -41,7 +41,7 @@ use hsmsim_device::{SessionChannel, TrustLink, exchange};
 use hsmsim_network::{Clock, Flow, LatencyModel, Link, NoTick, alongside, drive};
 use hsmsim_partition::{
     Session as PartitionSession,
-    api::{AppId, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
+    api::{AppId, GivesAway, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
 };
 use hsmsim_types::{Attribute, Mechanism, ObjectId, Pin, Role, Template, ck::*, role::UserType};
 
@@ -157,7 +157,8 @@ fn session_task(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     let connecting = TrustLink::connect(appliance, partition, app, cluster.wire(device));
     let refused = |_| "the link refuses";
     let trust = drive(&clock, &NoTick, connecting).map_err(refused)?;
-    let open = OpenSession { app, tag: SessionTag(1), read_write: true };
+    let open =
+        OpenSession { app, tag: SessionTag(1), read_write: true, gives_away: GivesAway::Nothing };
     let mut channel = drive(&clock, &NoTick, trust.open(open)).map_err(refused)??;
     let mut ask = |request| asked(&clock, &mut channel, request);
     ask(login())?;
@@ -220,7 +221,8 @@ fn partition(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     let (device, partition) = first_member(cluster)?;
     let partition = &cluster.device(device).partitions()[partition];
     let app = AppId::new(std::process::id(), 1 << 21);
-    let open = OpenSession { app, tag: SessionTag(2), read_write: true };
+    let open =
+        OpenSession { app, tag: SessionTag(2), read_write: true, gives_away: GivesAway::Nothing };
     let mut session = partition.open_session(open)?;
     let now = Duration::from_nanos(cluster.clock().unix_now());
     let mut ask = |request: Request| PartitionSession::handle(&mut session, request, now);

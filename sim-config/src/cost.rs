@@ -29,7 +29,6 @@ impl Topology {
         let others = &group.members[1..];
         let slowest = |members: &mut dyn Iterator<Item = &Member>| members.map(way).max();
         let primary = way(group.primary());
-        let login = slowest(&mut group.active()).unwrap_or_default();
         // The clone to a member takes place inside the call; an asynchronous peer is fed later.
         let clone = slowest(&mut others.iter().filter(|m| m.replication == Replication::Sync));
         let active_clone = slowest(&mut group.active().skip(1));
@@ -38,7 +37,8 @@ impl Topology {
         let cost = |function, round_trips, expected| CallCost { function, round_trips, expected };
         vec![
             cost("C_OpenSession", "1 primary", primary),
-            cost("C_Login", "1 every active", login),
+            // The primary's answer says whether the others are asked.
+            cost("C_Login", "1 primary + 1 every active", session_made),
             cost("C_FindObjectsInit … Final", "1 primary", primary),
             cost("C_GetAttributeValue", "1 primary", primary),
             cost("C_SignInit, once per key", "1 primary", primary),

@@ -175,7 +175,8 @@ impl Client {
         read_write: bool,
     ) -> std::result::Result<Sub, Failure> {
         let (member_generation, connection) = self.connected(group, index).await?;
-        let open = connection.open(OpenSession { app: self.app, tag, read_write });
+        let gives_away = self.given_away(group);
+        let open = connection.open(OpenSession { app: self.app, tag, read_write, gives_away });
         let member = &group.members[index];
         match while_there(self.clock(), member, self.timers.receive, open).await {
             Some(Ok(Ok(session))) => Ok(Sub { session, member_generation }),

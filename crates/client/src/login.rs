@@ -8,7 +8,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use hsmsim_cluster::new_domain;
 use hsmsim_network::all;
-use hsmsim_partition::api::{OpenSession, Reply, Request};
+use hsmsim_partition::api::{GivesAway, OpenSession, Reply, Request};
 use hsmsim_types::{
     Error, Pin, Result, Role, SessionHandle, SlotId, ck::*, error::fail, role::UserType,
 };
@@ -319,7 +319,7 @@ impl Client {
 
 /// How a session of the library itself is opened.
 pub(crate) fn library_session(app: hsmsim_partition::api::AppId) -> OpenSession {
-    OpenSession { app, tag: LIBRARY_SESSION, read_write: true }
+    OpenSession { app, tag: LIBRARY_SESSION, read_write: true, gives_away: GivesAway::Nothing }
 }
 
 /// Notes that a login of the slot, which is about to begin, holds on a member already; the caller has

@@ -7,7 +7,6 @@ use hsmsim_partition::{
     api::{AttributeResult, Created, Reply, Request},
     counts_on_read,
 };
-use hsmsim_store::OwedKind;
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Params, Result, SessionHandle, Template, ck::*,
     error::fail,
@@ -37,9 +36,8 @@ impl Client {
         })
     }
 
-    /// Makes objects on the primary and clones them to the other members. If the primary is lost
-    /// before it could give the objects away, they are made anew on the next: an answer the
-    /// application never saw must not be the only copy of a key it is told about.
+    /// Makes objects on the primary and clones them to the other members: its answer brings what the others
+    /// are to have. If it is lost before it has answered, they are made anew on the next.
     async fn make(
         &self,
         session: &mut Checkout,
@@ -57,22 +55,19 @@ impl Client {
         session: &mut Checkout,
         request: impl Fn() -> Request,
     ) -> Result<Made> {
-        loop {
-            let (primary, reply) = self.call_primary(session, &request).await?;
-            let created = match reply {
-                Reply::Created(created) => created,
-                Reply::Size(needed) => return Ok(Made::Nothing(needed as usize)),
-                other => return Err(unexpected(&other)),
-            };
-            let ids: Vec<_> = created.objects.iter().map(|object| object.id).collect();
-            if self.replicate(session, primary, &ids).await? {
-                let handles = self.name(session, primary, &created.objects);
-                return Ok(Made::Objects(handles, created.output));
-            }
-            // Whatever the lost member still holds was never acknowledged.
-            self.owe(session.group(), &[primary], OwedKind::Delete, &ids)?;
-            self.moved_on(session.group(), primary)?;
+        let (primary, reply) = self.call_primary(session, &request).await?;
+        let mut created = match reply {
+            Reply::Created(created) => created,
+            Reply::Size(needed) => return Ok(Made::Nothing(needed as usize)),
+            other => return Err(unexpected(&other)),
+        };
+        let copies: Vec<_> =
+            created.objects.iter_mut().filter_map(|object| object.copy.take()).collect();
+        if !copies.is_empty() {
+            self.distribute(session, primary, copies).await?;
         }
+        let handles = self.name(session, primary, &created.objects);
+        Ok(Made::Objects(handles, created.output))
     }
 
     /// Gives new objects, which a member has made, their handles.

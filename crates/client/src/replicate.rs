@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use hsmsim_network::all;
-use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
+use hsmsim_partition::api::{GivesAway, Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
 use hsmsim_types::{Error, ObjectId, Result, ck::*};
 
@@ -74,6 +74,28 @@ impl Client {
             Err(Failure::Member(error)) => return Err(error),
             Err(Failure::Lost) => return Ok(false),
         };
+        self.distribute(session, source, sealed).await?;
+        Ok(true)
+    }
+
+    /// What a session on a member of the group gives away with the answer that it was made.
+    pub(crate) fn given_away(&self, group: &Group) -> GivesAway {
+        match group.members.len() {
+            1 => GivesAway::Nothing,
+            _ if self.clones_session_objects => GivesAway::AllObjects,
+            _ => GivesAway::TokenObjects,
+        }
+    }
+
+    /// Brings what the source has given away to every other member that is to have it; what could not be
+    /// delivered is owed.
+    pub(crate) async fn distribute(
+        &self,
+        session: &mut Checkout,
+        source: usize,
+        sealed: Vec<SealedObject>,
+    ) -> Result<()> {
+        let group = Arc::clone(session.group());
         let (token, own): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|object| object.token);
         if !token.is_empty() {
             let targets: Vec<usize> = (0..group.members.len())
@@ -82,6 +104,7 @@ impl Client {
             // The devices themselves tell asynchronous members.
             let missed = self.send_clones(session, &targets, &token).await;
             let ids: Vec<_> = token.iter().map(|object| object.id).collect();
+            self.bury_again(session, &targets, &ids).await?;
             let behind: Vec<usize> = missed.all().collect();
             self.owe(&group, &behind, OwedKind::Copy, &ids)?;
             self.settle_later(&group, &missed).await;
@@ -93,7 +116,26 @@ impl Client {
                 .collect();
             self.send_clones(session, &targets, &own).await;
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// What others have destroyed while its copies were under way must not come back by them. Members that are
+    /// lost meanwhile are owed the deletion by whoever destroyed it.
+    async fn bury_again(
+        &self,
+        session: &mut Checkout,
+        targets: &[usize],
+        objects: &[ObjectId],
+    ) -> Result<()> {
+        if !self.replays_deletions || targets.is_empty() {
+            return Ok(());
+        }
+        let buried = self.cluster.ledger().buried(&session.group().label, objects)?;
+        if !buried.is_empty() {
+            let request = Request::ReplayDeletion { objects: buried };
+            self.spread(session, targets, &request).await;
+        }
+        Ok(())
     }
 
     /// Sends sealed objects to members, all at the same time. Gives those that are owed them.

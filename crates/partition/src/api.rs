@@ -43,6 +43,21 @@ pub struct OpenSession {
     pub tag: SessionTag,
     /// CKF_RW_SESSION.
     pub read_write: bool,
+    /// What of its new objects comes with the answer, for the other members of a group.
+    pub gives_away: GivesAway,
+}
+
+/// Which new objects a session gives away with the answer that they were made, so that they need not be asked for
+/// before they are cloned (Luna guide, "Key replication").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GivesAway {
+    /// None: nobody else is to have them.
+    #[default]
+    Nothing,
+    /// Token objects.
+    TokenObjects,
+    /// Session objects too.
+    AllObjects,
 }
 
 /// The kinds of operation a session can have active, each beside the others (PKCS#11 3.1, 5.7).
@@ -550,12 +565,14 @@ pub struct Creation {
 }
 
 /// An object that came into being.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
     /// Its identity.
     pub id: ObjectId,
     /// CKA_TOKEN.
     pub token: bool,
+    /// As it travels to the other members, if the session gives it away ([`GivesAway`]).
+    pub copy: Option<SealedObject>,
 }
 
 /// The answer for one attribute (PKCS#11 3.1, 5.7.5).

@@ -20,6 +20,7 @@ mod pending;
 mod people;
 mod recovery;
 mod replication;
+mod round_trips;
 mod rules;
 mod saved;
 mod service_times;

@@ -95,15 +95,16 @@ fn a_standby_member_far_away_slows_every_new_key_though_it_serves_no_call() {
 }
 
 #[test]
-fn the_primary_lost_between_making_and_cloning_leaves_one_key_and_no_orphan() {
+fn the_primary_lost_while_its_key_is_cloned_leaves_one_key_and_no_orphan() {
     let world = World::new("ha-pair");
     let session = world.officer();
     world.pair(session, "before");
     let near = round_trip(&world, 0);
     let make = aes_key(&world, session);
-    // The key is made; the request for its copy is under way.
+    // The key is made, and its copy is on its way to the other member.
     let key = struck(&world, near + near / 4, "device.power_loss hsm-eus-1 for=60s", make).unwrap();
-    assert_eq!(world.holdings(0).len(), 3, "made there, and not acknowledged");
+    assert_eq!(world.holdings(0).len(), 3, "made there");
+    assert_eq!(world.holdings(0), world.holdings(1), "and there by its copy");
     assert_eq!(world.find(session, "k"), [key]);
     world.pass(Duration::from_secs(600));
     world.recover();
@@ -346,4 +347,42 @@ fn no_one_time_password_comes_twice_whatever_member_gives_it() {
     world.pass(Duration::from_secs(600));
     world.recover();
     assert_eq!(password().unwrap(), b"254676");
+}
+
+#[test]
+fn a_key_destroyed_while_its_copies_are_under_way_does_not_come_back_by_them() {
+    let world = World::new("ha-pair");
+    let session = world.officer();
+    world.pair(session, "before");
+    let other = world.another();
+    let theirs = other.officer();
+    assert_eq!(other.find(theirs, "before").len(), 2, "their session knows both members");
+    let millisecond = Duration::from_millis(1);
+    let kept = world.holdings(1);
+
+    world.fault("link.delay client:hsm-eus-2 extra=200ms direction=there");
+    let destroys = async {
+        let client = &other.client;
+        // The key is made, and its copy on its slow way; what is sent now overtakes it.
+        world.cluster.clock().sleep(5 * millisecond).await;
+        world.cluster.heal_all().unwrap();
+        let template = Template(vec![Attribute::bytes(CKA_LABEL, *b"k")]);
+        client.find_init(theirs, template).await?;
+        let found = client.find(theirs, 2)?;
+        client.find_final(theirs)?;
+        let [key] = found[..] else { panic!("{found:?}") };
+        client.destroy_object(theirs, key).await?;
+        Ok(world.now())
+    };
+    let makes = async {
+        let made = aes_key(&world, session).await;
+        (made, world.now())
+    };
+    let ((made, returned), destroyed) =
+        world.client.run(async { Ok(join(makes, destroys).await) }).unwrap();
+    made.unwrap();
+    let destroyed: Result<Duration> = destroyed;
+    assert!(destroyed.unwrap() < returned, "the copy came after the deletion");
+    assert_eq!(world.holdings(0), kept);
+    assert_eq!(world.holdings(1), kept, "the copy is buried again");
 }

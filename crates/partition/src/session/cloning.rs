@@ -10,10 +10,10 @@ use hsmsim_types::{ObjectId, Result, SecretBytes};
 
 use super::Session;
 use crate::{
-    api::{InventoryEntry, Reply, SealedObject},
+    api::{GivesAway, InventoryEntry, Reply, SealedObject},
     built_in,
     object::{Object, codec, sealing},
-    port::{Body, Change, Tags},
+    port::{Body, Change, StoredObject, Tags},
     travel,
 };
 
@@ -27,7 +27,7 @@ impl Session {
                 continue;
             }
             sealed.extend(match self.application.transient(id) {
-                Some(object) => Some(self.sealed_transient(&object, domain)?),
+                Some(object) => Some(self.travelling(&object, None, domain)?),
                 // Of version 0 is what a damaged disk has left, which helps nobody.
                 None => match self.partition.store().load(id)?.filter(|held| held.version > 0) {
                     Some(stored) => Some(self.partition.outgoing(stored, domain)?),
@@ -38,20 +38,43 @@ impl Session {
         Ok(Reply::Sealed(sealed))
     }
 
-    fn sealed_transient(&self, object: &Object, domain: [u8; 16]) -> Result<SealedObject> {
-        let body = if object.private {
-            sealing::seal(object, &*self.partition.sealing_key(&self.application, true)?)?
-        } else {
-            Body::from(SecretBytes::from(codec::encode(&object.attributes)))
+    /// A new object as it goes to the other members with the answer, if it is to; `stored` of one that is kept.
+    ///
+    /// # Errors
+    /// CKR_CLONING_PARAMETER_MISSING on a blank token.
+    pub(super) fn given_away(
+        &self,
+        object: &Object,
+        stored: Option<&StoredObject>,
+    ) -> Result<Option<SealedObject>> {
+        match (self.gives_away, object.token) {
+            (GivesAway::Nothing, _) | (GivesAway::TokenObjects, false) => Ok(None),
+            _ => self.travelling(object, stored, self.partition.domain()?).map(Some),
+        }
+    }
+
+    /// An object as it leaves; `stored` if it was sealed already.
+    fn travelling(
+        &self,
+        object: &Object,
+        stored: Option<&StoredObject>,
+        domain: [u8; 16],
+    ) -> Result<SealedObject> {
+        let body = match stored {
+            _ if !object.private => {
+                Body::from(SecretBytes::from(codec::encode(&object.attributes)))
+            }
+            Some(stored) => stored.body.clone(),
+            None => sealing::seal(object, &*self.partition.sealing_key(&self.application, true)?)?,
         };
         Ok(SealedObject {
             id: object.id,
             version: object.version,
             domain,
-            token: false,
+            token: object.token,
             private: object.private,
-            // No store has it, so nobody looks it up by these.
-            tags: Tags::default(),
+            // Of a session object there are none: no store has it, so nobody looks it up by these.
+            tags: stored.map_or_else(Tags::default, |stored| stored.tags),
             body,
         })
     }

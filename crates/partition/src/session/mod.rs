@@ -35,8 +35,8 @@ use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
 use self::actives::Actives;
 use crate::{
     api::{
-        AppId, Checked, OpenSession, Operation, OperationKind, Reply, Request, SessionTag,
-        TokenInfo,
+        AppId, Checked, GivesAway, OpenSession, Operation, OperationKind, Reply, Request,
+        SessionTag, TokenInfo,
     },
     application::Application,
     failure::{During, during},
@@ -55,6 +55,7 @@ pub struct Session {
     pub(crate) application: Arc<Application>,
     tag: SessionTag,
     read_write: bool,
+    gives_away: GivesAway,
     /// The partition's count of power losses when the session was opened.
     power: u64,
     active: Actives,
@@ -78,6 +79,7 @@ impl Session {
             application,
             tag: open.tag,
             read_write: open.read_write,
+            gives_away: open.gives_away,
             power,
             active: Actives::default(),
             has_made_transients: AtomicBool::new(false),

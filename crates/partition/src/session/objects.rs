@@ -58,19 +58,23 @@ impl Session {
         for object in &objects {
             self.check_write(object.token, object.private)?;
         }
+        let mut created = Vec::with_capacity(objects.len());
         let mut changes = Vec::new();
-        for object in objects.iter().filter(|object| object.token) {
-            let key = self.partition.sealing_key(&self.application, object.private)?;
-            let stored = sealing::stored(object, &key)?;
-            check_size(stored.body.len())?;
-            changes.push(Change::Put(stored));
+        for object in &objects {
+            let mut stored = None;
+            if object.token {
+                let key = self.partition.sealing_key(&self.application, object.private)?;
+                let sealed = stored.insert(sealing::stored(object, &key)?);
+                check_size(sealed.body.len())?;
+            }
+            let copy = self.given_away(object, stored.as_ref())?;
+            created.push(Created { id: object.id, token: object.token, copy });
+            changes.extend(stored.map(Change::Put));
         }
         if !changes.is_empty() {
             self.partition.check_room(&changes)?;
             self.partition.store().apply(&changes)?;
         }
-        let created =
-            objects.iter().map(|object| Created { id: object.id, token: object.token }).collect();
         for object in objects {
             if object.token {
                 self.partition.cache.put_stored(Arc::new(object));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use hsmsim_partition::{
     Partition,
-    api::{AttributeResult, InventoryEntry, Reply, Request, SealedObject},
+    api::{
+        AppId, AttributeResult, GivesAway, InventoryEntry, OpenSession, Reply, Request,
+        SealedObject, SessionTag,
+    },
 };
 
 use crate::support::*;
@@ -67,6 +70,47 @@ fn clones_are_the_same_objects_on_the_second_member() {
     assert_eq!(there.bytes(data, CKA_VALUE), b"in the open");
     assert_eq!(inventory(&mut there), inventory(&mut here));
     assert!(!other_store.dump().windows(11).any(|bytes| bytes == b"in the open"));
+}
+
+#[test]
+fn a_session_gives_away_what_it_was_opened_to_give_away_and_it_opens_on_the_second_member() {
+    let session_key = secret_key(CKK_GENERIC_SECRET, &[0xD4; 32]);
+    let hmac = Mechanism::plain(CKM_SHA256_HMAC);
+    for (gives_away, of_token, of_session) in [
+        (GivesAway::Nothing, false, false),
+        (GivesAway::TokenObjects, true, false),
+        (GivesAway::AllObjects, true, true),
+    ] {
+        let ((_, one), (_, two)) = (member(1), member(1));
+        let open = OpenSession { app: AppId(1), tag: SessionTag(1), read_write: true, gives_away };
+        let (mut here, mut there) = (Client::opened(&one, open), Client::logged_in(&two, 1));
+        here.login(Role::CryptoOfficer, USER_PIN).unwrap();
+        for (template, expected) in
+            [(token_key(), of_token), (public_data(), of_token), (session_key.clone(), of_session)]
+        {
+            let is_key = template != public_data();
+            let request = Request::Create { template: Template(template) };
+            let Ok(Reply::Created(made)) = here.ask(request) else { panic!() };
+            let [made] = <[_; 1]>::try_from(made.objects).unwrap();
+            assert_eq!(made.copy.is_some(), expected, "{gives_away:?}");
+            let Some(copy) = made.copy else { continue };
+            // The same that a member gives when it is asked for it.
+            let [asked] = <[_; 1]>::try_from(sealed(&mut here, vec![made.id])).unwrap();
+            assert_eq!((asked.id, asked.version, asked.token), (copy.id, copy.version, made.token));
+            assert_eq!((asked.domain, asked.private), (copy.domain, copy.private));
+            assert!(!is_key || !copy.body.windows(8).any(|bytes| bytes == [0xD4; 8]), "sealed");
+            there.ask(Request::CloneAsTarget { objects: vec![copy] }).unwrap();
+            if is_key {
+                let signature = here.sign(&hmac, made.id, b"x").unwrap();
+                assert_eq!(there.sign(&hmac, made.id, b"x").unwrap(), signature);
+            } else {
+                assert_eq!(there.bytes(made.id, CKA_VALUE), b"in the open");
+            }
+        }
+        if gives_away != GivesAway::Nothing {
+            assert_eq!(inventory(&mut there), inventory(&mut here));
+        }
+    }
 }
 
 #[test]

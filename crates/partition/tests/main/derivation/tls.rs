@@ -70,7 +70,7 @@ fn tls_1_2_gives_the_vector_of_nist() {
         rest = following;
     }
     assert_eq!(made.output, rest, "both vectors");
-    let [mac, _, cipher, _] = made.objects[..] else { panic!("{made:?}") };
+    let [mac, _, cipher, _] = &made.objects[..] else { panic!("{made:?}") };
     assert!(client.flag(mac.id, CKA_SIGN) && !client.flag(mac.id, CKA_ENCRYPT));
     assert!(client.flag(cipher.id, CKA_ENCRYPT) && !client.flag(cipher.id, CKA_SIGN));
 }

@@ -9,8 +9,8 @@ use hsmsim_crypto::dh::DhParameters;
 use hsmsim_partition::{
     Connection, Partition, Personality, Session,
     api::{
-        AppId, AttributeResult, DomainSeed, OpenSession, Operation, OperationKind, Reply, Request,
-        SessionTag,
+        AppId, AttributeResult, DomainSeed, GivesAway, OpenSession, Operation, OperationKind,
+        Reply, Request, SessionTag,
     },
 };
 pub(crate) use hsmsim_types::{
@@ -82,8 +82,13 @@ impl Client {
     }
 
     pub(crate) fn with(partition: &Arc<Partition>, app: u64, tag: u64, read_write: bool) -> Self {
-        let connection = partition.connect(AppId(app));
-        let open = OpenSession { app: AppId(app), tag: SessionTag(tag), read_write };
+        let gives_away = GivesAway::Nothing;
+        let open = OpenSession { app: AppId(app), tag: SessionTag(tag), read_write, gives_away };
+        Self::opened(partition, open)
+    }
+
+    pub(crate) fn opened(partition: &Arc<Partition>, open: OpenSession) -> Self {
+        let connection = partition.connect(open.app);
         Self { session: partition.open_session(open).unwrap(), connection }
     }
 
