@@ -36,12 +36,7 @@ impl<'a> Source<'a> {
             let message = e.message().lines().collect::<Vec<_>>().join("; ");
             self.error(e.span().unwrap_or(0..0), message)
         })?;
-        f(&Table {
-            source: self,
-            table: parsed.get_ref(),
-            span: parsed.span(),
-            path: String::new(),
-        })
+        f(&Table { source: self, table: parsed.get_ref(), span: parsed.span(), path: Vec::new() })
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
@@ -59,7 +54,7 @@ pub(crate) struct Table<'a> {
     source: &'a Source<'a>,
     table: &'a DeTable<'a>,
     span: Range<usize>,
-    path: String,
+    path: Vec<&'a str>,
 }
 
 impl<'a> Table<'a> {
@@ -89,7 +84,8 @@ impl<'a> Table<'a> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Value<'a>> {
-        self.table.get(key).map(|value| self.value(key, value))
+        let (key, value) = self.table.get_key_value(key)?;
+        Some(self.value(key.get_ref(), value))
     }
 
     pub(crate) fn optional<T>(
@@ -132,18 +128,18 @@ impl<'a> Table<'a> {
         (here.line(), here.column())
     }
 
-    fn value(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Value<'a> {
-        let path = match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
-        };
+    fn value(&self, key: &'a str, value: &'a Spanned<DeValue<'a>>) -> Value<'a> {
+        // Put together when an error is told, which hardly ever happens.
+        let mut path = Vec::with_capacity(self.path.len() + 1);
+        path.extend_from_slice(&self.path);
+        path.push(key);
         Value { source: self.source, value, path }
     }
 
     fn name(&self) -> String {
-        match self.path.as_str() {
-            "" => "this file".to_owned(),
-            path => format!("[{path}]"),
+        match &self.path[..] {
+            [] => "this file".to_owned(),
+            path => format!("[{}]", path.join(".")),
         }
     }
 }
@@ -153,7 +149,7 @@ impl<'a> Table<'a> {
 pub(crate) struct Value<'a> {
     source: &'a Source<'a>,
     value: &'a Spanned<DeValue<'a>>,
-    path: String,
+    path: Vec<&'a str>,
 }
 
 impl<'a> Value<'a> {
@@ -168,7 +164,12 @@ impl<'a> Value<'a> {
 
     fn expected(&self, what: &str) -> ConfigError {
         let found = self.value.get_ref().type_str();
-        self.error(format!("\"{}\" must be {what}, not of type {found}", self.path))
+        self.error(format!("\"{}\" must be {what}, not of type {found}", self.path()))
+    }
+
+    /// The keys that lead to it.
+    fn path(&self) -> String {
+        self.path.join(".")
     }
 
     /// Where the value stands in the text, in bytes.
@@ -178,7 +179,7 @@ impl<'a> Value<'a> {
 
     /// The error of a value of the right type that cannot be used.
     pub(crate) fn must_be(&self, what: &str) -> ConfigError {
-        self.error(format!("\"{}\" must be {what}", self.path))
+        self.error(format!("\"{}\" must be {what}", self.path()))
     }
 
     pub(crate) fn str(&self) -> Result<&'a str, ConfigError> {
@@ -210,7 +211,7 @@ impl<'a> Value<'a> {
             .filter(|n| range.contains(n))
             .ok_or_else(|| {
                 let (low, high) = (range.start(), range.end());
-                self.error(format!("\"{}\" must be from {low} to {high}", self.path))
+                self.error(format!("\"{}\" must be from {low} to {high}", self.path()))
             })
     }
 
@@ -241,7 +242,7 @@ impl<'a> Value<'a> {
         let word = self.str()?;
         words.iter().find(|(name, _)| *name == word).map(|(_, value)| *value).ok_or_else(|| {
             let hint = suggestion(word, words.iter().map(|(name, _)| *name));
-            self.error(format!("\"{}\" cannot be \"{word}\"; {hint}", self.path))
+            self.error(format!("\"{}\" cannot be \"{word}\"; {hint}", self.path()))
         })
     }
 

@@ -9,21 +9,22 @@ use crate::source::{looks_like_path, read_file};
 
 const A790: &str = include_str!("../../profiles/a790.toml");
 
-static SHIPPED: LazyLock<[(&str, String); 4]> = LazyLock::new(|| {
-    [
-        ("open", include_str!("../../profiles/open.toml").to_owned()),
-        ("a790", A790.to_owned()),
-        ("a790-no-fips", without_fips(A790)),
-        ("timed-locks", include_str!("../../profiles/timed-locks.toml").to_owned()),
-    ]
-});
+/// Gives a text, which is put together when it is first asked for.
+type Text = fn() -> &'static str;
+
+const SHIPPED: [(&str, Text); 4] = [
+    ("open", || include_str!("../../profiles/open.toml")),
+    ("a790", || A790),
+    ("a790-no-fips", || &A790_NO_FIPS),
+    ("timed-locks", || include_str!("../../profiles/timed-locks.toml")),
+];
 
 /// The same device with FIPS mode switched off: one file cannot get ahead of the other.
-fn without_fips(text: &str) -> String {
-    text.replacen("name = \"a790\"", "name = \"a790-no-fips\"", 1)
+static A790_NO_FIPS: LazyLock<String> = LazyLock::new(|| {
+    A790.replacen("name = \"a790\"", "name = \"a790-no-fips\"", 1)
         .replacen("A790 in FIPS mode", "A790 without FIPS mode", 1)
         .replacen("\nfips = true\n", "\nfips = false\n", 1)
-}
+});
 
 impl Profile {
     /// Names of the shipped profiles.
@@ -33,7 +34,7 @@ impl Profile {
 
     /// The text of a shipped profile, for people to start their own from.
     pub fn shipped_text(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| text.as_str())
+        SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| text())
     }
 
     /// A shipped profile.
