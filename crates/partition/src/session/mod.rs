@@ -23,6 +23,7 @@ mod usage_count;
 mod wrap;
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
+use hsmsim_types::{Data, Error, Pin, Result, ck::*, error::fail, role::UserType};
 
 use self::actives::Actives;
 use crate::{
@@ -120,9 +121,10 @@ impl Session {
         }
         self.check_dates(&request)?;
         match request {
-            Request::OnePart { operation, data, signature } => {
-                self.one_part(&operation, data, &signature, now)
-            }
+            Request::OnePart { operation, data, signature } => self
+                .with_data(data, |session, data| {
+                    session.one_part(&operation, data, &signature, now)
+                }),
             Request::Check { operation } => self.check(&operation),
             Request::Begin { operation, data } => self.begin(&operation, &data),
             Request::Update { kind, data } => self.update(kind, &data),
@@ -274,10 +276,25 @@ impl Session {
         Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
     }
 
+    /// Works on data of a request: what is lent is read where it is.
+    fn with_data(
+        &mut self,
+        data: Data,
+        work: impl FnOnce(&mut Self, Cow<'_, [u8]>) -> Result<Reply>,
+    ) -> Result<Reply> {
+        match data {
+            Data::Owned(data) => work(self, Cow::Owned(data)),
+            // It is gone only if its caller has given up, and then nobody sees the answer.
+            Data::Lent(lent) => lent
+                .read(|data| work(self, Cow::Borrowed(data)))
+                .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
+        }
+    }
+
     fn one_part(
         &mut self,
         operation: &Operation,
-        data: Vec<u8>,
+        data: Cow<'_, [u8]>,
         sig: &[u8],
         now: Duration,
     ) -> Result<Reply> {
