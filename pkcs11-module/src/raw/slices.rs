@@ -241,6 +241,46 @@ mod tests {
     }
 
     #[test]
+    fn large_data_is_lent_until_it_is_taken_back_or_the_call_is_over() {
+        let mut data = vec![7; LENT_MIN];
+        for takes_back in [true, false] {
+            data.fill(7);
+            // SAFETY: bytes that live on, and are written once they are taken back or the value is dropped.
+            let input = unsafe { Input::new(data.as_mut_ptr(), data.len() as u64) };
+            let Ok(Passed::Lent(lent)) = input.passed() else { panic!("it is lent") };
+            let lent = lent.clone();
+            assert_eq!(lent.read(<[u8]>::as_ptr), Some(data.as_ptr()));
+            if takes_back {
+                input.take_back();
+                data.fill(8);
+            }
+            drop(input);
+            data.fill(9);
+            assert_eq!(lent.read(|bytes| bytes == vec![7; LENT_MIN]), Some(true));
+        }
+    }
+
+    #[test]
+    fn small_data_is_not_lent_nor_is_what_is_kept() {
+        let mut data = vec![7; LENT_MIN];
+        // SAFETY: bytes that live on unchanged.
+        let (small, kept) = unsafe {
+            (
+                Input::new(data.as_mut_ptr(), LENT_MIN as u64 - 1),
+                Input::new(data.as_mut_ptr(), LENT_MIN as u64).keep().expect("kept"),
+            )
+        };
+        assert!(matches!(small.passed(), Ok(Passed::Bytes(bytes)) if bytes == &data[1..]));
+        match kept.passed() {
+            Ok(Passed::Bytes(bytes)) => assert_ne!(bytes.as_ptr(), data.as_ptr()),
+            other => panic!("{other:?}"),
+        }
+        // There is nothing to take back.
+        kept.take_back();
+        assert_eq!(kept.bytes(), Ok(&data[..]));
+    }
+
+    #[test]
     fn null_is_no_pin_but_an_empty_pin_is_one() {
         let mut byte = b'x';
         // SAFETY: NULL, then a byte that lives on.

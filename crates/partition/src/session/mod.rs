@@ -121,10 +121,13 @@ impl Session {
         }
         self.check_dates(&request)?;
         match request {
-            Request::OnePart { operation, data, signature } => self
-                .with_data(data, |session, data| {
-                    session.one_part(&operation, data, &signature, now)
-                }),
+            Request::OnePart { operation, data: Data::Owned(data), signature } => {
+                self.one_part(&operation, Cow::Owned(data), &signature, now)
+            }
+            Request::OnePart { operation, data: Data::Lent(lent), signature } => lent
+                .read(|data| self.one_part(&operation, Cow::Borrowed(data), &signature, now))
+                // Its caller has given up, and there was no memory for a copy: nobody sees the answer.
+                .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
             Request::Check { operation } => self.check(&operation),
             Request::Begin { operation, data } => self.begin(&operation, &data),
             Request::Update { kind, data } => self.update(kind, &data),
@@ -274,21 +277,6 @@ impl Session {
             self.check_uses_left(key)?;
         }
         Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
-    }
-
-    /// Works on data of a request: what is lent is read where it is.
-    fn with_data(
-        &mut self,
-        data: Data,
-        work: impl FnOnce(&mut Self, Cow<'_, [u8]>) -> Result<Reply>,
-    ) -> Result<Reply> {
-        match data {
-            Data::Owned(data) => work(self, Cow::Owned(data)),
-            // It is gone only if its caller has given up, and then nobody sees the answer.
-            Data::Lent(lent) => lent
-                .read(|data| work(self, Cow::Borrowed(data)))
-                .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
-        }
     }
 
     fn one_part(
