@@ -311,5 +311,5 @@ fn created(reply: Reply) -> Result<ObjectId, Box<dyn Error>> {
 fn sign_with(key: ObjectId) -> Request {
     let mechanism = Arc::new(Mechanism::plain(CKM_SHA256_HMAC));
     let operation = Operation { kind: OperationKind::Sign, mechanism, key: Some(key) };
-    Request::OnePart { operation, data: MESSAGE.to_vec(), signature: Vec::new() }
+    Request::OnePart { operation, data: MESSAGE.to_vec().into(), signature: Vec::new() }
 }

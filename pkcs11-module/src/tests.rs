@@ -20,6 +20,7 @@ use crate::{call, exports::*, instance, list::INTERFACES, raw::slices::MAX_BYTES
 mod asynchronous;
 mod derivation;
 mod ecies;
+mod lent;
 mod one_time;
 
 /// There is one library in a process: the tests take turns.

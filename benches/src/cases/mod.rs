@@ -77,7 +77,7 @@ impl Case {
     }
 }
 
-/// A call on 64 KiB or more, which are copied on their way: the primitive's time is the measure.
+/// A call on 64 KiB or more, of which a cipher's output is copied: the primitive's time is the measure.
 const LARGE: Budget = Budget { bare: Some(Limit::Times(1.3)), ..Budget::call(1.0) };
 /// Without an aim of its own.
 const ANY: Budget = Budget::free();

@@ -124,7 +124,7 @@ impl Client {
         let operation = ready.message(kind, params);
         let request = || Request::OnePart {
             operation: operation.clone(),
-            data: data.to_vec(),
+            data: data.to_vec().into(),
             signature: Vec::new(),
         };
         let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
@@ -159,7 +159,7 @@ impl Client {
         let operation = ready.message(kind, params);
         let request = || Request::OnePart {
             operation: operation.clone(),
-            data: data.to_vec(),
+            data: data.to_vec().into(),
             signature: tag.to_vec(),
         };
         let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
@@ -263,7 +263,7 @@ impl Client {
             *session.active(kind) = Active::Ready(ready);
             return Ok(output);
         }
-        let reply = self.run_one_part(&mut session, kind, &ready, data, &[]).await?;
+        let reply = self.run_one_part(&mut session, kind, &ready, data.into(), &[]).await?;
         *session.active(kind) = ready.next();
         Ok(Output::Bytes(bytes(reply)?))
     }
@@ -281,7 +281,7 @@ impl Client {
         let kind = OperationKind::MessageVerify;
         let mut session = self.checkout(session)?;
         let ready = between(self, &mut session, kind).await?;
-        let answer = self.run_one_part(&mut session, kind, &ready, data, signature).await;
+        let answer = self.run_one_part(&mut session, kind, &ready, data.into(), signature).await;
         if answer.as_ref().err().is_none_or(is_verdict) {
             *session.active(kind) = ready.next();
         }

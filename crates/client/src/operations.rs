@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
-    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
+    Error, Mechanism, ObjectHandle, ObjectId, Passed, Result, SessionHandle, ck::*, error::fail,
     role::UserType,
 };
 
@@ -214,9 +214,10 @@ impl Client {
         &self,
         session: SessionHandle,
         kind: OperationKind,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         room: Room,
     ) -> Result<Output> {
+        let data = data.into();
         let mut session = self.checkout(session)?;
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
@@ -254,13 +255,13 @@ impl Client {
     }
 
     /// Sends a one-part operation to the member it is balanced to, or to the primary if the key
-    /// asks for a login of its own each time.
+    /// asks for a login of its own each time. Members that are asked in turn share data that is lent.
     pub(crate) async fn run_one_part(
         &self,
         session: &mut Checkout,
         kind: OperationKind,
         ready: &Ready,
-        data: &[u8],
+        data: Passed<'_>,
         signature: &[u8],
     ) -> Result<Reply> {
         // With room for the output of a cipher that works in place.
@@ -268,14 +269,9 @@ impl Client {
             OperationKind::Encrypt => ready.checked.output.one_part(data.len()),
             _ => 0,
         };
-        let copy = || {
-            let mut copy = Vec::with_capacity(room.max(data.len()));
-            copy.extend_from_slice(data);
-            copy
-        };
         let request = || Request::OnePart {
             operation: ready.operation(kind),
-            data: copy(),
+            data: data.to_data(room),
             signature: signature.to_vec(),
         };
         if let (true, Some(key)) = (ready.checked.changes_key, ready.key) {
@@ -504,9 +500,10 @@ impl Client {
         &self,
         session: SessionHandle,
         kind: OperationKind,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         signature: Option<&[u8]>,
     ) -> Result<()> {
+        let data = data.into();
         let mut session = self.checkout(session)?;
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),

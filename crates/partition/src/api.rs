@@ -1,13 +1,14 @@
 //! What a session asks of a partition and what it gets back: the words that travel over a link.
 //!
-//! Everything is owned: a request crosses threads, waits in a link, and may outlive its caller.
+//! Everything is owned: a request crosses threads, waits in a link, and may outlive its caller. The one
+//! exception is large data of a one-part call ([`Data::Lent`]), which is the caller's while it waits.
 //! Objects are named by [`ObjectId`], which is the same on every member that holds the object; the
 //! application's handles exist in the client alone.
 
 use std::sync::Arc;
 
 use hsmsim_types::{
-    AttributeValue, Mechanism, ObjectId, Pin, SecretBytes, Template, ck::CK_ATTRIBUTE_TYPE,
+    AttributeValue, Data, Mechanism, ObjectId, Pin, SecretBytes, Template, ck::CK_ATTRIBUTE_TYPE,
     role::UserType,
 };
 
@@ -266,7 +267,7 @@ pub enum Request {
         /// The operation.
         operation: Operation,
         /// Plaintext, ciphertext or message.
-        data: Vec<u8>,
+        data: Data,
         /// The signature to verify; empty otherwise.
         signature: Vec<u8>,
     },

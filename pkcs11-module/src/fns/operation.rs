@@ -48,9 +48,12 @@ pub(crate) async fn one_part(
     data: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let arguments = buffer.room().and_then(|room| Ok((room, data.bytes()?)));
-    let (room, data) = read(client, kind, session, arguments).await?;
-    buffer.write(&client.one_part(session, kind, data, room).await?)
+    let arguments = buffer.room().and_then(|room| Ok((room, data.passed()?)));
+    let (room, passed) = read(client, kind, session, arguments).await?;
+    let output = client.one_part(session, kind, passed, room).await;
+    // The output may go where the data is (5.2), which a request that was given up must not see.
+    data.take_back();
+    buffer.write(&output?)
 }
 
 /// C_EncryptUpdate, C_DecryptUpdate.

@@ -3,8 +3,9 @@
 //! Each type here stands for one shape in which PKCS#11 passes memory: a pointer with its length,
 //! an array of attributes, a place for an answer. Its constructor is unsafe, because it takes the
 //! caller's word that the pointer is NULL or valid (PKCS#11 3.1, 5.2, and the function's own
-//! section); everything after that is safe, checks what can be checked, and copies. No pointer
-//! needs to be aligned: C programs get that wrong, and reading unaligned costs nothing.
+//! section); everything after that is safe, checks what can be checked, and copies, or lends what is
+//! large ([`Input`]). No pointer needs to be aligned: C programs get that wrong, and reading unaligned
+//! costs nothing.
 //!
 //! What cannot be checked is a pointer into nowhere. A length beyond [`slices::MAX_BYTES`] or a
 //! count beyond [`templates::MAX_ATTRIBUTES`] is taken for what it is, a mistake.

@@ -1,8 +1,10 @@
 //! Bytes that the caller lends: data, signatures, PINs, labels.
 
+use std::sync::OnceLock;
+
 use hsmsim_client::extensions::Uid;
 use hsmsim_types::{
-    Error, Pin, Result,
+    Error, Loan, Passed, Pin, Result,
     ck::{CK_BYTE, CK_RV, CK_ULONG, CKR_ARGUMENTS_BAD, CKR_HOST_MEMORY},
     error::fail,
 };
@@ -12,6 +14,9 @@ use super::keep::{Keep, Ptr};
 /// The longest input in bytes that is believed. Whatever is longer does not exist on the caller's
 /// side either, and an attempt to copy it would end the process.
 pub(crate) const MAX_BYTES: usize = 1 << 31;
+
+/// From so many bytes on, data is lent to a request and not copied: below, a loan costs more than the copy.
+pub(crate) const LENT_MIN: usize = 4 << 10;
 
 /// Length of the label that C_InitToken takes, in bytes.
 const LABEL_LEN: usize = 32;
@@ -60,14 +65,17 @@ pub(crate) struct Input {
     len: CK_ULONG,
     /// A copy, of which the call makes use instead.
     kept: Option<Vec<u8>>,
+    /// Under which requests read the caller's memory. It ends before this value does, and so before the exported
+    /// function returns or unwinds, since its frame is where this value lives.
+    loan: OnceLock<Loan>,
 }
 
 impl Input {
     /// # Safety
     /// `ptr` is NULL or points at `len` bytes that stay readable and unchanged while this value
-    /// lives, or until it is kept.
+    /// lives, or until it is kept, or taken back and not read any more. The value is dropped, not forgotten.
     pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
-        Self { ptr: Ptr(ptr), len, kept: None }
+        Self { ptr: Ptr(ptr), len, kept: None, loan: OnceLock::new() }
     }
 
     /// Whether the pointer is NULL.
@@ -85,6 +93,29 @@ impl Input {
         }
         // SAFETY: the promise given to `new` holds while `self` lives.
         unsafe { bytes(self.ptr.0, self.len, CKR_ARGUMENTS_BAD, "input") }
+    }
+
+    /// The bytes for a call whose data may be lent to its requests.
+    ///
+    /// # Errors
+    /// As [`Self::bytes`].
+    pub(crate) fn passed(&self) -> Result<Passed<'_>> {
+        let bytes = self.bytes()?;
+        // What is kept belongs to a call that may outlive the function's frame.
+        if bytes.len() < LENT_MIN || self.kept.is_some() {
+            return Ok(bytes.into());
+        }
+        // SAFETY: by the promise given to `new` the bytes stay as they are until they are taken back or `self` is
+        // dropped, either of which ends the loan.
+        let loan = self.loan.get_or_init(|| unsafe { Loan::new(bytes) });
+        Ok(loan.lent().into())
+    }
+
+    /// Ends what was lent: from here on the memory may be written, as output that goes where input was.
+    pub(crate) fn take_back(&self) {
+        if let Some(loan) = self.loan.get() {
+            loan.end();
+        }
     }
 }
 
@@ -105,7 +136,8 @@ impl PinIn {
     /// # Safety
     /// As [`Input::new`].
     pub(crate) unsafe fn new(ptr: *mut CK_BYTE, len: CK_ULONG) -> Self {
-        Self(Input { ptr: Ptr(ptr), len, kept: None })
+        // SAFETY: as promised.
+        Self(unsafe { Input::new(ptr, len) })
     }
 
     /// An owned copy, wiped when dropped. An empty PIN that is not NULL is a PIN like any other.
@@ -206,6 +238,46 @@ mod tests {
         // SAFETY: length zero promises nothing about the pointer.
         let input = unsafe { Input::new(without_provenance_mut(1), 0) };
         assert_eq!(input.bytes(), Ok(&[][..]));
+    }
+
+    #[test]
+    fn large_data_is_lent_until_it_is_taken_back_or_the_call_is_over() {
+        let mut data = vec![7; LENT_MIN];
+        for takes_back in [true, false] {
+            data.fill(7);
+            // SAFETY: bytes that live on, and are written once they are taken back or the value is dropped.
+            let input = unsafe { Input::new(data.as_mut_ptr(), data.len() as u64) };
+            let Ok(Passed::Lent(lent)) = input.passed() else { panic!("it is lent") };
+            let lent = lent.clone();
+            assert_eq!(lent.read(<[u8]>::as_ptr), Some(data.as_ptr()));
+            if takes_back {
+                input.take_back();
+                data.fill(8);
+            }
+            drop(input);
+            data.fill(9);
+            assert_eq!(lent.read(|bytes| bytes == vec![7; LENT_MIN]), Some(true));
+        }
+    }
+
+    #[test]
+    fn small_data_is_not_lent_nor_is_what_is_kept() {
+        let mut data = vec![7; LENT_MIN];
+        // SAFETY: bytes that live on unchanged.
+        let (small, kept) = unsafe {
+            (
+                Input::new(data.as_mut_ptr(), LENT_MIN as u64 - 1),
+                Input::new(data.as_mut_ptr(), LENT_MIN as u64).keep().expect("kept"),
+            )
+        };
+        assert!(matches!(small.passed(), Ok(Passed::Bytes(bytes)) if bytes == &data[1..]));
+        match kept.passed() {
+            Ok(Passed::Bytes(bytes)) => assert_ne!(bytes.as_ptr(), data.as_ptr()),
+            other => panic!("{other:?}"),
+        }
+        // There is nothing to take back.
+        kept.take_back();
+        assert_eq!(kept.bytes(), Ok(&data[..]));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod gnutls;
 mod ha_state;
 mod harness;
 mod latency;
+mod lent;
 #[allow(unsafe_code)]
 mod luna;
 mod members;

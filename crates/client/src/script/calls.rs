@@ -3,7 +3,7 @@
 
 use hsmsim_partition::api::{AttributeResult, OperationKind};
 use hsmsim_types::{
-    Mechanism, MessageParams, ObjectHandle, Pin, Result, SessionHandle, SlotId, Template,
+    Mechanism, MessageParams, ObjectHandle, Passed, Pin, Result, SessionHandle, SlotId, Template,
     role::UserType,
 };
 
@@ -256,7 +256,12 @@ calls! {
     => operation_init_work
 
     /// C_Encrypt, C_Decrypt, C_Digest, C_Sign, C_SignRecover, C_VerifyRecover.
-    fn one_part(session: SessionHandle, kind: OperationKind, data: &[u8], room: Room) -> Output;
+    fn one_part(
+        session: SessionHandle,
+        kind: OperationKind,
+        data: impl Into<Passed<'_>>,
+        room: Room,
+    ) -> Output;
     is names(kind)[1], Session(session), kind;
     unless room == Room::Query;
     => one_part_work
@@ -301,7 +306,7 @@ calls! {
     fn verify(
         session: SessionHandle,
         kind: OperationKind,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         signature: Option<&[u8]>,
     ) -> ();
     is names(kind)[1], Session(session), kind;

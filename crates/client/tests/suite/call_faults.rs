@@ -423,16 +423,16 @@ fn every_function_of_the_table_can_be_struck() {
         struck!(client.operation_init(s, kind, m(), Some(object)));
         match kind {
             Encrypt | Decrypt | Digest | Sign => struck!(
-                client.one_part(s, kind, &[], room),
+                client.one_part(s, kind, &[0; 0], room),
                 client.update(s, kind, &[], room),
                 client.finish(s, kind, room),
             ),
             Verify | VerifySignature => struck!(
-                client.verify(s, kind, &[], None),
+                client.verify(s, kind, &[0; 0], None),
                 client.update(s, kind, &[], room),
                 client.verify_final(s, kind, None),
             ),
-            SignRecover | VerifyRecover => struck!(client.one_part(s, kind, &[], room)),
+            SignRecover | VerifyRecover => struck!(client.one_part(s, kind, &[0; 0], room)),
             MessageEncrypt | MessageDecrypt => struck!(
                 client.message_begin(s, kind, p()),
                 client.message_next(s, kind, &[], None, room),

@@ -13,6 +13,7 @@ mod docs;
 mod failover;
 mod groups;
 mod ha_log;
+mod lent;
 mod login;
 mod messages;
 mod objects;

@@ -1,7 +1,7 @@
 //! AES-GCM (NIST SP 800-38D) over whole messages, and GMAC, its authentication alone.
 //!
 //! The usual shape (IV of 12 bytes, tag of 16, key of 128 or 256 bits) is ring's, every other one
-//! AWS-LC's. Multi-part GCM gathers the message first and comes here at its end, since no plaintext
+//! AWS-LC's. ring works in place only: long messages that stay where they are go to AWS-LC too. Multi-part GCM gathers the message first and comes here at its end, since no plaintext
 //! may leave before the tag has been checked.
 
 use ring::aead::{Aad, NONCE_LEN, Nonce};
@@ -9,6 +9,10 @@ use zeroize::Zeroizing;
 
 use super::AesKey;
 use crate::{Error, Result, ffi};
+
+/// From so many bytes on, copying a message to its new place for ring costs more than AWS-LC, which reads it
+/// where it is, takes longer to begin.
+const APART_MIN: usize = 4 << 10;
 
 /// Encrypts and authenticates; returns `ciphertext || tag`.
 ///
@@ -23,6 +27,9 @@ pub fn gcm_encrypt(
     plaintext: &[u8],
 ) -> Result<Vec<u8>> {
     let tag_len = checked_tag_len(iv, tag_bits)?;
+    if let Some(nonce) = usual_apart(iv, tag_bits, plaintext) {
+        return key.gcm_apart()?.seal(nonce, aad, plaintext);
+    }
     let Some((usual, nonce)) = usual_shape(key, iv, tag_bits) else {
         return ffi::gcm::seal(key.bytes(), iv, aad, tag_len, plaintext);
     };
@@ -76,8 +83,11 @@ pub fn gcm_decrypt(
 ) -> Result<Zeroizing<Vec<u8>>> {
     let tag_len = usize::from(checked_tag_len(iv, tag_bits)?);
     let text_len = ciphertext.len().checked_sub(tag_len).ok_or(Error::InvalidLength)?;
+    let (text, tag) = ciphertext.split_at(text_len);
+    if let Some(nonce) = usual_apart(iv, tag_bits, text) {
+        return key.gcm_apart()?.open(nonce, aad, tag, text);
+    }
     let Some((usual, nonce)) = usual_shape(key, iv, tag_bits) else {
-        let (text, tag) = ciphertext.split_at(text_len);
         return ffi::gcm::open(key.bytes(), iv, aad, tag, text);
     };
     let mut out = Zeroizing::new(ciphertext.to_vec());
@@ -128,6 +138,14 @@ fn checked_tag_len(iv: &[u8], tag_bits: u32) -> Result<u8> {
         _ => return Err(Error::InvalidParameter),
     };
     if iv.is_empty() { Err(Error::InvalidParameter) } else { Ok(tag_len) }
+}
+
+/// The nonce of a long message of the usual shape.
+fn usual_apart<'a>(iv: &'a [u8], tag_bits: u32, text: &[u8]) -> Option<&'a [u8; NONCE_LEN]> {
+    if text.len() < APART_MIN || tag_bits != 128 {
+        return None;
+    }
+    iv.try_into().ok()
 }
 
 /// ring's key and nonce, if the parameters are the ones ring has.

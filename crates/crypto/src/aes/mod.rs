@@ -21,6 +21,7 @@ pub use self::xts::{XtsCipher, XtsKey, xts_decrypt, xts_encrypt};
 use crate::block::{self, Block, BlockCipher};
 pub use crate::block::{Cipher, CipherMode, Direction};
 use crate::ffi::aes::{DecryptSchedule, EncryptSchedule};
+use crate::ffi::gcm::Prepared as PreparedGcm;
 use crate::mac::{MacAlg, MacKey};
 use crate::{Error, Result};
 
@@ -35,6 +36,7 @@ pub struct AesKey {
     decryption: OnceLock<DecryptSchedule>,
     /// `None` for 192-bit keys, which ring does not take.
     gcm: OnceLock<Option<aead::LessSafeKey>>,
+    gcm_apart: OnceLock<PreparedGcm>,
     cmac: OnceLock<MacKey>,
 }
 
@@ -52,6 +54,7 @@ impl AesKey {
             encryption: OnceLock::new(),
             decryption: OnceLock::new(),
             gcm: OnceLock::new(),
+            gcm_apart: OnceLock::new(),
             cmac: OnceLock::new(),
         })
     }
@@ -81,6 +84,11 @@ impl AesKey {
         self.gcm.get_or_init(prepare).as_ref()
     }
 
+    /// The key prepared for GCM from one place to another, which ring does not have.
+    fn gcm_apart(&self) -> Result<&PreparedGcm> {
+        get_or_try_init(&self.gcm_apart, || PreparedGcm::new(&self.bytes))
+    }
+
     /// The key prepared for AES-CMAC, shared with this key.
     ///
     /// # Errors
@@ -107,6 +115,20 @@ impl BlockCipher for AesKey {
         match direction {
             Direction::Encrypt => self.encryption()?.cbc(data, chain),
             Direction::Decrypt => self.decryption()?.cbc(data, chain),
+        }
+        Ok(())
+    }
+
+    fn cbc_apart(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        out: &mut Vec<u8>,
+        chain: &mut Block,
+    ) -> Result<()> {
+        match direction {
+            Direction::Encrypt => self.encryption()?.cbc_apart(data, out, chain),
+            Direction::Decrypt => self.decryption()?.cbc_apart(data, out, chain),
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ impl CipherMode {
 
 /// A key of a block cipher, with everything prepared that the modes need.
 ///
-/// Buffers of data are whole blocks and are worked on in place. A key is shared by any number of
+/// Buffers of data are whole blocks and, but for [`cbc_apart`](Self::cbc_apart), are worked on in place. A key is shared by any number of
 /// streams and threads.
 pub trait BlockCipher: fmt::Debug + Send + Sync {
     /// Bytes of a block: 8 or 16.
@@ -114,6 +114,22 @@ pub trait BlockCipher: fmt::Debug + Send + Sync {
             }
         }
         Ok(())
+    }
+
+    /// Chains whole blocks from one place to the end of another.
+    ///
+    /// # Errors
+    /// As [`ecb`](Self::ecb).
+    fn cbc_apart(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        out: &mut Vec<u8>,
+        chain: &mut Block,
+    ) -> Result<()> {
+        let start = out.len();
+        out.extend_from_slice(data);
+        self.cbc(direction, &mut out[start..], chain)
     }
 
     /// Adds the keystream of consecutive counter blocks. The counter counts through the whole

@@ -205,8 +205,7 @@ fn whole<C: BlockCipher + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     if mode.is_of_blocks() {
-        out.extend_from_slice(data);
-        return whole_blocks(direction, mode, key, iv, out);
+        return whole_blocks_apart(direction, mode, key, iv, data, out);
     }
     let mut state = State::new(mode, key.block_len(), iv)?;
     state.update(key, direction, false, data, out)?;
@@ -248,9 +247,44 @@ fn whole_blocks<C: BlockCipher + ?Sized>(
         Some(chain) => key.cbc(direction, out, chain)?,
     }
     if mode == CipherMode::CbcPad && direction == Direction::Decrypt {
-        let before = out.len() - len;
-        let kept = unpadded_len(&out[before..])?;
-        out.truncate(before + kept);
+        unpad(out, len)?;
+    }
+    Ok(())
+}
+
+/// Takes the padding off what was decrypted, a block or more.
+fn unpad(out: &mut Vec<u8>, block_len: usize) -> Result<()> {
+    let before = out.len() - block_len;
+    let kept = unpadded_len(&out[before..])?;
+    out.truncate(before + kept);
+    Ok(())
+}
+
+/// As [`whole_blocks`], from `data` to `out`, which is empty; CBC without a copy on the way.
+fn whole_blocks_apart<C: BlockCipher + ?Sized>(
+    direction: Direction,
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    data: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let len = key.block_len();
+    let (whole, part) = data.split_at(data.len() - data.len() % len);
+    let pads = (mode, direction) == (CipherMode::CbcPad, Direction::Encrypt);
+    if mode == CipherMode::Ecb || data.is_empty() || !(pads || part.is_empty()) {
+        out.extend_from_slice(data);
+        return whole_blocks(direction, mode, key, iv, out);
+    }
+    let mut chain = iv_block(iv, len)?;
+    key.cbc_apart(direction, whole, out, &mut chain)?;
+    if pads {
+        out.extend_from_slice(part);
+        // At most a block, so that it fits a byte.
+        out.resize(whole.len() + len, (len - part.len()) as u8);
+        key.cbc(direction, &mut out[whole.len()..], &mut chain)?;
+    } else if mode == CipherMode::CbcPad {
+        unpad(out, len)?;
     }
     Ok(())
 }

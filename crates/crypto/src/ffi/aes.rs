@@ -78,6 +78,11 @@ impl EncryptSchedule {
         cbc(&self.0, data, chain, sys::AES_ENCRYPT);
     }
 
+    /// CBC from one place to the end of another; else as [`cbc`](Self::cbc).
+    pub(crate) fn cbc_apart(&self, data: &[u8], out: &mut Vec<u8>, chain: &mut [u8; BLOCK]) {
+        cbc_apart(&self.0, data, out, chain, sys::AES_ENCRYPT);
+    }
+
     /// Counter mode over whole blocks, in place, from the given counter block.
     ///
     /// The counter counts through all 128 bits: the caller ends a run before a narrower one wraps.
@@ -127,6 +132,11 @@ impl DecryptSchedule {
     /// block.
     pub(crate) fn cbc(&self, data: &mut [u8], chain: &mut [u8; BLOCK]) {
         cbc(&self.0, data, chain, sys::AES_DECRYPT);
+    }
+
+    /// CBC from one place to the end of another; else as [`cbc`](Self::cbc).
+    pub(crate) fn cbc_apart(&self, data: &[u8], out: &mut Vec<u8>, chain: &mut [u8; BLOCK]) {
+        cbc_apart(&self.0, data, out, chain, sys::AES_DECRYPT);
     }
 
     /// Key unwrap (RFC 3394); fails unless the IV comes out. `data` has at least 24 bytes, a
@@ -189,5 +199,30 @@ fn cbc(schedule: &Schedule, data: &mut [u8], chain: &mut [u8; BLOCK], direction:
             chain.as_mut_ptr(),
             direction,
         );
+    }
+}
+
+fn cbc_apart(
+    schedule: &Schedule,
+    data: &[u8],
+    out: &mut Vec<u8>,
+    chain: &mut [u8; BLOCK],
+    direction: i32,
+) {
+    // The library would go on to the end of the last block.
+    assert!(data.len().is_multiple_of(BLOCK));
+    out.reserve(data.len());
+    // SAFETY: whole blocks, and as much room behind what `out` has, which the call fills; the two are of
+    // different vectors. The schedule is of the given direction, as each caller holds only one of its kind.
+    unsafe {
+        sys::AES_cbc_encrypt(
+            data.as_ptr(),
+            out.spare_capacity_mut().as_mut_ptr().cast(),
+            data.len(),
+            &*schedule.0,
+            chain.as_mut_ptr(),
+            direction,
+        );
+        out.set_len(out.len() + data.len());
     }
 }

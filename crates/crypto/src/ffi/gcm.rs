@@ -1,4 +1,5 @@
-//! AES-GCM of AWS-LC with an IV of any length and a shortened tag.
+//! AES-GCM of AWS-LC: with an IV of any length and a shortened tag, and of the usual shape from one place to
+//! another.
 
 use std::ptr::{self, NonNull};
 
@@ -159,4 +160,97 @@ pub(crate) fn open(
     context.crypt(&mut out, Error::Internal)?;
     context.finish(Error::DecryptFailed)?;
     Ok(out)
+}
+
+/// AES-GCM of the usual shape with a prepared key.
+pub(crate) struct Prepared(NonNull<sys::EVP_AEAD_CTX>);
+
+// SAFETY: the context is a plain heap object without ties to a thread.
+unsafe impl Send for Prepared {}
+// SAFETY: sealing and opening only read it.
+unsafe impl Sync for Prepared {}
+
+impl Prepared {
+    const TAG_LEN: usize = 16;
+
+    pub(crate) fn new(key: &[u8]) -> Result<Self> {
+        // SAFETY: the tables are static, each key has its table's length, and 16 is their tag's.
+        let context = unsafe {
+            let aead = match key.len() {
+                16 => sys::EVP_aead_aes_128_gcm(),
+                24 => sys::EVP_aead_aes_192_gcm(),
+                32 => sys::EVP_aead_aes_256_gcm(),
+                _ => return Err(Error::KeySize),
+            };
+            sys::EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), Self::TAG_LEN)
+        };
+        Ok(Prepared(allocated(context)))
+    }
+
+    /// Encrypts; returns `ciphertext || tag`.
+    pub(crate) fn seal(&self, nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(plaintext.len() + Self::TAG_LEN);
+        let mut tag_len = 0;
+        // SAFETY: a valid context. The output has room for the ciphertext and a whole tag behind it; what else
+        // is given is given with its length, and nothing in place of what would be encrypted besides.
+        let status = unsafe {
+            let start: *mut u8 = out.as_mut_ptr();
+            sys::EVP_AEAD_CTX_seal_scatter(
+                self.0.as_ptr(),
+                start,
+                start.add(plaintext.len()),
+                &mut tag_len,
+                Self::TAG_LEN,
+                nonce.as_ptr(),
+                nonce.len(),
+                plaintext.as_ptr(),
+                plaintext.len(),
+                ptr::null(),
+                0,
+                aad.as_ptr(),
+                aad.len(),
+            )
+        };
+        check(status, Error::DataTooLarge)?;
+        // SAFETY: the call has filled as many bytes, at most the room.
+        unsafe { out.set_len(plaintext.len() + tag_len) };
+        Ok(out)
+    }
+
+    /// Checks the tag and decrypts.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        tag: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(ciphertext.len()));
+        // SAFETY: a valid context; the output has room for as much as goes in, the rest is given with its length.
+        let status = unsafe {
+            sys::EVP_AEAD_CTX_open_gather(
+                self.0.as_ptr(),
+                out.as_mut_ptr(),
+                nonce.as_ptr(),
+                nonce.len(),
+                ciphertext.as_ptr(),
+                ciphertext.len(),
+                tag.as_ptr(),
+                tag.len(),
+                aad.as_ptr(),
+                aad.len(),
+            )
+        };
+        check(status, Error::DecryptFailed)?;
+        // SAFETY: the call has filled as many bytes.
+        unsafe { out.set_len(ciphertext.len()) };
+        Ok(out)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // SAFETY: owned, freed once; the C side wipes it.
+        unsafe { sys::EVP_AEAD_CTX_free(self.0.as_ptr()) }
+    }
 }

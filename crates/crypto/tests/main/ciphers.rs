@@ -276,6 +276,59 @@ fn gcm_takes_every_iv_and_every_tag_length_of_the_standard() {
 }
 
 #[test]
+fn gcm_gives_the_same_from_one_place_to_another_and_in_place() {
+    for key_digits in [KEY_128, KEY_192, KEY_256] {
+        let key = key(key_digits);
+        for len in [0, 15, 4095, 4096, 4097, 65_536 + 3] {
+            let text: Vec<u8> = (0..len).map(|at| (at * 7 + 3) as u8).collect();
+            for (iv, tag_bits) in [(&[9; 12][..], 128), (&[9; 12], 96), (&[9; 16], 128)] {
+                let case = format!("{key:?}, {len} bytes, {iv:?}, tag of {tag_bits} bits");
+                let sealed = aes::gcm_encrypt(&key, iv, b"aad", tag_bits, &text).unwrap();
+                let in_place =
+                    aes::gcm_encrypt_owned(&key, iv, b"aad", tag_bits, text.clone()).unwrap();
+                assert!(sealed == in_place, "{case}");
+                let open = |aad: &[u8], blob: &[u8]| {
+                    aes::gcm_decrypt(&key, iv, aad, tag_bits, blob).map(|text| text.to_vec())
+                };
+                assert!(open(b"aad", &sealed).unwrap() == text, "{case}");
+                assert_eq!(open(b"bad", &sealed), Err(Error::DecryptFailed), "{case}");
+                for index in [0, sealed.len() / 2, sealed.len() - 1] {
+                    let mut changed = sealed.clone();
+                    changed[index] ^= 1;
+                    assert_eq!(open(b"aad", &changed), Err(Error::DecryptFailed), "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn cbc_gives_the_same_from_one_place_to_another_and_in_place() {
+    for key_digits in [KEY_128, KEY_192, KEY_256] {
+        let key = key(key_digits);
+        for len in [0, 1, 15, 16, 17, 4096, 65_536 + 3] {
+            let text: Vec<u8> = (0..len).map(|at| (at * 7 + 3) as u8).collect();
+            for mode in [CipherMode::Cbc, CipherMode::CbcPad, CipherMode::Ecb] {
+                let case = format!("{key:?}, {len} bytes, {mode:?}");
+                let iv = if mode == CipherMode::Ecb { &[][..] } else { &[9; 16] };
+                let sealed = aes::encrypt(mode, &key, iv, &text);
+                let in_place = hsmsim_crypto::block::encrypt_owned(mode, &*key, iv, text.clone());
+                assert!(sealed == in_place, "{case}");
+                match sealed {
+                    Ok(sealed) => {
+                        assert!(*aes::decrypt(mode, &key, iv, &sealed).unwrap() == text, "{case}");
+                    }
+                    Err(error) => {
+                        assert_eq!(error, Error::InvalidLength, "{case}");
+                        assert!(mode != CipherMode::CbcPad && len % 16 != 0, "{case}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn gcm_of_empty_text_is_its_tag() {
     // Test case 1 of the GCM submission: zero key, zero IV.
     let key = AesKey::new(&[0; 16]).unwrap();

@@ -8,7 +8,7 @@ use hsmsim_crypto::{
         kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap, xts_decrypt,
         xts_encrypt,
     },
-    block::{self, BlockAlg, Cipher, CipherMode, Direction},
+    block::{self, BlockAlg, BlockCipher, Cipher, CipherMode, Direction},
     chacha20::{ChaCha20, ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal},
     random,
 };
@@ -185,7 +185,8 @@ fn check_promised(params: &Params, len: usize, rv: CK_RV) -> Result<()> {
     }
 }
 
-/// Encrypts a message; one that is given away in its own place, where the cipher can do that.
+/// Encrypts a message: one that is given away in its own place where the cipher can do that, one that is only
+/// read from there to its new place.
 pub(crate) fn encrypt(
     work: &Work,
     params: &Params,
@@ -203,12 +204,11 @@ pub(crate) fn encrypt(
         }
         (Work::Ecies(ecies), key, _) => ecies.encrypt(params, key, &data)?.map_err(during),
         (Work::Cipher(BlockAlg::Aes, mode), KeyMaterial::Secret(key), _) => {
-            block::encrypt_owned(*mode, &**key.aes()?, iv(params, 16), data.into_owned())
-                .map_err(during)
+            encrypt_blocks(*mode, &**key.aes()?, iv(params, 16), data).map_err(during)
         }
         (Work::Cipher(alg, mode), KeyMaterial::Secret(key), _) => {
             let iv = iv(params, alg.block_len());
-            block::encrypt_owned(*mode, &*key.block(*alg)?, iv, data.into_owned()).map_err(during)
+            encrypt_blocks(*mode, &*key.block(*alg)?, iv, data).map_err(during)
         }
         (Work::Xts, KeyMaterial::Secret(key), Params::Bytes(data_unit)) => {
             xts_encrypt(key.xts()?, data_unit, &data).map_err(during)
@@ -241,7 +241,12 @@ pub(crate) fn encrypt(
             chacha20_poly1305_seal(&key, nonce, aad, &data).map_err(during)
         }
         (Work::Gcm { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { iv, aad, .. }) => {
-            gcm_encrypt_owned(key.aes()?, iv, aad, *tag_bits, data.into_owned()).map_err(during)
+            let key = key.aes()?;
+            match data {
+                Cow::Owned(data) => gcm_encrypt_owned(key, iv, aad, *tag_bits, data),
+                Cow::Borrowed(data) => gcm_encrypt(key, iv, aad, *tag_bits, data),
+            }
+            .map_err(during)
         }
         (Work::GcmOwnIv { tag_bits }, KeyMaterial::Secret(key), Params::Gcm { aad, .. }) => {
             let mut iv = [0; OWN_IV_LEN];
@@ -251,6 +256,18 @@ pub(crate) fn encrypt(
             Ok(sealed)
         }
         _ => unfit(),
+    }
+}
+
+fn encrypt_blocks<C: BlockCipher + ?Sized>(
+    mode: CipherMode,
+    key: &C,
+    iv: &[u8],
+    data: Cow<'_, [u8]>,
+) -> std::result::Result<Vec<u8>, hsmsim_crypto::Error> {
+    match data {
+        Cow::Owned(data) => block::encrypt_owned(mode, key, iv, data),
+        Cow::Borrowed(data) => block::encrypt(mode, key, iv, data),
     }
 }
 

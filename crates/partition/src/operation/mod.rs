@@ -12,7 +12,7 @@ pub(crate) mod params;
 mod saved;
 mod sign;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use hsmsim_crypto::{
     digest::{Hasher, XofHasher, expand, hash},
@@ -260,7 +260,7 @@ impl Ready {
     }
 
     /// The whole operation in one.
-    pub(crate) fn one_part(&self, data: Vec<u8>, signature: &[u8]) -> Result<Reply> {
+    pub(crate) fn one_part(&self, data: Cow<'_, [u8]>, signature: &[u8]) -> Result<Reply> {
         match self.act {
             Act::Digest => match self.work {
                 Work::Digest(alg) => Ok(Reply::Bytes(hash(alg, &data))),
@@ -278,7 +278,7 @@ impl Ready {
             Act::Recover => sign::recover(&self.work, self.key()?, &data).map(Reply::Bytes),
             Act::Encrypt => {
                 let params = &self.mechanism.params;
-                let bytes = cipher::encrypt(&self.work, params, self.key()?, data.into())?;
+                let bytes = cipher::encrypt(&self.work, params, self.key()?, data)?;
                 Ok(match &self.nonce {
                     Some(nonce) => Reply::Message { nonce: nonce.clone(), bytes },
                     None => Reply::Bytes(bytes),
@@ -287,7 +287,7 @@ impl Ready {
             Act::Decrypt => {
                 let mut data = data;
                 if self.message {
-                    data.extend_from_slice(signature);
+                    data.to_mut().extend_from_slice(signature);
                 }
                 // Ciphertext is no secret; the plaintext goes to the caller.
                 let params = &self.mechanism.params;
@@ -488,7 +488,7 @@ impl Active {
                 let during = cipher::during(ready.act);
                 cipher.finish().map(Reply::Bytes).map_err(crate::failure::during(during))
             }
-            (_, State::Whole(whole)) => ready.one_part(whole.to_vec(), signature),
+            (_, State::Whole(whole)) => ready.one_part(whole.as_slice().into(), signature),
             (_, State::Message(stream)) => stream.finish(&ready, signature),
             _ => unfit(),
         }

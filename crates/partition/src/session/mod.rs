@@ -23,6 +23,7 @@ mod usage_count;
 mod wrap;
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_types::{Error, Pin, Result, ck::*, error::fail, role::UserType};
+use hsmsim_types::{Data, Error, Pin, Result, ck::*, error::fail, role::UserType};
 
 use self::actives::Actives;
 use crate::{
@@ -122,9 +123,13 @@ impl Session {
         }
         self.check_dates(&request)?;
         match request {
-            Request::OnePart { operation, data, signature } => {
-                self.one_part(&operation, data, &signature, now)
+            Request::OnePart { operation, data: Data::Owned(data), signature } => {
+                self.one_part(&operation, Cow::Owned(data), &signature, now)
             }
+            Request::OnePart { operation, data: Data::Lent(lent), signature } => lent
+                .read(|data| self.one_part(&operation, Cow::Borrowed(data), &signature, now))
+                // Its caller has given up, and there was no memory for a copy: nobody sees the answer.
+                .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
             Request::Check { operation } => self.check(&operation),
             Request::Begin { operation, data } => self.begin(&operation, &data),
             Request::Update { kind, data } => self.update(kind, &data),
@@ -279,7 +284,7 @@ impl Session {
     fn one_part(
         &mut self,
         operation: &Operation,
-        data: Vec<u8>,
+        data: Cow<'_, [u8]>,
         sig: &[u8],
         now: Duration,
     ) -> Result<Reply> {

@@ -25,7 +25,7 @@ fn uses(key: ObjectId, other: ObjectId) -> Vec<Request> {
     let data = Params::DerivationData(vec![3; 32]);
     vec![
         Request::Check { operation: sign() },
-        Request::OnePart { operation: sign(), data: vec![1], signature: vec![] },
+        Request::OnePart { operation: sign(), data: vec![1].into(), signature: vec![] },
         Request::Begin { operation: sign(), data: vec![1] },
         Request::Wrap {
             mechanism: kw.clone().into(),

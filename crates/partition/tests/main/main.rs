@@ -15,6 +15,7 @@ mod derivation;
 mod ecies;
 mod features;
 mod keys;
+mod lent;
 mod objects;
 mod operations;
 mod profiles;

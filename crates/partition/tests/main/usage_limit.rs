@@ -136,7 +136,7 @@ fn the_reply_tells_which_key_was_used() {
         let Reply::Checked(checked) = reply else { panic!() };
         assert_eq!((checked.counts_key, checked.on_primary()), (counted, counted));
         assert!(!checked.holds_on());
-        let (data, signature) = (b"data".to_vec(), Vec::new());
+        let (data, signature) = (b"data".to_vec().into(), Vec::new());
         let request = Request::OnePart { operation: check(), data, signature };
         let reply = client.session.handle(request, NOW).unwrap();
         assert_eq!(matches!(reply, Reply::Counted { key: used, .. } if used == key), counted);

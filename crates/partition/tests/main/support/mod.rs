@@ -192,7 +192,7 @@ impl Client {
         data: &[u8],
     ) -> Result<Vec<u8>> {
         let operation = operation(kind, mechanism, key);
-        let (data, signature) = (data.to_vec(), Vec::new());
+        let (data, signature) = (data.to_vec().into(), Vec::new());
         self.ask(Request::OnePart { operation, data, signature }).map(bytes)
     }
 
@@ -214,7 +214,7 @@ impl Client {
     ) -> CK_RV {
         self.code(Request::OnePart {
             operation: operation(OperationKind::Verify, mechanism, Some(key)),
-            data: data.to_vec(),
+            data: data.to_vec().into(),
             signature: signature.to_vec(),
         })
     }
@@ -325,7 +325,7 @@ fn created(reply: Reply) -> Vec<ObjectId> {
     }
 }
 
-fn bytes(reply: Reply) -> Vec<u8> {
+pub(crate) fn bytes(reply: Reply) -> Vec<u8> {
     match reply {
         Reply::Bytes(bytes) => bytes,
         Reply::Done => Vec::new(),
