@@ -92,16 +92,23 @@ async fn while_there<F: Future>(
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
-    let lost = member.gone();
-    let mut lost = pin!(lost);
+    // Made when it is first needed.
+    let mut lost = pin!(None);
     let beats = || member.connection().is_some_and(|connection| connection.heartbeats());
     let future = within_beats(clock, limit, &beats, future);
     let mut future = pin!(future);
-    poll_fn(move |cx| match future.as_mut().poll(cx) {
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(output);
+        }
+        if lost.is_none() {
+            lost.set(Some(member.gone()));
+        }
         // The flag: it may have been given up before this call began to listen.
-        Poll::Pending if member.is_down() => Poll::Ready(None),
-        Poll::Pending => lost.as_mut().poll(cx).map(|()| None),
-        ready => ready,
+        match lost.as_mut().as_pin_mut() {
+            Some(lost) if !member.is_down() => lost.poll(cx).map(|()| None),
+            _ => Poll::Ready(None),
+        }
     })
     .await
 }
@@ -166,6 +173,20 @@ impl Client {
         }
     }
 
+    /// As [`Self::open_on_member`], if nothing on the way has to wait.
+    fn open_at_once(
+        &self,
+        group: &Group,
+        index: usize,
+        tag: SessionTag,
+        read_write: bool,
+    ) -> Option<Result<Sub>> {
+        let member = &group.members[index];
+        let member_generation = member.generation();
+        let session = member.open_at_once(OpenSession { app: self.app, tag, read_write })?;
+        Some(session.map(|session| Sub { session, member_generation }))
+    }
+
     /// A session on a member, outside of any virtual session, for `tag`.
     pub(crate) async fn open_on_member(
         &self,
@@ -174,9 +195,10 @@ impl Client {
         tag: SessionTag,
         read_write: bool,
     ) -> std::result::Result<Sub, Failure> {
-        let (member_generation, connection) = self.connected(group, index).await?;
-        let open = connection.open(OpenSession { app: self.app, tag, read_write });
         let member = &group.members[index];
+        let open = OpenSession { app: self.app, tag, read_write };
+        let (member_generation, connection) = self.connected(group, index).await?;
+        let open = connection.open(open);
         match while_there(self.clock(), member, self.timers.receive, open).await {
             Some(Ok(Ok(session))) => Ok(Sub { session, member_generation }),
             Some(Ok(Err(error))) => Err(Failure::Member(error)),
@@ -202,17 +224,16 @@ impl Client {
         // At once, so that the request is not moved along with the future.
         let member = &group.members[index];
         let since = member.generation();
-        let in_flight = InFlight::begin(&member.in_flight);
+        let in_flight = member.load.begin();
         let call = session.call(request);
         async move {
-            let _in_flight = in_flight;
             match while_there(self.clock(), member, self.timers.receive, call).await {
                 Some(Ok(reply)) => {
-                    member.served.fetch_add(1, Ordering::Relaxed);
+                    in_flight.served();
                     Ok(reply)
                 }
                 Some(Err(CallError::Member(error))) => {
-                    member.served.fetch_add(1, Ordering::Relaxed);
+                    in_flight.served();
                     if self.leaves_deactivated
                         && error.rv() == CKR_USER_NOT_LOGGED_IN
                         && member.connection().is_some_and(|connection| connection.is_deactivated())
@@ -242,8 +263,7 @@ impl Client {
         sub: &mut Sub,
     ) -> std::result::Result<(), Failure> {
         let member = &group.members[index];
-        let generation = group.login_generation();
-        if member.logged_in.load(Ordering::Acquire) == generation || generation.is_multiple_of(2) {
+        if Self::needs_no_login(group, member) {
             return Ok(());
         }
         let _order = member.login_order.lock().await;
@@ -272,6 +292,17 @@ impl Client {
         Ok(())
     }
 
+    /// Whether a place has a session on a member's present connection.
+    fn is_current(member: &Member, place: &Option<Sub>) -> bool {
+        place.as_ref().is_some_and(|sub| sub.member_generation == member.generation())
+    }
+
+    /// Whether nobody is logged in on the slot, or the member has that login already.
+    fn needs_no_login(group: &Group, member: &Member) -> bool {
+        let generation = group.login_generation();
+        member.logged_in.load(Ordering::Acquire) == generation || generation.is_multiple_of(2)
+    }
+
     /// Fills the virtual session's place for a session on a member, if it is empty or of an older
     /// connection, and logs in there if the slot is logged in.
     pub(crate) async fn prepare(
@@ -286,10 +317,17 @@ impl Client {
             *place = None;
             return Err(Failure::Lost);
         }
-        if place.as_ref().is_none_or(|sub| sub.member_generation != member.generation()) {
+        if !Self::is_current(member, place) {
             *place = None;
             let tag = SessionTag(slot.handle.0);
-            *place = Some(self.open_on_member(group, index, tag, slot.read_write).await?);
+            let sub = match self.open_at_once(group, index, tag, slot.read_write) {
+                Some(opened) => opened.map_err(Failure::Member)?,
+                None => Box::pin(self.open_on_member(group, index, tag, slot.read_write)).await?,
+            };
+            *place = Some(sub);
+        }
+        if Self::needs_no_login(group, member) {
+            return Ok(());
         }
         match place {
             Some(sub) => self.logged_in(group, index, sub).await,
@@ -315,7 +353,13 @@ impl Client {
                 // It answers as what it was told by now makes it answer.
                 self.deliver();
             }
-            self.prepare(slot, index, place).await?;
+            let member = &group.members[index];
+            let is_ready = !member.is_down()
+                && Self::is_current(member, place)
+                && Self::needs_no_login(group, member);
+            if !is_ready {
+                Box::pin(self.prepare(slot, index, place)).await?;
+            }
             let Some(sub) = place else { return Err(Failure::Lost) };
             let answer = self.ask(group, index, &mut sub.session, request).await;
             match &answer {
@@ -401,8 +445,12 @@ impl Client {
     /// Whether the session still stands: a session from before the loss of all members does not,
     /// unless recovery restores sessions (Luna guide, "Recovery": activeEnhanced).
     pub(crate) fn alive(&self, slot: &SessionSlot) -> Result<()> {
-        let group = &slot.group;
-        let lost_since = group.total_losses.load(Ordering::Acquire) != slot.born;
+        self.alive_since(&slot.group, slot.born)
+    }
+
+    /// The same of a session that was opened when the group had lost all its members so often.
+    pub(crate) fn alive_since(&self, group: &Group, born: u64) -> Result<()> {
+        let lost_since = group.total_losses.load(Ordering::Acquire) != born;
         if !lost_since {
             return Ok(());
         }
@@ -413,22 +461,6 @@ impl Client {
             return Ok(());
         }
         fail(CKR_SESSION_HANDLE_INVALID, "the session ended when every member was lost")
-    }
-}
-
-/// Counts a request as under way, also if its caller goes away.
-pub(crate) struct InFlight<'a>(&'a std::sync::atomic::AtomicUsize);
-
-impl<'a> InFlight<'a> {
-    pub(crate) fn begin(counter: &'a std::sync::atomic::AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

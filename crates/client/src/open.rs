@@ -1,6 +1,6 @@
 //! Opening and closing sessions.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use hsmsim_network::all;
 use hsmsim_types::{Result, Role, SessionHandle, SlotId, ck::*, error::fail};
@@ -168,10 +168,10 @@ impl Client {
     /// # Errors
     /// CKR_SESSION_HANDLE_INVALID, also for a session that the loss of all members has ended.
     pub fn session_info(&self, session: SessionHandle) -> Result<SessionInfo> {
-        let slot = self.session(session)?;
+        let slot = self.session_facts(session)?;
         self.cluster.refresh();
-        let group = &slot.group;
-        self.alive(&slot)?;
+        let group = &self.groups[slot.group];
+        self.alive_since(group, slot.born)?;
         let state = match (group.role(), slot.read_write) {
             (None, false) => CKS_RO_PUBLIC_SESSION,
             (None, true) => CKS_RW_PUBLIC_SESSION,
@@ -185,7 +185,7 @@ impl Client {
             slot: group.slot,
             state,
             flags: CKF_SERIAL_SESSION | read_write | asynchronous,
-            device_error: slot.device_error.load(Ordering::Relaxed),
+            device_error: slot.device_error,
         })
     }
 }
