@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use hsmsim_device::Left;
 use hsmsim_network::{Clock, Sleep, overdue};
 use hsmsim_partition::api::{OpenSession, Reply, Request, SessionTag};
 use hsmsim_store::OwedKind;
@@ -17,9 +18,9 @@ use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
 use crate::{
     Client,
     group::Group,
-    member::{Loss, Member},
+    member::{InFlight, Loss, Member},
     session::{Checkout, SessionSlot, Sub},
-    transport::{CallError, Connection, MemberSession},
+    transport::{Call, CallError, Connection, MemberSession},
 };
 
 /// Why a request gave no reply.
@@ -222,37 +223,54 @@ impl Client {
         request: Request,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
         // At once, so that the request is not moved along with the future.
+        let in_flight = group.members[index].load.begin();
+        self.answered(group, index, in_flight, session.call(request))
+    }
+
+    /// Waits for the reply to a request.
+    async fn answered<'a>(
+        &'a self,
+        group: &'a Group,
+        index: usize,
+        in_flight: InFlight<'a>,
+        call: Call<'a>,
+    ) -> std::result::Result<Reply, Failure> {
         let member = &group.members[index];
         let since = member.generation();
-        let in_flight = member.load.begin();
-        let call = session.call(request);
-        async move {
-            match while_there(self.clock(), member, self.timers.receive, call).await {
-                Some(Ok(reply)) => {
-                    in_flight.served();
-                    Ok(reply)
-                }
-                Some(Err(CallError::Member(error))) => {
-                    in_flight.served();
-                    if self.leaves_deactivated
-                        && error.rv() == CKR_USER_NOT_LOGGED_IN
-                        && member.connection().is_some_and(|connection| connection.is_deactivated())
-                    {
-                        self.lose(group, index, Loss::LoginRefused, since);
-                        return Err(Failure::Lost);
-                    }
-                    Err(Failure::Member(error))
-                }
-                Some(Err(CallError::Refused)) => {
-                    self.lose(group, index, Loss::Refused, since);
-                    Err(Failure::Lost)
-                }
-                None => {
-                    self.lose(group, index, Loss::Silent, since);
-                    Err(Failure::Lost)
-                }
+        let answer = while_there(self.clock(), member, self.timers.receive, call).await;
+        self.judge(group, index, since, in_flight, answer)
+    }
+
+    /// What an answer on a member's connection number `since` says of the member; `None`: it was silent.
+    fn judge(
+        &self,
+        group: &Group,
+        index: usize,
+        since: u64,
+        in_flight: InFlight<'_>,
+        answer: Option<std::result::Result<Reply, CallError>>,
+    ) -> std::result::Result<Reply, Failure> {
+        let why = match answer {
+            Some(Ok(reply)) => {
+                in_flight.served();
+                return Ok(reply);
             }
-        }
+            Some(Err(CallError::Member(error))) => {
+                in_flight.served();
+                let connection = || group.members[index].connection();
+                let deactivated = self.leaves_deactivated
+                    && error.rv() == CKR_USER_NOT_LOGGED_IN
+                    && connection().is_some_and(|connection| connection.is_deactivated());
+                if !deactivated {
+                    return Err(Failure::Member(error));
+                }
+                Loss::LoginRefused
+            }
+            Some(Err(CallError::Refused)) => Loss::Refused,
+            None => Loss::Silent,
+        };
+        self.lose(group, index, why, since);
+        Err(Failure::Lost)
     }
 
     /// Logs the application in on a member if the slot is logged in and the member is not yet.
@@ -347,30 +365,83 @@ impl Client {
         request: Request,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
         async move {
-            let (slot, place) = session.place(index);
-            let group = &*slot.group;
+            match self.call_member_at_once(session, index, request) {
+                Ok(answer) => answer,
+                // Boxed, so that calls have no place for what only a wait needs.
+                Err(left) => Box::pin(self.finish_call(session, index, left)).await,
+            }
+        }
+    }
+
+    /// As [`Self::call_member`], if nothing has to be prepared and nothing on the way has to wait; otherwise what
+    /// is left to do.
+    fn call_member_at_once(
+        &self,
+        session: &mut Checkout,
+        index: usize,
+        request: Request,
+    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
+        let (slot, place) = session.place(index);
+        let member = &slot.group.members[index];
+        let is_ready = !member.asynchronous
+            && !member.is_down()
+            && Self::is_current(member, place)
+            && Self::needs_no_login(&slot.group, member);
+        let Some(sub) = place.as_mut().filter(|_| is_ready) else {
+            return Err(Left::Ask(request));
+        };
+        let (since, in_flight) = (member.generation(), member.load.begin());
+        let answer = sub.session.call_at_once(request)?;
+        let answer = self.judge(&slot.group, index, since, in_flight, Some(answer));
+        Self::note_answer(slot, index, place, &answer);
+        Ok(answer)
+    }
+
+    /// Does what is left of [`Self::call_member`].
+    async fn finish_call(
+        &self,
+        session: &mut Checkout,
+        index: usize,
+        left: Left,
+    ) -> std::result::Result<Reply, Failure> {
+        let (slot, place) = session.place(index);
+        let group = &*slot.group;
+        let request = match left {
+            Left::Ask(request) => Some(request),
+            Left::Wait => None,
+        };
+        if request.is_some() {
             if group.members[index].asynchronous {
                 // It answers as what it was told by now makes it answer.
                 self.deliver();
             }
-            let member = &group.members[index];
-            let is_ready = !member.is_down()
-                && Self::is_current(member, place)
-                && Self::needs_no_login(group, member);
-            if !is_ready {
-                Box::pin(self.prepare(slot, index, place)).await?;
+            self.prepare(slot, index, place).await?;
+        }
+        let Some(sub) = place else { return Err(Failure::Lost) };
+        let in_flight = group.members[index].load.begin();
+        let call = match request {
+            Some(request) => sub.session.call(request),
+            None => sub.session.answer(),
+        };
+        let answer = self.answered(group, index, in_flight, call).await;
+        Self::note_answer(slot, index, place, &answer);
+        answer
+    }
+
+    /// What an answer says of a session on a member.
+    fn note_answer(
+        slot: &SessionSlot,
+        index: usize,
+        place: &mut Option<Sub>,
+        answer: &std::result::Result<Reply, Failure>,
+    ) {
+        match answer {
+            Err(Failure::Lost) => *place = None,
+            Err(Failure::Member(error)) => {
+                slot.device_error.store(error.rv(), Ordering::Relaxed);
+                slot.answers(index);
             }
-            let Some(sub) = place else { return Err(Failure::Lost) };
-            let answer = self.ask(group, index, &mut sub.session, request).await;
-            match &answer {
-                Err(Failure::Lost) => *place = None,
-                Err(Failure::Member(error)) => {
-                    slot.device_error.store(error.rv(), Ordering::Relaxed);
-                    slot.answers(index);
-                }
-                Ok(_) => slot.answers(index),
-            }
-            answer
+            Ok(_) => slot.answers(index),
         }
     }
 

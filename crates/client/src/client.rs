@@ -217,6 +217,7 @@ impl Client {
     ///
     /// # Errors
     /// What the function gives; CKR_CRYPTOKI_NOT_INITIALIZED if the client is shut down meanwhile.
+    #[inline(always)] // Else the whole future is copied into the frame of this function.
     pub fn run<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let mut call = pin!(call);
         let until_shut_down = poll_fn(|cx| match call.as_mut().poll(cx) {

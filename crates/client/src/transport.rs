@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use hsmsim_device::DeviceSession;
+use hsmsim_device::{DeviceSession, Left};
 use hsmsim_partition::api::{OpenSession, Reply, Request};
 use hsmsim_types::{Error, Result, ck::CKR_GENERAL_ERROR};
 
@@ -102,8 +102,37 @@ impl MemberSession {
     /// back what it had asked: that may still take effect, and is done before what is asked next.
     pub(crate) fn call(&mut self, request: Request) -> Call<'_> {
         self.0.ask(request);
+        self.answer()
+    }
+
+    /// Waits for the reply to what was asked.
+    pub(crate) fn answer(&mut self) -> Call<'_> {
         Call(&mut self.0)
     }
+
+    /// The reply to a request, if nothing on its way has to wait.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub(crate) fn call_at_once(
+        &mut self,
+        request: Request,
+    ) -> std::result::Result<std::result::Result<Reply, CallError>, Left> {
+        let session = &mut self.0;
+        match std::panic::catch_unwind(AssertUnwindSafe(|| session.answer_at_once(request))) {
+            Ok(answered) => answered.map(|answer| answer.map_err(CallError::Member)),
+            Err(_) => Ok(Err(panicked(session))),
+        }
+    }
+}
+
+/// Ends a session whose device has panicked: that must reach neither the application nor the other
+/// sessions.
+#[cold]
+fn panicked(session: &mut DeviceSession) -> CallError {
+    session.end();
+    tracing::error!("a session's task panicked; the session is gone");
+    CallError::Member(Error::new(CKR_GENERAL_ERROR, "a session's task panicked"))
 }
 
 /// A call under way; see [`MemberSession::call`].
@@ -114,20 +143,13 @@ impl Future for Call<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self(session) = self.get_mut();
-        // A panic in a device's code ends that session and must reach neither the application
-        // nor the other sessions.
         match std::panic::catch_unwind(AssertUnwindSafe(|| session.poll_answer(cx))) {
             Ok(polled) => polled.map(|answer| match answer {
                 Some(Ok(reply)) => Ok(reply),
                 Some(Err(error)) => Err(CallError::Member(error)),
                 None => Err(CallError::Refused),
             }),
-            Err(_) => {
-                session.end();
-                tracing::error!("a session's task panicked; the session is gone");
-                let error = Error::new(CKR_GENERAL_ERROR, "a session's task panicked");
-                Poll::Ready(Err(CallError::Member(error)))
-            }
+            Err(_) => Poll::Ready(Err(panicked(session))),
         }
     }
 }
@@ -138,6 +160,7 @@ mod tests {
 
     use hsmsim_cluster::{Cluster, OpenOptions};
     use hsmsim_device::{Condition, State, TrustLink};
+    use hsmsim_network::{Condition as OfLink, LinkState};
     use hsmsim_partition::api::{AppId, SessionTag};
     use hsmsim_types::{
         Pin as Secret, Role,
@@ -246,6 +269,32 @@ mod tests {
         world.cluster.device(0).set_state(State { condition: Condition::On, epoch: 0 });
         let Poll::Ready(answer) = call.poll(&mut cx) else { panic!("it goes on") };
         assert_eq!(code(answer), 0);
+    }
+
+    #[test]
+    fn an_answer_that_is_held_on_its_way_is_waited_for_and_the_request_done_once() {
+        let mut world = World::new();
+        let wire = world.cluster.wire(0);
+        let hold = |condition| {
+            let state = LinkState { condition, ..LinkState::HEALTHY };
+            wire.links.back.set_state(wire.clock.now(), state);
+        };
+        hold(OfLink::Held);
+        assert!(matches!(world.session.call_at_once(login()), Err(Left::Wait)));
+        assert!(poll(world.session.answer()).is_pending());
+        hold(OfLink::Open);
+        assert_eq!(code(now(world.session.answer())), 0);
+        assert_eq!(code(now(world.session.call(login()))), CKR_USER_ALREADY_LOGGED_IN);
+    }
+
+    #[test]
+    fn what_has_to_wait_on_its_way_there_is_left_undone() {
+        let mut world = World::new();
+        world.set(Condition::Hung, 0);
+        assert!(matches!(world.session.call_at_once(login()), Err(Left::Ask(_))));
+        world.set(Condition::On, 0);
+        let at_once = world.session.call_at_once(Request::Logout);
+        assert_eq!(at_once.map_or(0, code), CKR_USER_NOT_LOGGED_IN);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use hsmsim_store::DeviceStore;
 
 pub use condition::{Condition, State};
 pub use ending::{Ended, Scope};
-pub use session::DeviceSession;
+pub use session::{DeviceSession, Left};
 pub use trouble::{ConnectFault, Room, Skew, Trouble};
 pub use trust::{KeepAlive, LinkRefused, TrustLink, Wire};
 

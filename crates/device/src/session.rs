@@ -31,6 +31,15 @@ pub struct DeviceSession {
     partition: Option<Arc<Partition>>,
 }
 
+/// What is left to do for a request that could not be answered at once.
+#[derive(Debug)]
+pub enum Left {
+    /// It has not been done.
+    Ask(Request),
+    /// It has been done, and its answer has to wait.
+    Wait,
+}
+
 /// Gives the far end back with the answer, unless the connection was refused or reset.
 type Task = Pin<Box<dyn Future<Output = Option<(Box<FarEnd>, Result<Reply>)>> + Send>>;
 
@@ -55,13 +64,34 @@ impl DeviceSession {
         }
     }
 
+    /// Answers a request if nothing on its way has to wait. Otherwise it is what is left to do: to ask, or only to
+    /// wait for the answer.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
+        let Some(end) = self.end.as_mut().filter(|end| end.asked.is_none()) else {
+            return Err(Left::Ask(request));
+        };
+        let reply = end.serve_at_once(request).map_err(Left::Ask)?;
+        if end.answers_at_once() {
+            return Ok(reply);
+        }
+        self.become_task(|end| Box::pin(end.answer(reply)));
+        Err(Left::Wait)
+    }
+
     /// The answer to the last request; `None` if the connection was refused or reset.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply>>> {
-        let Some(end) = &mut self.end else { return self.poll_task(cx) };
-        match end.serve_at_once() {
-            Some(reply) if end.answers_at_once() => return Poll::Ready(Some(reply)),
-            Some(reply) => self.become_task(|end| Box::pin(end.answer(reply))),
-            None => self.become_task(|end| Box::pin(end.serve())),
+        if let Some(request) = self.end.as_mut().and_then(|end| end.asked.take()) {
+            match self.answer_at_once(request) {
+                Ok(reply) => return Poll::Ready(Some(reply)),
+                Err(Left::Ask(request)) => self.become_task(|mut end| {
+                    end.asked = Some(request);
+                    Box::pin(end.serve())
+                }),
+                Err(Left::Wait) => {}
+            }
         }
         self.poll_task(cx)
     }
@@ -136,9 +166,9 @@ struct FarEnd {
 }
 
 impl FarEnd {
-    /// Does at once what was asked; `None`, and nothing is done, if it may have to wait or be refused on its
-    /// way, as [`Self::serve`] says.
-    fn serve_at_once(&mut self) -> Option<Result<Reply>> {
+    /// Does at once what is asked; gives it back, and nothing is done, if it may have to wait or be refused on
+    /// its way, as [`Self::serve`] says.
+    fn serve_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Request> {
         let connection = &*self.seated.0;
         let Established { device, wire, seat, begin, .. } = connection;
         let free = !wire.is_cut_since(*begin)
@@ -146,8 +176,11 @@ impl FarEnd {
             && device.admits_at_once(seat)
             && device.shared.engines.is_none()
             && !device.troubles.are_any();
-        let request = if free { self.asked.take() } else { None }?;
-        Some(self.session.handle(request, Duration::from_nanos(wire.clock.unix_now())))
+        if !free {
+            return Err(request);
+        }
+        let now_ns = if is_timeless(&request) { 0 } else { wire.clock.unix_now() };
+        Ok(self.session.handle(request, Duration::from_nanos(now_ns)))
     }
 
     /// Sends an answer back at once, after [`Self::serve_at_once`]. `false`: it has to wait, or is refused, as
@@ -212,6 +245,12 @@ impl FarEnd {
         wire.back(back, connection).await.ok()?;
         Some((self, reply))
     }
+}
+
+/// Whether the time makes no difference to a request: it uses no key, which might have dates. A look at the clock takes
+/// as long as a digest of a few bytes.
+fn is_timeless(request: &Request) -> bool {
+    matches!(request, Request::OnePart { operation, .. } if operation.key.is_none())
 }
 
 #[cfg(test)]
