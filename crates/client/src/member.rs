@@ -225,6 +225,11 @@ impl Member {
         self.generation() > 0 && !self.is_down()
     }
 
+    /// Whether it is to be connected with the others at first use.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.standby && !self.is_down() && !self.is_connected()
+    }
+
     /// Completes when the member is given up after this was called.
     pub(crate) fn gone(&self) -> Notified<'_> {
         self.gone.notified()
