@@ -12,8 +12,8 @@
 //! |---|---|
 //! | `1 C boundary` | the module's function list |
 //! | `2 virtual session` | the client library, without C |
-//! | `3 session task` | a device's task over its channel and its undelayed link |
-//! | `4 channel` | a channel, a task and an undelayed link with nothing behind them |
+//! | `3 device` | a device's session over its undelayed link |
+//! | `4 link` | a future that is driven, and an undelayed link with nothing behind it |
 //! | `5 partition` | a partition's session: role, key, attributes, mechanism |
 //! | `6 sealing` | what a token object is wrapped in at rest |
 //! | `7 primitive` | the mechanism as a function |
@@ -37,8 +37,8 @@ use hsmsim_crypto::{
     mac::{MacAlg, MacKey},
     seal::SealingKey,
 };
-use hsmsim_device::{SessionChannel, TrustLink, exchange};
-use hsmsim_network::{Clock, Flow, LatencyModel, Link, NoTick, alongside, drive};
+use hsmsim_device::{DeviceSession, TrustLink};
+use hsmsim_network::{Clock, Flow, LatencyModel, Link, NoTick, drive};
 use hsmsim_partition::{
     Session as PartitionSession,
     api::{AppId, GivesAway, OpenSession, Operation, OperationKind, Reply, Request, SessionTag},
@@ -67,8 +67,8 @@ fn main() -> Done {
         ..OpenOptions::default()
     })?;
     virtual_session(&mut criterion, &cluster)?;
-    session_task(&mut criterion, &cluster)?;
-    channel(&mut criterion);
+    device(&mut criterion, &cluster)?;
+    link(&mut criterion);
     partition(&mut criterion, &cluster)?;
     sealing(&mut criterion)?;
     primitive(&mut criterion)?;
@@ -150,7 +150,7 @@ fn virtual_session(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     Ok(())
 }
 
-fn session_task(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
+fn device(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     let (device, partition) = first_member(cluster)?;
     let (app, clock) = (AppId::new(std::process::id(), 1 << 20), cluster.clock().clone());
     let appliance = Arc::clone(cluster.device(device));
@@ -159,11 +159,11 @@ fn session_task(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     let trust = drive(&clock, &NoTick, connecting).map_err(refused)?;
     let open =
         OpenSession { app, tag: SessionTag(1), read_write: true, gives_away: GivesAway::Nothing };
-    let mut channel = drive(&clock, &NoTick, trust.open(open)).map_err(refused)??;
-    let mut ask = |request| asked(&clock, &mut channel, request);
+    let mut session = drive(&clock, &NoTick, trust.open(open)).map_err(refused)??;
+    let mut ask = |request| asked(&clock, &mut session, request);
     ask(login())?;
     let sign = sign_with(created(ask(Request::Create { template: key_template() })?)?);
-    let mut group = criterion.benchmark_group("3 session task");
+    let mut group = criterion.benchmark_group("3 device");
     group.bench_function("one part", |bencher| bencher.iter(|| ask(sign.clone())));
     group.bench_function("random 32 B", |bencher| {
         bencher.iter(|| ask(Request::Random { len: 32 }));
@@ -172,47 +172,27 @@ fn session_task(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     Ok(())
 }
 
-/// A request over the channel to the session's task, which the caller polls along with its own side.
+/// A request to the session, which the caller polls.
 fn asked(
     clock: &Clock,
-    channel: &mut SessionChannel,
+    session: &mut DeviceSession,
     request: Request,
 ) -> Result<Reply, Box<dyn Error>> {
-    channel.asking.ask(request);
-    let answer = poll_fn(|cx| channel.asking.poll_answer(cx));
-    match drive(clock, &NoTick, alongside(answer, channel.task.as_mut())) {
-        hsmsim_network::Either::First(answer) => Ok(answer.ok_or("the session is gone")??),
-        hsmsim_network::Either::Second(()) => Err("the task ended".into()),
-    }
+    session.ask(request);
+    let answer = drive(clock, &NoTick, poll_fn(|cx| session.poll_answer(cx)));
+    Ok(answer.ok_or("the session is gone")??)
 }
 
-fn channel(criterion: &mut Criterion) {
+fn link(criterion: &mut Criterion) {
     let clock = Clock::real();
     let link = Link::new(1, "a>b", LatencyModel::INSTANT);
     let mut flow = Flow::new();
-    let (mut asking, mut answering) = exchange();
-    let mut task = Box::pin(async move {
-        let mut answer = None;
-        while answering.answer_and_next(answer.take()).await.is_some() {
-            answer = Some(Ok(Reply::Done));
-        }
-    });
-    let mut group = criterion.benchmark_group("4 channel");
+    let mut group = criterion.benchmark_group("4 link");
     group.bench_function("a ready future, driven", |bencher| {
         bencher.iter(|| drive(&clock, &NoTick, std::future::ready(black_box(1))));
     });
     group.bench_function("an undelayed link", |bencher| {
         bencher.iter(|| drive(&clock, &NoTick, link.carry(&clock, &mut flow)).is_ok());
-    });
-    group.bench_function("a request and its reply", |bencher| {
-        bencher.iter(|| {
-            asking.ask(Request::SeedRandom);
-            let answer = poll_fn(|cx| asking.poll_answer(cx));
-            match drive(&clock, &NoTick, alongside(answer, task.as_mut())) {
-                hsmsim_network::Either::First(answer) => answer,
-                hsmsim_network::Either::Second(()) => None,
-            }
-        });
     });
     group.finish();
 }

@@ -9,17 +9,18 @@ use std::{
     time::Duration,
 };
 
+use hsmsim_device::Left;
 use hsmsim_network::{Clock, Sleep, overdue};
-use hsmsim_partition::api::{OpenSession, Reply, Request, SessionTag};
+use hsmsim_partition::api::{GivesAway, OpenSession, Reply, Request, SessionTag};
 use hsmsim_store::OwedKind;
 use hsmsim_types::{Error, Result, ck::*, error::fail, role::UserType};
 
 use crate::{
     Client,
     group::Group,
-    member::{Loss, Member},
+    member::{InFlight, Loss, Member},
     session::{Checkout, SessionSlot, Sub},
-    transport::{CallError, Connection, MemberSession},
+    transport::{Call, CallError, Connection, MemberSession},
 };
 
 /// Why a request gave no reply.
@@ -92,16 +93,23 @@ async fn while_there<F: Future>(
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
-    let lost = member.gone();
-    let mut lost = pin!(lost);
+    // Made when it is first needed.
+    let mut lost = pin!(None);
     let beats = || member.connection().is_some_and(|connection| connection.heartbeats());
     let future = within_beats(clock, limit, &beats, future);
     let mut future = pin!(future);
-    poll_fn(move |cx| match future.as_mut().poll(cx) {
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(output);
+        }
+        if lost.is_none() {
+            lost.set(Some(member.gone()));
+        }
         // The flag: it may have been given up before this call began to listen.
-        Poll::Pending if member.is_down() => Poll::Ready(None),
-        Poll::Pending => lost.as_mut().poll(cx).map(|()| None),
-        ready => ready,
+        match lost.as_mut().as_pin_mut() {
+            Some(lost) if !member.is_down() => lost.poll(cx).map(|()| None),
+            _ => Poll::Ready(None),
+        }
     })
     .await
 }
@@ -166,6 +174,30 @@ impl Client {
         }
     }
 
+    /// As [`Self::open_on_member`], if nothing on the way has to wait.
+    fn open_at_once(
+        &self,
+        group: &Group,
+        index: usize,
+        tag: SessionTag,
+        read_write: bool,
+    ) -> Option<Result<Sub>> {
+        let member = &group.members[index];
+        let member_generation = member.generation();
+        let session = member.open_at_once(self.open_for(group, tag, read_write))?;
+        Some(session.map(|session| Sub { session, member_generation }))
+    }
+
+    /// How a session on a member of the group is opened.
+    fn open_for(&self, group: &Group, tag: SessionTag, read_write: bool) -> OpenSession {
+        let gives_away = match group.members.len() {
+            1 => GivesAway::Nothing,
+            _ if self.clones_session_objects => GivesAway::AllObjects,
+            _ => GivesAway::TokenObjects,
+        };
+        OpenSession { app: self.app, tag, read_write, gives_away }
+    }
+
     /// A session on a member, outside of any virtual session, for `tag`.
     pub(crate) async fn open_on_member(
         &self,
@@ -174,10 +206,10 @@ impl Client {
         tag: SessionTag,
         read_write: bool,
     ) -> std::result::Result<Sub, Failure> {
-        let (member_generation, connection) = self.connected(group, index).await?;
-        let gives_away = self.given_away(group);
-        let open = connection.open(OpenSession { app: self.app, tag, read_write, gives_away });
         let member = &group.members[index];
+        let open = self.open_for(group, tag, read_write);
+        let (member_generation, connection) = self.connected(group, index).await?;
+        let open = connection.open(open);
         match while_there(self.clock(), member, self.timers.receive, open).await {
             Some(Ok(Ok(session))) => Ok(Sub { session, member_generation }),
             Some(Ok(Err(error))) => Err(Failure::Member(error)),
@@ -201,38 +233,54 @@ impl Client {
         request: Request,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
         // At once, so that the request is not moved along with the future.
+        let in_flight = group.members[index].load.begin();
+        self.answered(group, index, in_flight, session.call(request))
+    }
+
+    /// Waits for the reply to a request.
+    async fn answered<'a>(
+        &'a self,
+        group: &'a Group,
+        index: usize,
+        in_flight: InFlight<'a>,
+        call: Call<'a>,
+    ) -> std::result::Result<Reply, Failure> {
         let member = &group.members[index];
         let since = member.generation();
-        let in_flight = InFlight::begin(&member.in_flight);
-        let call = session.call(request);
-        async move {
-            let _in_flight = in_flight;
-            match while_there(self.clock(), member, self.timers.receive, call).await {
-                Some(Ok(reply)) => {
-                    member.served.fetch_add(1, Ordering::Relaxed);
-                    Ok(reply)
-                }
-                Some(Err(CallError::Member(error))) => {
-                    member.served.fetch_add(1, Ordering::Relaxed);
-                    if self.leaves_deactivated
-                        && error.rv() == CKR_USER_NOT_LOGGED_IN
-                        && member.connection().is_some_and(|connection| connection.is_deactivated())
-                    {
-                        self.lose(group, index, Loss::LoginRefused, since);
-                        return Err(Failure::Lost);
-                    }
-                    Err(Failure::Member(error))
-                }
-                Some(Err(CallError::Refused)) => {
-                    self.lose(group, index, Loss::Refused, since);
-                    Err(Failure::Lost)
-                }
-                None => {
-                    self.lose(group, index, Loss::Silent, since);
-                    Err(Failure::Lost)
-                }
+        let answer = while_there(self.clock(), member, self.timers.receive, call).await;
+        self.judge(group, index, since, in_flight, answer)
+    }
+
+    /// What an answer on a member's connection number `since` says of the member; `None`: it was silent.
+    fn judge(
+        &self,
+        group: &Group,
+        index: usize,
+        since: u64,
+        in_flight: InFlight<'_>,
+        answer: Option<std::result::Result<Reply, CallError>>,
+    ) -> std::result::Result<Reply, Failure> {
+        let why = match answer {
+            Some(Ok(reply)) => {
+                in_flight.served();
+                return Ok(reply);
             }
-        }
+            Some(Err(CallError::Member(error))) => {
+                in_flight.served();
+                let connection = || group.members[index].connection();
+                let deactivated = self.leaves_deactivated
+                    && error.rv() == CKR_USER_NOT_LOGGED_IN
+                    && connection().is_some_and(|connection| connection.is_deactivated());
+                if !deactivated {
+                    return Err(Failure::Member(error));
+                }
+                Loss::LoginRefused
+            }
+            Some(Err(CallError::Refused)) => Loss::Refused,
+            None => Loss::Silent,
+        };
+        self.lose(group, index, why, since);
+        Err(Failure::Lost)
     }
 
     /// Logs the application in on a member if the slot is logged in and the member is not yet.
@@ -243,8 +291,7 @@ impl Client {
         sub: &mut Sub,
     ) -> std::result::Result<(), Failure> {
         let member = &group.members[index];
-        let generation = group.login_generation();
-        if member.logged_in.load(Ordering::Acquire) == generation || generation.is_multiple_of(2) {
+        if Self::needs_no_login(group, member) {
             return Ok(());
         }
         let _order = member.login_order.lock().await;
@@ -273,6 +320,17 @@ impl Client {
         Ok(())
     }
 
+    /// Whether a place has a session on a member's present connection.
+    fn is_current(member: &Member, place: &Option<Sub>) -> bool {
+        place.as_ref().is_some_and(|sub| sub.member_generation == member.generation())
+    }
+
+    /// Whether nobody is logged in on the slot, or the member has that login already.
+    fn needs_no_login(group: &Group, member: &Member) -> bool {
+        let generation = group.login_generation();
+        member.logged_in.load(Ordering::Acquire) == generation || generation.is_multiple_of(2)
+    }
+
     /// Fills the virtual session's place for a session on a member, if it is empty or of an older
     /// connection, and logs in there if the slot is logged in.
     pub(crate) async fn prepare(
@@ -287,10 +345,17 @@ impl Client {
             *place = None;
             return Err(Failure::Lost);
         }
-        if place.as_ref().is_none_or(|sub| sub.member_generation != member.generation()) {
+        if !Self::is_current(member, place) {
             *place = None;
             let tag = SessionTag(slot.handle.0);
-            *place = Some(self.open_on_member(group, index, tag, slot.read_write).await?);
+            let sub = match self.open_at_once(group, index, tag, slot.read_write) {
+                Some(opened) => opened.map_err(Failure::Member)?,
+                None => Box::pin(self.open_on_member(group, index, tag, slot.read_write)).await?,
+            };
+            *place = Some(sub);
+        }
+        if Self::needs_no_login(group, member) {
+            return Ok(());
         }
         match place {
             Some(sub) => self.logged_in(group, index, sub).await,
@@ -310,24 +375,83 @@ impl Client {
         request: Request,
     ) -> impl Future<Output = std::result::Result<Reply, Failure>> + Send + 'a {
         async move {
-            let (slot, place) = session.place(index);
-            let group = &*slot.group;
+            match self.call_member_at_once(session, index, request) {
+                Ok(answer) => answer,
+                // Boxed, so that calls have no place for what only a wait needs.
+                Err(left) => Box::pin(self.finish_call(session, index, left)).await,
+            }
+        }
+    }
+
+    /// As [`Self::call_member`], if nothing has to be prepared and nothing on the way has to wait; otherwise what
+    /// is left to do.
+    fn call_member_at_once(
+        &self,
+        session: &mut Checkout,
+        index: usize,
+        request: Request,
+    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
+        let (slot, place) = session.place(index);
+        let member = &slot.group.members[index];
+        let is_ready = !member.asynchronous
+            && !member.is_down()
+            && Self::is_current(member, place)
+            && Self::needs_no_login(&slot.group, member);
+        let Some(sub) = place.as_mut().filter(|_| is_ready) else {
+            return Err(Left::Ask(request));
+        };
+        let (since, in_flight) = (member.generation(), member.load.begin());
+        let answer = sub.session.call_at_once(request)?;
+        let answer = self.judge(&slot.group, index, since, in_flight, Some(answer));
+        Self::note_answer(slot, index, place, &answer);
+        Ok(answer)
+    }
+
+    /// Does what is left of [`Self::call_member`].
+    async fn finish_call(
+        &self,
+        session: &mut Checkout,
+        index: usize,
+        left: Left,
+    ) -> std::result::Result<Reply, Failure> {
+        let (slot, place) = session.place(index);
+        let group = &*slot.group;
+        let request = match left {
+            Left::Ask(request) => Some(request),
+            Left::Wait => None,
+        };
+        if request.is_some() {
             if group.members[index].asynchronous {
                 // It answers as what it was told by now makes it answer.
                 self.deliver();
             }
             self.prepare(slot, index, place).await?;
-            let Some(sub) = place else { return Err(Failure::Lost) };
-            let answer = self.ask(group, index, &mut sub.session, request).await;
-            match &answer {
-                Err(Failure::Lost) => *place = None,
-                Err(Failure::Member(error)) => {
-                    slot.device_error.store(error.rv(), Ordering::Relaxed);
-                    slot.answers(index);
-                }
-                Ok(_) => slot.answers(index),
+        }
+        let Some(sub) = place else { return Err(Failure::Lost) };
+        let in_flight = group.members[index].load.begin();
+        let call = match request {
+            Some(request) => sub.session.call(request),
+            None => sub.session.answer(),
+        };
+        let answer = self.answered(group, index, in_flight, call).await;
+        Self::note_answer(slot, index, place, &answer);
+        answer
+    }
+
+    /// What an answer says of a session on a member.
+    fn note_answer(
+        slot: &SessionSlot,
+        index: usize,
+        place: &mut Option<Sub>,
+        answer: &std::result::Result<Reply, Failure>,
+    ) {
+        match answer {
+            Err(Failure::Lost) => *place = None,
+            Err(Failure::Member(error)) => {
+                slot.device_error.store(error.rv(), Ordering::Relaxed);
+                slot.answers(index);
             }
-            answer
+            Ok(_) => slot.answers(index),
         }
     }
 
@@ -402,8 +526,12 @@ impl Client {
     /// Whether the session still stands: a session from before the loss of all members does not,
     /// unless recovery restores sessions (Luna guide, "Recovery": activeEnhanced).
     pub(crate) fn alive(&self, slot: &SessionSlot) -> Result<()> {
-        let group = &slot.group;
-        let lost_since = group.total_losses.load(Ordering::Acquire) != slot.born;
+        self.alive_since(&slot.group, slot.born)
+    }
+
+    /// The same of a session that was opened when the group had lost all its members so often.
+    pub(crate) fn alive_since(&self, group: &Group, born: u64) -> Result<()> {
+        let lost_since = group.total_losses.load(Ordering::Acquire) != born;
         if !lost_since {
             return Ok(());
         }
@@ -414,22 +542,6 @@ impl Client {
             return Ok(());
         }
         fail(CKR_SESSION_HANDLE_INVALID, "the session ended when every member was lost")
-    }
-}
-
-/// Counts a request as under way, also if its caller goes away.
-pub(crate) struct InFlight<'a>(&'a std::sync::atomic::AtomicUsize);
-
-impl<'a> InFlight<'a> {
-    pub(crate) fn begin(counter: &'a std::sync::atomic::AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

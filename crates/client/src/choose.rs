@@ -13,7 +13,7 @@ pub(crate) struct Candidate {
     /// Standby.
     pub(crate) standby: bool,
     /// Requests that it has not answered.
-    pub(crate) in_flight: usize,
+    pub(crate) in_flight: u64,
 }
 
 /// The primary: the first usable active member, else the first usable standby.

@@ -33,7 +33,7 @@ use crate::{
     record::{EventSink, Recorder},
     recover::Recovery,
     script::Script,
-    session::{Checkout, Opening, Removed, SessionSlot, Sessions},
+    session::{Checkout, Opening, Removed, SessionFacts, SessionSlot, Sessions},
     slot_events::SlotEvents,
     slots,
     transport::Transport,
@@ -217,6 +217,7 @@ impl Client {
     ///
     /// # Errors
     /// What the function gives; CKR_CRYPTOKI_NOT_INITIALIZED if the client is shut down meanwhile.
+    #[inline(always)] // Else the whole future is copied into the frame of this function.
     pub fn run<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let mut call = pin!(call);
         let until_shut_down = poll_fn(|cx| match call.as_mut().poll(cx) {
@@ -253,7 +254,10 @@ impl Client {
     /// done inside calls.
     pub(crate) async fn before_call(&self, group: &Group) {
         self.cluster.refresh();
-        self.recover_in_call(group).await;
+        if self.may_recover_in_call(group) {
+            // Boxed, so that the calls have no place for what few need.
+            Box::pin(self.recover_in_call(group)).await;
+        }
     }
 
     /// The slot's group.
@@ -277,6 +281,11 @@ impl Client {
 
     pub(crate) fn session(&self, session: SessionHandle) -> Result<Arc<SessionSlot>> {
         self.sessions.get(session).ok_or_else(|| Self::no_session(session))
+    }
+
+    /// What is known of a session.
+    pub(crate) fn session_facts(&self, session: SessionHandle) -> Result<SessionFacts> {
+        self.sessions.facts(session).ok_or_else(|| Self::no_session(session))
     }
 
     /// The error of a handle that is no session's.

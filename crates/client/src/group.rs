@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crossbeam_utils::atomic::AtomicCell;
 use hsmsim_types::{Pin, Role, SlotId};
 use parking_lot::Mutex;
 
@@ -31,6 +32,8 @@ pub(crate) struct Group {
     pub(crate) members: Vec<Member>,
     // Locks: short, never across an await.
     login: Mutex<Option<Login>>,
+    /// Whose login it is: changed under its lock, read without.
+    role: AtomicCell<Option<Role>>,
     /// C_Login and C_Logout come one after the other: the next begins when every member that is there
     /// has answered the one before. Waiting for it blocks no thread, and a call that ends early
     /// leaves it.
@@ -96,6 +99,7 @@ impl Group {
             serial,
             members,
             login: Mutex::new(None),
+            role: AtomicCell::new(None),
             login_order: tokio::sync::Mutex::new(()),
             login_generation: AtomicU64::new(0),
             login_taken_at: AtomicU64::new(0),
@@ -128,7 +132,7 @@ impl Group {
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
-        self.login.lock().as_ref().map(|login| login.role)
+        self.role.load()
     }
 
     /// Who is logged in, with the login's generation.
@@ -146,6 +150,7 @@ impl Group {
     pub(crate) fn set_login(&self, login: Option<Login>) {
         let mut current = self.login.lock();
         let logged_in = login.is_some();
+        self.role.store(login.as_ref().map(|login| login.role));
         *current = login;
         let mut generation = self.login_generation.load(Ordering::Acquire) + 1;
         if (generation % 2 == 1) != logged_in {

@@ -43,9 +43,14 @@ impl Connection for TrustLink {
         open: OpenSession,
     ) -> BoxFuture<'_, std::result::Result<Result<MemberSession>, Refused>> {
         Box::pin(async move {
-            let channel = TrustLink::open(self, open).await.map_err(|_| Refused)?;
-            Ok(channel.map(MemberSession::of))
+            let session = TrustLink::open(self, open).await.map_err(|_| Refused)?;
+            Ok(session.map(MemberSession::new))
         })
+    }
+
+    fn open_at_once(&self, open: OpenSession) -> Option<Result<MemberSession>> {
+        let session = TrustLink::open_at_once(self, open)?;
+        Some(session.map(MemberSession::new))
     }
 
     fn generation(&self) -> Option<u64> {

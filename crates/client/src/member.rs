@@ -6,19 +6,20 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use hsmsim_network::Time;
+use hsmsim_partition::api::OpenSession;
 use hsmsim_sim_config::RecoveryAttempts;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, futures::Notified};
 
 use crate::{
     choose::Candidate,
-    transport::{Address, Connection},
+    transport::{Address, Connection, MemberSession},
 };
 
 /// Why a member was given up.
@@ -104,6 +105,7 @@ pub(crate) struct Member {
     given_up: AtomicBool,
     /// Whether somebody tries to bring it back.
     recovering: AtomicBool,
+    // Lock: looks, changes and the opening of a session, never across an await.
     connection: RwLock<Option<Arc<dyn Connection>>>,
     /// Wakes the calls that wait for this member when it is given up.
     gone: Notify,
@@ -115,10 +117,49 @@ pub(crate) struct Member {
     /// of two on their way at the same time the member might take the older one last. Whoever waits
     /// for it blocks no thread; whoever has it waits for the member no longer than for any answer.
     pub(crate) login_order: tokio::sync::Mutex<()>,
+    /// Requests sent to it.
+    pub(crate) load: Load,
+}
+
+/// How many requests are without an answer, and how many were answered: one word, changed at once.
+#[derive(Default)]
+pub(crate) struct Load(AtomicU64);
+
+impl Load {
+    const SERVED: u64 = 1 << 24;
+
+    /// A request is under way until what is given is dropped.
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        InFlight(self)
+    }
+
     /// Requests without an answer.
-    pub(crate) in_flight: AtomicUsize,
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) % Self::SERVED
+    }
+
     /// Requests answered.
-    pub(crate) served: AtomicU64,
+    pub(crate) fn served(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) / Self::SERVED
+    }
+}
+
+/// Counts a request as under way, also if its caller goes away.
+pub(crate) struct InFlight<'a>(&'a Load);
+
+impl InFlight<'_> {
+    /// It was answered.
+    pub(crate) fn served(self) {
+        self.0.0.fetch_add(Load::SERVED - 1, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Member {
@@ -145,8 +186,7 @@ impl Member {
             generation: AtomicU64::new(0),
             logged_in: AtomicU64::new(0),
             login_order: tokio::sync::Mutex::new(()),
-            in_flight: AtomicUsize::new(0),
-            served: AtomicU64::new(0),
+            load: Load::default(),
         }
     }
 
@@ -154,7 +194,7 @@ impl Member {
         Candidate {
             usable: !self.given_up.load(Ordering::Acquire),
             standby: self.standby,
-            in_flight: self.in_flight.load(Ordering::Relaxed),
+            in_flight: self.load.in_flight(),
         }
     }
 
@@ -170,9 +210,24 @@ impl Member {
         self.connection.read().clone()
     }
 
+    /// Opens a session if there is a connection and nothing on the way to the member has to wait.
+    pub(crate) fn open_at_once(
+        &self,
+        open: OpenSession,
+    ) -> Option<hsmsim_types::Result<MemberSession>> {
+        let connection = self.connection.read();
+        let connection = connection.as_ref().filter(|connection| !connection.is_broken())?;
+        connection.open_at_once(open)
+    }
+
     /// Whether there is a connection, as far as this client knows: there was a first one, and it was not lost.
     pub(crate) fn is_connected(&self) -> bool {
         self.generation() > 0 && !self.is_down()
+    }
+
+    /// Whether it is to be connected with the others at first use.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.standby && !self.is_down() && !self.is_connected()
     }
 
     /// Completes when the member is given up after this was called.

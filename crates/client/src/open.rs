@@ -1,6 +1,6 @@
 //! Opening and closing sessions.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use hsmsim_network::all;
 use hsmsim_types::{Result, Role, SessionHandle, SlotId, ck::*, error::fail};
@@ -9,7 +9,7 @@ use crate::{
     Client, SessionInfo,
     call::within,
     group::Group,
-    member::Loss,
+    member::{Loss, Member},
     session::{Checkout, Removed, SessionSlot},
 };
 
@@ -42,7 +42,9 @@ impl Client {
             );
         }
         self.before_call(group).await;
-        self.connect_first(group).await;
+        if Self::may_connect_first(group) {
+            Box::pin(self.connect_first(group)).await;
+        }
         if asynchronous {
             self.asynchronous_session_opened();
         }
@@ -64,6 +66,11 @@ impl Client {
         }
     }
 
+    /// Whether [`Self::connect_first`] may find something to do.
+    fn may_connect_first(group: &Group) -> bool {
+        if group.ha { group.members.iter().any(Member::is_fresh) } else { group.all_lost() }
+    }
+
     /// Connects the active members of a group at first use, all at the same time, so that one that
     /// is dead or far does not delay the use of one that is near.
     async fn connect_first(&self, group: &Group) {
@@ -74,10 +81,7 @@ impl Client {
             }
             return;
         }
-        let idle = |index: &usize| {
-            let member = &group.members[*index];
-            !member.standby && !member.is_down() && !member.is_connected()
-        };
+        let idle = |index: &usize| group.members[*index].is_fresh();
         let fresh: Vec<usize> = (0..group.members.len()).filter(idle).collect();
         if fresh.len() < 2 {
             return;
@@ -168,10 +172,10 @@ impl Client {
     /// # Errors
     /// CKR_SESSION_HANDLE_INVALID, also for a session that the loss of all members has ended.
     pub fn session_info(&self, session: SessionHandle) -> Result<SessionInfo> {
-        let slot = self.session(session)?;
+        let slot = self.session_facts(session)?;
         self.cluster.refresh();
-        let group = &slot.group;
-        self.alive(&slot)?;
+        let group = &self.groups[slot.group];
+        self.alive_since(group, slot.born)?;
         let state = match (group.role(), slot.read_write) {
             (None, false) => CKS_RO_PUBLIC_SESSION,
             (None, true) => CKS_RW_PUBLIC_SESSION,
@@ -185,7 +189,7 @@ impl Client {
             slot: group.slot,
             state,
             flags: CKF_SERIAL_SESSION | read_write | asynchronous,
-            device_error: slot.device_error.load(Ordering::Relaxed),
+            device_error: slot.device_error,
         })
     }
 }

@@ -150,6 +150,25 @@ impl Client {
         self.timers.recovery_attempts != RecoveryAttempts::Off
     }
 
+    /// Whether [`Self::recover_in_call`] may find something to do.
+    pub(crate) fn may_recover_in_call(&self, group: &Group) -> bool {
+        self.cluster.recovery_requests() != self.recovery.followed.load(Ordering::Acquire)
+            || self.cluster.arrivals_are_due()
+            || self.again_is_due()
+            || (group.members.iter().any(Member::is_down) && self.recovers_inside_calls())
+    }
+
+    /// Whether attempts of its own accord are made inside calls.
+    fn recovers_inside_calls(&self) -> bool {
+        self.has_no_background() && self.recovers_by_itself()
+    }
+
+    /// Whether what a thread would do is done inside calls.
+    fn has_no_background(&self) -> bool {
+        self.timers.recovery_mode == RecoveryMode::Passive
+            || !self.recovery.threads.load(Ordering::Acquire)
+    }
+
     /// Recovery inside a call: requests by hand, and automatic attempts where there is no thread.
     pub(crate) async fn recover_in_call(&self, group: &Group) {
         let requested = self.cluster.recovery_requests();
@@ -175,15 +194,14 @@ impl Client {
                 self.deliver();
             }
         }
-        let inside = self.timers.recovery_mode == RecoveryMode::Passive || !threads;
         if self.again_is_due() {
-            if inside {
+            if self.has_no_background() {
                 self.try_again().await;
             } else {
                 self.wake_recovery();
             }
         }
-        if inside && self.recovers_by_itself() && group.members.iter().any(Member::is_down) {
+        if self.recovers_inside_calls() && group.members.iter().any(Member::is_down) {
             self.attempt_due(group).await;
         }
     }

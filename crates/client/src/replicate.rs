@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use hsmsim_network::all;
-use hsmsim_partition::api::{GivesAway, Reply, Request, SealedObject, SessionTag};
+use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
 use hsmsim_types::{Error, ObjectId, Result, ck::*};
 
@@ -76,15 +76,6 @@ impl Client {
         };
         self.distribute(session, source, sealed).await?;
         Ok(true)
-    }
-
-    /// What a session on a member of the group gives away with the answer that it was made.
-    pub(crate) fn given_away(&self, group: &Group) -> GivesAway {
-        match group.members.len() {
-            1 => GivesAway::Nothing,
-            _ if self.clones_session_objects => GivesAway::AllObjects,
-            _ => GivesAway::TokenObjects,
-        }
     }
 
     /// Brings what the source has given away to every other member that is to have it; what could not be

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, hash_map::Entry},
+    ops::{Index, IndexMut},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -29,6 +30,42 @@ pub(crate) struct Sub {
     pub(crate) session: MemberSession,
     /// The member's connection count at that time: of an older connection nothing is left.
     pub(crate) member_generation: u64,
+}
+
+/// The places of a session for sessions on members. Those of a pair take no memory of their own.
+pub(crate) struct Subs {
+    count: usize,
+    first: [Option<Sub>; 2],
+    others: Vec<Option<Sub>>,
+}
+
+impl Subs {
+    fn new(count: usize) -> Self {
+        let first = [None, None];
+        let others = (first.len()..count).map(|_| None).collect();
+        Self { count, first, others }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Option<Sub>> {
+        self.first.iter_mut().chain(&mut self.others).take(self.count)
+    }
+}
+
+impl Index<usize> for Subs {
+    type Output = Option<Sub>;
+
+    fn index(&self, index: usize) -> &Option<Sub> {
+        self.first.get(index).unwrap_or_else(|| &self.others[index - self.first.len()])
+    }
+}
+
+impl IndexMut<usize> for Subs {
+    fn index_mut(&mut self, index: usize) -> &mut Option<Sub> {
+        match self.first.get_mut(index) {
+            Some(place) => place,
+            None => &mut self.others[index - 2],
+        }
+    }
 }
 
 /// What is active of one kind of operation.
@@ -121,7 +158,7 @@ pub(crate) struct Announced {
 
 /// The state that travels with the call that uses the session.
 pub(crate) struct SessionState {
-    pub(crate) subs: Vec<Option<Sub>>,
+    pub(crate) subs: Subs,
     /// One place for each kind of operation there has been: most sessions see few.
     active: Vec<(OperationKind, Active)>,
     pub(crate) search: Option<Search>,
@@ -267,6 +304,16 @@ impl Sessions {
         self.table(handle).read().get(&handle.0).cloned()
     }
 
+    pub(crate) fn facts(&self, handle: SessionHandle) -> Option<SessionFacts> {
+        self.table(handle).read().get(&handle.0).map(|slot| SessionFacts {
+            group: slot.group.index,
+            born: slot.born,
+            read_write: slot.read_write,
+            asynchronous: slot.asynchronous,
+            device_error: slot.device_error.load(Ordering::Relaxed),
+        })
+    }
+
     pub(crate) fn insert(&self, slot: Arc<SessionSlot>) {
         self.table(slot.handle).write().insert(slot.handle.0, slot);
     }
@@ -299,6 +346,17 @@ impl Sessions {
     }
 }
 
+/// What can be said of a session without holding on to it.
+pub(crate) struct SessionFacts {
+    /// The index of its group.
+    pub(crate) group: usize,
+    /// As in [`SessionSlot`].
+    pub(crate) born: u64,
+    pub(crate) read_write: bool,
+    pub(crate) asynchronous: bool,
+    pub(crate) device_error: u64,
+}
+
 /// What taking a session out of the table came to.
 pub(crate) enum Removed {
     /// There is none.
@@ -317,7 +375,7 @@ pub(crate) struct Checkout {
 
 /// A session that is being opened, and counts among the group's already; nobody knows its handle yet.
 pub(crate) struct Opening<'g> {
-    slot: Arc<SessionSlot>,
+    slot: SessionSlot,
     state: Box<SessionState>,
     counted: Counted<'g>,
 }
@@ -337,7 +395,7 @@ impl Drop for Counted<'_> {
 impl<'g> Opening<'g> {
     pub(crate) fn new(handle: SessionHandle, group: &'g Arc<Group>, flags: CK_FLAGS) -> Self {
         let state = SessionState {
-            subs: group.members.iter().map(|_| None).collect(),
+            subs: Subs::new(group.members.len()),
             active: Vec::new(),
             search: None,
             wrappings: BTreeMap::new(),
@@ -348,7 +406,7 @@ impl<'g> Opening<'g> {
         let slot = SessionSlot::new(handle, Arc::clone(group), flags);
         let counted = Counted { group, read_write: slot.read_write };
         group.sessions.opened(slot.read_write);
-        Self { slot: Arc::new(slot), state: Box::new(state), counted }
+        Self { slot, state: Box::new(state), counted }
     }
 
     /// What never changes, and the place for a session on a member.
@@ -358,10 +416,10 @@ impl<'g> Opening<'g> {
 
     /// It is open, and counts until it is taken out of the table.
     pub(crate) fn done(self) -> Arc<SessionSlot> {
-        let Self { slot, state, counted } = self;
-        slot.state.store(Some(state));
+        let Self { mut slot, state, counted } = self;
+        slot.state = AtomicCell::new(Some(state));
         std::mem::forget(counted);
-        slot
+        Arc::new(slot)
     }
 }
 

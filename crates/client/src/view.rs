@@ -64,8 +64,7 @@ impl Client {
     pub fn served(&self) -> Vec<(String, u64)> {
         let mut sums = std::collections::BTreeMap::new();
         for member in self.groups.iter().flat_map(|group| &group.members) {
-            *sums.entry(member.device.clone()).or_insert(0) +=
-                member.served.load(Ordering::Relaxed);
+            *sums.entry(member.device.clone()).or_insert(0) += member.load.served();
         }
         sums.into_iter().collect()
     }
@@ -81,6 +80,6 @@ fn view(member: &Member) -> MemberView {
         device: member.device.clone(),
         state: state.to_owned(),
         attempts,
-        served: member.served.load(Ordering::Relaxed),
+        served: member.load.served(),
     }
 }

@@ -1,9 +1,9 @@
 //! One appliance: its partitions, its power, and the sessions that reach it over a trust link.
 //!
-//! A session is a channel into a task that owns the partition's session; there is no
-//! lock between calls. The task is polled by whoever waits for its answer, so a device that nobody
-//! calls costs nothing and nothing here may depend on being polled on: whether a request takes
-//! effect is decided by the state of link and device when it arrives.
+//! A session owns the partition's session; there is no lock between calls. It is polled by whoever
+//! waits for its answer, so a device that nobody calls costs nothing and nothing here may depend on
+//! being polled on: whether a request takes effect is decided by the state of link and device when it
+//! arrives.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +11,6 @@ mod burden;
 mod condition;
 mod ending;
 mod engines;
-mod exchange;
 mod session;
 mod trouble;
 mod trust;
@@ -27,8 +26,7 @@ use hsmsim_store::DeviceStore;
 
 pub use condition::{Condition, State};
 pub use ending::{Ended, Scope};
-pub use exchange::{Answering, Asking, exchange};
-pub use session::SessionChannel;
+pub use session::{DeviceSession, Left};
 pub use trouble::{ConnectFault, Room, Skew, Trouble};
 pub use trust::{KeepAlive, LinkRefused, TrustLink, Wire};
 

@@ -1,24 +1,141 @@
-//! A session's far end: the task behind the channel.
+//! A session on an appliance: what is asked of it, and how it answers.
+//!
+//! Nothing happens unless it is polled, by whoever waits for the answer. What nothing holds up is answered at the
+//! first poll, without a task; only what has to wait for a link, a device or an engine becomes one, which the
+//! session keeps even if its caller gives up: what has left is not called back.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
-
-use hsmsim_network::Flow;
-use hsmsim_partition::{Partition, Session};
-
-use crate::{
-    burden::Burden,
-    exchange::{Answering, Asking, exchange},
-    trust::Established,
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-/// A session as its client gets it.
-pub struct SessionChannel {
-    /// Requests go in here, and answers come back.
-    pub asking: Asking,
-    /// The far end. It does nothing unless polled: whoever waits for a reply polls it.
-    pub task: Pin<Box<dyn Future<Output = ()> + Send>>,
+use hsmsim_network::Flow;
+use hsmsim_partition::{
+    Partition, Session,
+    api::{Reply, Request},
+};
+use hsmsim_types::Result;
+
+use crate::{burden::Burden, trust::Established};
+
+/// A session as its client has it. One request is under way at a time.
+pub struct DeviceSession {
+    /// The far end, while no request has to wait.
+    end: Option<Box<FarEnd>>,
+    /// A request that has to wait somewhere. With neither, the connection was refused or reset.
+    task: Option<Task>,
+    /// Whose session it is, if the far end does not say it.
+    partition: Option<Arc<Partition>>,
+}
+
+/// What is left to do for a request that could not be answered at once.
+#[derive(Debug)]
+pub enum Left {
+    /// It has not been done.
+    Ask(Request),
+    /// It has been done, and its answer has to wait.
+    Wait,
+}
+
+/// Gives the far end back with the answer, unless the connection was refused or reset.
+type Task = Pin<Box<dyn Future<Output = Option<(Box<FarEnd>, Result<Reply>)>> + Send>>;
+
+impl DeviceSession {
+    pub(crate) fn new(seated: Seated, session: Session) -> Self {
+        let (there, back) = (Flow::new(), Flow::new());
+        let end = FarEnd { asked: None, seated, session, there, back };
+        Self { end: Some(Box::new(end)), task: None, partition: None }
+    }
+
     /// Whose session it is.
-    pub partition: Arc<Partition>,
+    pub fn partition(&self) -> Option<&Arc<Partition>> {
+        self.end.as_ref().map(|end| end.session.partition()).or(self.partition.as_ref())
+    }
+
+    /// Sends a request. An earlier one whose caller gave up is done before it, and its answer dropped.
+    pub fn ask(&mut self, request: Request) {
+        let free = self.end.as_mut().filter(|end| end.asked.is_none());
+        match free {
+            Some(end) => end.asked = Some(request),
+            None => self.ask_later(request),
+        }
+    }
+
+    /// Answers a request if nothing on its way has to wait. Otherwise it is what is left to do: to ask, or only to
+    /// wait for the answer.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
+        let Some(end) = self.end.as_mut().filter(|end| end.asked.is_none()) else {
+            return Err(Left::Ask(request));
+        };
+        let reply = end.serve_at_once(request).map_err(Left::Ask)?;
+        if end.answers_at_once() {
+            return Ok(reply);
+        }
+        self.become_task(|end| Box::pin(end.answer(reply)));
+        Err(Left::Wait)
+    }
+
+    /// The answer to the last request; `None` if the connection was refused or reset.
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply>>> {
+        if let Some(request) = self.end.as_mut().and_then(|end| end.asked.take()) {
+            match self.answer_at_once(request) {
+                Ok(reply) => return Poll::Ready(Some(reply)),
+                Err(Left::Ask(request)) => self.become_task(|mut end| {
+                    end.asked = Some(request);
+                    Box::pin(end.serve())
+                }),
+                Err(Left::Wait) => {}
+            }
+        }
+        self.poll_task(cx)
+    }
+
+    /// It answers no more.
+    pub fn end(&mut self) {
+        self.keep_partition();
+        (self.end, self.task) = (None, None);
+    }
+
+    #[cold]
+    fn ask_later(&mut self, request: Request) {
+        self.become_task(|end| Box::pin(end.serve()));
+        if let Some(earlier) = self.task.take() {
+            self.task = Some(Box::pin(async move {
+                let (mut end, _) = earlier.await?;
+                end.asked = Some(request);
+                end.serve().await
+            }));
+        }
+    }
+
+    #[inline(never)]
+    fn poll_task(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply>>> {
+        let Some(task) = &mut self.task else { return Poll::Ready(None) };
+        let answered = ready!(task.as_mut().poll(cx));
+        self.task = None;
+        Poll::Ready(answered.map(|(end, reply)| {
+            self.end = Some(end);
+            reply
+        }))
+    }
+
+    /// Makes a task of the far end, if it is here.
+    fn become_task(&mut self, task: impl FnOnce(Box<FarEnd>) -> Task) {
+        self.keep_partition();
+        if let Some(end) = self.end.take() {
+            self.task = Some(task(end));
+        }
+    }
+
+    fn keep_partition(&mut self) {
+        self.partition = self.partition().cloned();
+    }
 }
 
 /// A connection with a place on its device for one session, which is free again when this is dropped.
@@ -37,74 +154,103 @@ impl Drop for Seated {
     }
 }
 
-/// Starts the far end of a session.
-pub(crate) fn serve(seated: Seated, session: Session) -> SessionChannel {
-    let (asking, answering) = exchange();
-    let partition = Arc::clone(session.partition());
-    let task = Box::pin(run(seated, session, answering));
-    SessionChannel { asking, task, partition }
+/// What a session has on the device.
+struct FarEnd {
+    /// What it is asked for, if nobody has looked at that yet.
+    asked: Option<Request>,
+    seated: Seated,
+    session: Session,
+    /// The two directions of its connection.
+    there: Flow,
+    back: Flow,
 }
 
-/// Answers one request after the other until the channel closes, the link breaks, or the device's
-/// power epoch is over.
-///
-/// Boxed in it are the ways of outages, so that the task fits what the C library's allocator keeps at hand
-/// (1,032 bytes).
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an `async fn` would have a second place for its arguments"
-)]
-fn run(
-    seated: Seated,
-    mut session: Session,
-    mut client: Answering,
-) -> impl Future<Output = ()> + Send {
-    async move {
+impl FarEnd {
+    /// Does at once what is asked; gives it back, and nothing is done, if it may have to wait or be refused on
+    /// its way, as [`Self::serve`] says.
+    fn serve_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Request> {
+        let connection = &*self.seated.0;
+        let Established { device, wire, seat, begin, .. } = connection;
+        let free = !wire.is_cut_since(*begin)
+            && wire.is_free_there(&self.there)
+            && device.admits_at_once(seat)
+            && device.shared.engines.is_none()
+            && !device.troubles.are_any();
+        if !free {
+            return Err(request);
+        }
+        let now_ns = if is_timeless(&request) { 0 } else { wire.clock.unix_now() };
+        Ok(self.session.handle(request, Duration::from_nanos(now_ns)))
+    }
+
+    /// Sends an answer back at once, after [`Self::serve_at_once`]. `false`: it has to wait, or is refused, as
+    /// [`Self::answer`] says.
+    fn answers_at_once(&self) -> bool {
+        let Established { device, wire, seat, .. } = &*self.seated.0;
+        let free = device.admits_at_once(seat) && wire.is_free_back(&self.back);
+        if free {
+            device.count_served();
+        }
+        free
+    }
+
+    /// Answers what was asked, unless the link breaks or the device's power epoch is over.
+    ///
+    /// Boxed in it are the ways of outages, so that it fits what the C library's allocator keeps at hand
+    /// (1,032 bytes).
+    async fn serve(mut self: Box<Self>) -> Option<(Box<Self>, Result<Reply>)> {
+        let Self { asked, seated, session, there, .. } = &mut *self;
+        let request = asked.take()?;
         let connection = &*seated.0;
         let Established { device, wire, seat, begin, .. } = connection;
         let begin = *begin;
-        let (mut there, mut back) = (Flow::new(), Flow::new());
-        let mut answer = None;
-        while let Some(request) = client.answer_and_next(answer.take()).await {
-            if wire.is_cut_since(begin) || wire.there(&mut there, connection).await.is_err() {
-                return;
-            }
-            if device.admit_to(seat, wire, begin).await.is_err() {
-                return;
-            }
-            let occupies = match device.shared.engines {
-                None => None,
-                Some(_) => session.service(&request),
-            };
-            let mut since_ns = wire.clock.unix_now();
-            let reply = match device.troubles.now() {
-                None => session.handle(request, Duration::from_nanos(since_ns)),
-                Some(trouble) => {
-                    let burden = Burden { device, trouble: &trouble, seat };
-                    if Box::pin(burden.wait(&request, wire, begin)).await.is_err() {
-                        return;
-                    }
-                    since_ns = wire.clock.unix_now();
-                    let now = trouble.clock.shown(since_ns);
-                    match burden.refusal(&request) {
-                        Some(error) => Err(error),
-                        None => session.handle(request, Duration::from_nanos(now)),
-                    }
-                }
-            };
-            // What is refused is refused before an engine is asked.
-            device.work(occupies.filter(|_| reply.is_ok()), since_ns, wire).await;
-            // A device that lost power while it computed answers no more.
-            if device.admit_to(seat, wire, begin).await.is_err() {
-                return;
-            }
-            device.count_served();
-            if wire.back(&mut back, connection).await.is_err() {
-                return;
-            }
-            answer = Some(reply);
+        if wire.is_cut_since(begin) || wire.there(there, connection).await.is_err() {
+            return None;
         }
+        device.admit_to(seat, wire, begin).await.ok()?;
+        let occupies = match device.shared.engines {
+            None => None,
+            Some(_) => session.service(&request),
+        };
+        let mut since_ns = wire.clock.unix_now();
+        let reply = match device.troubles.now() {
+            None => session.handle(request, Duration::from_nanos(since_ns)),
+            Some(trouble) => {
+                let burden = Burden { device, trouble: &trouble, seat };
+                Box::pin(burden.wait(&request, wire, begin)).await.ok()?;
+                since_ns = wire.clock.unix_now();
+                let now = trouble.clock.shown(since_ns);
+                match burden.refusal(&request) {
+                    Some(error) => Err(error),
+                    None => session.handle(request, Duration::from_nanos(now)),
+                }
+            }
+        };
+        // What is refused is refused before an engine is asked.
+        device.work(occupies.filter(|_| reply.is_ok()), since_ns, wire).await;
+        self.answer(reply).await
     }
+
+    /// Sends an answer back.
+    async fn answer(
+        mut self: Box<Self>,
+        reply: Result<Reply>,
+    ) -> Option<(Box<Self>, Result<Reply>)> {
+        let Self { seated, back, .. } = &mut *self;
+        let connection = &*seated.0;
+        let Established { device, wire, seat, begin, .. } = connection;
+        // A device that lost power while it computed answers no more.
+        device.admit_to(seat, wire, *begin).await.ok()?;
+        device.count_served();
+        wire.back(back, connection).await.ok()?;
+        Some((self, reply))
+    }
+}
+
+/// Whether the time makes no difference to a request: it uses no key, which might have dates. A look at the clock takes
+/// as long as a digest of a few bytes.
+fn is_timeless(request: &Request) -> bool {
+    matches!(request, Request::OnePart { operation, .. } if operation.key.is_none())
 }
 
 #[cfg(test)]
@@ -112,12 +258,12 @@ mod tests {
     use super::*;
 
     /// The size of what such a function gives.
-    fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+    fn size<A, F>(_: fn(A) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
-    fn the_task_of_a_session_fits_what_the_allocator_keeps_at_hand() {
-        assert!(size(run) <= 1032, "{} bytes", size(run));
+    fn the_task_of_a_request_fits_what_the_allocator_keeps_at_hand() {
+        assert!(size(FarEnd::serve) <= 1032, "{} bytes", size(FarEnd::serve));
     }
 }

@@ -153,9 +153,14 @@ impl Troubles {
         }
     }
 
+    /// Whether anything is wrong.
+    pub(crate) fn are_any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
     /// What is wrong; `None` if nothing is.
     pub(crate) fn now(&self) -> Option<Arc<Trouble>> {
-        self.any.load(Ordering::Acquire).then(|| Arc::clone(&self.now.lock()))
+        self.are_any().then(|| Arc::clone(&self.now.lock()))
     }
 
     /// What a request is refused with, if it is.

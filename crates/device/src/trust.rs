@@ -17,7 +17,7 @@ use hsmsim_types::{Result, ck::CKR_SESSION_COUNT, error::fail};
 
 use crate::{
     ConnectFault, Device,
-    session::{Seated, SessionChannel, serve},
+    session::{DeviceSession, Seated},
     trouble::Place,
 };
 
@@ -88,6 +88,16 @@ impl Wire {
         self.links.there.carry(&self.clock, flow).await
     }
 
+    /// Whether a request passes as in [`Self::there`] without waiting and without a change.
+    pub(crate) fn is_free_there(&self, flow: &Flow) -> bool {
+        !self.links.there.has_firewall() && self.links.there.is_free(flow)
+    }
+
+    /// Whether a reply passes as in [`Self::back`] without waiting and without a change.
+    pub(crate) fn is_free_back(&self, flow: &Flow) -> bool {
+        !self.links.there.has_firewall() && self.links.back.is_free(flow)
+    }
+
     /// One reply back. A long command's heartbeats have kept the connection in every firewall's memory.
     pub(crate) async fn back(
         &self,
@@ -115,6 +125,10 @@ impl Wire {
 
     /// Whether the client's system has found out by unanswered probes that the connection is dead.
     fn is_probed_dead(&self, connection: &Established) -> bool {
+        // In this order: without a firewall the clock is not looked at, which takes as long as the rest.
+        if !self.links.there.has_firewall() {
+            return false;
+        }
         let (Some(keep), Some(last)) = (self.keep_alive, self.forgot(connection)) else {
             return false;
         };
@@ -223,17 +237,37 @@ impl TrustLink {
     pub async fn open(
         &self,
         open: OpenSession,
-    ) -> std::result::Result<Result<SessionChannel>, LinkRefused> {
+    ) -> std::result::Result<Result<DeviceSession>, LinkRefused> {
         let connection = &*self.connection;
         let Established { device, wire, seat, begin, .. } = connection;
         wire.there(&mut Flow::new(), connection).await?;
         device.admit_to(seat, wire, *begin).await?;
-        let session = match Seated::take(&self.connection) {
-            Some(seated) => self.presence.open_session(open).map(|session| (seated, session)),
-            None => fail(CKR_SESSION_COUNT, "the device opens no more sessions"),
-        };
+        let session = self.open_here(open);
         wire.back(&mut Flow::new(), connection).await?;
-        Ok(session.map(|(seated, session)| serve(seated, session)))
+        Ok(session)
+    }
+
+    /// As [`Self::open`], if nothing on the way has to wait; `None`, and nothing is done, if something may.
+    pub fn open_at_once(&self, open: OpenSession) -> Option<Result<DeviceSession>> {
+        let Established { device, wire, seat, .. } = &*self.connection;
+        let flow = Flow::new();
+        let is_free =
+            || wire.is_free_there(&flow) && wire.is_free_back(&flow) && device.admits_at_once(seat);
+        if !is_free() {
+            return None;
+        }
+        let session = self.open_here(open);
+        // Else it is opened anew by a message that meets what has come up meanwhile.
+        is_free().then_some(session)
+    }
+
+    /// Opens a session when the word for it has arrived.
+    fn open_here(&self, open: OpenSession) -> Result<DeviceSession> {
+        let Some(seated) = Seated::take(&self.connection) else {
+            return fail(CKR_SESSION_COUNT, "the device opens no more sessions");
+        };
+        let session = self.presence.open_session(open)?;
+        Ok(DeviceSession::new(seated, session))
     }
 
     /// Whether the connection is known to be dead: the device lost power since or dropped it, a link
@@ -315,6 +349,11 @@ impl Device {
     ) -> std::result::Result<(), LinkRefused> {
         self.admit(Some(seat.epoch), wire, begin).await?;
         if self.has_ended(seat) { Err(LinkRefused) } else { Ok(()) }
+    }
+
+    /// Whether something that came over a connection may take effect now, without waiting.
+    pub(crate) fn admits_at_once(&self, seat: &Seat) -> bool {
+        matches!(self.switch.decide(Some(seat.epoch)), Some(Ok(_))) && !self.has_ended(seat)
     }
 
     /// Completes when something that belongs to power epoch `epoch` (any, if `None`) may take

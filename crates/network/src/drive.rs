@@ -180,6 +180,7 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Result<F
 ///
 /// # Panics
 /// On a virtual clock, if the future waits for something that no deadline and no tick can bring.
+#[inline(always)] // Else the whole future is copied into the frame of this function.
 pub fn drive<F: Future>(clock: &Clock, tick: &dyn Tick, future: F) -> F::Output {
     let mut future = pin!(future);
     match poll_once(future.as_mut(), Waker::noop()) {

@@ -230,6 +230,11 @@ impl Link {
         self.shared.plain.load(Ordering::Acquire)
     }
 
+    /// Whether a message of the flow passes at once: the link is plain, and no earlier one is under way.
+    pub fn is_free(&self, flow: &Flow) -> bool {
+        self.is_plain() && flow.last_arrival == Time::ZERO
+    }
+
     /// Counts the changes of state and delay. One atomic load.
     pub fn generation(&self) -> u64 {
         self.shared.generation.load(Ordering::Acquire)
@@ -330,7 +335,7 @@ impl Link {
     /// [`LinkRefused`] as soon as the link is cut, also while the message is under way, or the message
     /// ends its connection.
     pub async fn carry(&self, clock: &Clock, flow: &mut Flow) -> Result<(), LinkRefused> {
-        if self.is_plain() && flow.last_arrival == Time::ZERO {
+        if self.is_free(flow) {
             return Ok(());
         }
         let passage = self.send(clock.now(), flow);

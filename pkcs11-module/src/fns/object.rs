@@ -97,12 +97,12 @@ pub(crate) async fn find_init(
 pub(crate) fn find(client: &Client, session: SessionHandle, handles: &Handles) -> Result<()> {
     let (max, on) = (handles.max()?, CalledOn::Session(session));
     let find = || client.find(session, max);
-    let found = client.run(client.with_call_faults("C_FindObjects", on, find))?;
+    let found = client.answer("C_FindObjects", on, find)?;
     handles.write(found.into_iter().map(|ObjectHandle(object)| object))
 }
 
 /// C_FindObjectsFinal.
 pub(crate) fn find_final(client: &Client, session: SessionHandle) -> Result<()> {
     let (last, on) = (|| client.find_final(session), CalledOn::Session(session));
-    client.run(client.with_call_faults("C_FindObjectsFinal", on, last))
+    client.answer("C_FindObjectsFinal", on, last)
 }

@@ -45,7 +45,7 @@ pub(crate) fn info(
 ) -> Result<()> {
     let place = place.required()?;
     let (info, on) = (|| client.session_info(session), CalledOn::Session(session));
-    let info = client.run(client.with_call_faults("C_GetSessionInfo", on, info))?;
+    let info = client.answer("C_GetSessionInfo", on, info)?;
     place.put(CK_SESSION_INFO {
         slotID: info.slot.0,
         state: info.state,

@@ -26,7 +26,7 @@ pub(crate) fn list(client: &Client, present: CK_BBOOL, list: &List<CK_SLOT_ID>) 
 pub(crate) fn info(client: &Client, slot: SlotId, place: &Place<CK_SLOT_INFO>) -> Result<()> {
     let place = place.required()?;
     let (info, on) = (|| client.slot_info(slot), CalledOn::Slot(slot));
-    let info = client.run(client.with_call_faults("C_GetSlotInfo", on, info))?;
+    let info = client.answer("C_GetSlotInfo", on, info)?;
     place.put(CK_SLOT_INFO {
         slotDescription: padded(info.description.as_bytes()),
         manufacturerID: padded(info.manufacturer.as_bytes()),

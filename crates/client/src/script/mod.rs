@@ -258,6 +258,23 @@ impl Client {
         }
     }
 
+    /// As [`Self::with_call_faults`], on the calling thread.
+    ///
+    /// # Errors
+    /// The same, and what [`Client::run`] gives.
+    #[inline]
+    pub fn answer<T>(
+        &self,
+        function: &'static str,
+        on: CalledOn,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if self.is_unscripted() {
+            return work();
+        }
+        self.run(self.with_call_faults(function, on, work))
+    }
+
     /// Whether there is certainly no rule.
     #[inline]
     fn is_unscripted(&self) -> bool {
