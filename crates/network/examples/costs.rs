@@ -10,8 +10,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use hsmsim_network::{
-    Clock, Duplex, Flow, Jitter, LatencyModel, Link, NoTick, Time, VirtualExecutor, alongside,
-    drive, stream, timeout,
+    Clock, Duplex, Flow, Jitter, LatencyModel, Link, NoTick, Time, VirtualExecutor, drive, stream,
+    timeout,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,7 +39,6 @@ fn main() {
         assert!(black_box(arrived).is_ok());
     });
     println!("the same under a timeout    {in_time:6.1} ns");
-    println!("channel and task, driven    {:6.1} ns", per_call_over_a_channel(&clock));
 
     let start = Instant::now();
     let (calls, polls) = ten_minutes();
@@ -62,26 +61,6 @@ fn per_call(mut call: impl FnMut()) -> f64 {
             start.elapsed().as_nanos() as f64 / f64::from(CALLS)
         })
         .fold(f64::INFINITY, f64::min)
-}
-
-/// A request over a channel to a task that the caller polls along with its own side.
-fn per_call_over_a_channel(clock: &Clock) -> f64 {
-    let (requests, mut inbox) = mpsc::channel::<(u64, oneshot::Sender<u64>)>(4);
-    let mut task = Box::pin(async move {
-        while let Some((request, reply)) = inbox.recv().await {
-            // A caller that gave up is no error.
-            let _ = reply.send(request + 1);
-        }
-    });
-    per_call(|| {
-        let call = async {
-            let (reply, answer) = oneshot::channel();
-            requests.send((1, reply)).await.ok()?;
-            answer.await.ok()
-        };
-        let answer = drive(clock, &NoTick, alongside(call, task.as_mut()));
-        black_box(answer);
-    })
 }
 
 /// Sessions call tasks on devices over jittering links, each call under a receive timeout.

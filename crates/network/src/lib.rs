@@ -45,4 +45,4 @@ pub use passage::{LinkRefused, Passage, Transit};
 pub use task::{Aborted, JoinHandle, Spawner};
 pub use time::Time;
 pub use timers::Timers;
-pub use wait::{Either, Elapsed, all, alongside, race, timeout};
+pub use wait::{Either, Elapsed, all, race, timeout};

@@ -177,25 +177,3 @@ impl Wake for ChildWake {
         }
     }
 }
-
-/// Waits for `call`, running along with it the `task` that answers it: as [`race`], but the call is
-/// asked again right after the task. A call whose answer is there as soon as the task has run is thus
-/// done at the first poll, and [`drive`](crate::drive) never has to wait for a wake-up. If both are
-/// done the call comes first.
-///
-/// The task is usually borrowed (`Pin<&mut _>`): one call ends, its session lives on.
-pub async fn alongside<A: Future, B: Future>(call: A, task: B) -> Either<A::Output, B::Output> {
-    let mut call = pin!(call);
-    let mut task = pin!(task);
-    poll_fn(move |cx| {
-        if let Poll::Ready(output) = call.as_mut().poll(cx) {
-            return Poll::Ready(Either::First(output));
-        }
-        let ended = task.as_mut().poll(cx);
-        if let Poll::Ready(output) = call.as_mut().poll(cx) {
-            return Poll::Ready(Either::First(output));
-        }
-        ended.map(Either::Second)
-    })
-    .await
-}

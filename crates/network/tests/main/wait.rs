@@ -5,10 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use hsmsim_network::{
-    Clock, Either, Elapsed, NoTick, Time, VIRTUAL_UNIX_EPOCH_NS, all, alongside, drive, race,
-    timeout,
+    Clock, Either, Elapsed, NoTick, Time, VIRTUAL_UNIX_EPOCH_NS, all, drive, race, timeout,
 };
-use tokio::sync::{mpsc, oneshot};
 
 use crate::{at_ms, ms, virtual_executor};
 
@@ -69,31 +67,6 @@ fn race_prefers_the_first() {
     assert_eq!(second, Ok(Either::Second(())));
     let tie = executor.block_on(race(clock.sleep_until(at_ms(8)), clock.sleep_until(at_ms(8))));
     assert_eq!(tie, Ok(Either::First(())));
-}
-
-#[test]
-fn call_answered_by_its_task_is_done_at_the_first_poll() {
-    let (requests, mut inbox) = mpsc::channel::<(u32, oneshot::Sender<u32>)>(4);
-    let mut task = Box::pin(async move {
-        while let Some((request, reply)) = inbox.recv().await {
-            reply.send(request + 1).unwrap();
-        }
-        "session closed"
-    });
-    for request in 0..3 {
-        let call = async {
-            let (reply, answer) = oneshot::channel();
-            requests.send((request, reply)).await.unwrap();
-            answer.await.unwrap()
-        };
-        let mut both = pin!(alongside(call, task.as_mut()));
-        let poll = both.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        assert_eq!(poll, Poll::Ready(Either::First(request + 1)));
-    }
-    drop(requests);
-    let mut both = pin!(alongside(pending::<()>(), task));
-    let poll = both.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert_eq!(poll, Poll::Ready(Either::Second("session closed")));
 }
 
 #[test]
