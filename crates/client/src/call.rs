@@ -392,19 +392,33 @@ impl Client {
         request: Request,
     ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
         let (slot, place) = session.place(index);
-        let member = &slot.group.members[index];
-        let is_ready = !member.asynchronous
-            && !member.is_down()
+        if slot.group.members[index].asynchronous {
+            return Err(Left::Ask(request));
+        }
+        let answer = self.call_sub_at_once(&slot.group, index, place, request)?;
+        Self::note_answer(slot, index, place, &answer);
+        Ok(answer)
+    }
+
+    /// One call through a place for a session, if nothing has to be prepared and nothing on the way has to wait;
+    /// otherwise what is left to do.
+    pub(crate) fn call_sub_at_once(
+        &self,
+        group: &Group,
+        index: usize,
+        place: &mut Option<Sub>,
+        request: Request,
+    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
+        let member = &group.members[index];
+        let is_ready = !member.is_down()
             && Self::is_current(member, place)
-            && Self::needs_no_login(&slot.group, member);
+            && Self::needs_no_login(group, member);
         let Some(sub) = place.as_mut().filter(|_| is_ready) else {
             return Err(Left::Ask(request));
         };
         let (since, in_flight) = (member.generation(), member.load.begin());
         let answer = sub.session.call_at_once(request)?;
-        let answer = self.judge(&slot.group, index, since, in_flight, Some(answer));
-        Self::note_answer(slot, index, place, &answer);
-        Ok(answer)
+        Ok(self.judge(group, index, since, in_flight, Some(answer)))
     }
 
     /// Does what is left of [`Self::call_member`].
@@ -416,15 +430,32 @@ impl Client {
     ) -> std::result::Result<Reply, Failure> {
         let (slot, place) = session.place(index);
         let group = &*slot.group;
+        if matches!(left, Left::Ask(_)) && group.members[index].asynchronous {
+            // It answers as what it was told by now makes it answer.
+            self.deliver();
+        }
+        let answer = self.finish_sub_call(slot, index, place, left).await?;
+        Self::note_answer(slot, index, place, &answer);
+        answer
+    }
+
+    /// Does what is left of [`Self::call_sub_at_once`].
+    ///
+    /// # Errors
+    /// The outer one if the place could not be filled, so that nobody was asked.
+    pub(crate) async fn finish_sub_call(
+        &self,
+        slot: &SessionSlot,
+        index: usize,
+        place: &mut Option<Sub>,
+        left: Left,
+    ) -> std::result::Result<std::result::Result<Reply, Failure>, Failure> {
+        let group = &*slot.group;
         let request = match left {
             Left::Ask(request) => Some(request),
             Left::Wait => None,
         };
         if request.is_some() {
-            if group.members[index].asynchronous {
-                // It answers as what it was told by now makes it answer.
-                self.deliver();
-            }
             self.prepare(slot, index, place).await?;
         }
         let Some(sub) = place else { return Err(Failure::Lost) };
@@ -433,9 +464,7 @@ impl Client {
             Some(request) => sub.session.call(request),
             None => sub.session.answer(),
         };
-        let answer = self.answered(group, index, in_flight, call).await;
-        Self::note_answer(slot, index, place, &answer);
-        answer
+        Ok(self.answered(group, index, in_flight, call).await)
     }
 
     /// What an answer says of a session on a member.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use hsmsim_device::Left;
 use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
@@ -34,6 +35,13 @@ fn passes(error: &Error) -> bool {
         CKR_MAX_OBJECT_COUNT_EXCEEDED,
     ]
     .contains(&error.rv())
+}
+
+/// Nothing is left of a session whose member was lost.
+fn empty_if_lost(place: &mut Option<Sub>, answer: &std::result::Result<Reply, Failure>) {
+    if matches!(answer, Err(Failure::Lost)) {
+        *place = None;
+    }
 }
 
 /// Members that a change did not reach.
@@ -174,15 +182,24 @@ impl Client {
     ) -> Vec<(usize, std::result::Result<Reply, Failure>)> {
         let slot = Arc::clone(&session.slot);
         let slot = &*slot;
-        let calls = session
-            .subs
-            .iter_mut()
-            .enumerate()
-            .filter(|(index, _)| targets.contains(index))
-            .map(|(index, sub)| async move {
-                (index, self.call_sub(slot, index, sub, request).await)
-            });
-        all(calls).await
+        let mut answers = Vec::with_capacity(targets.len());
+        let mut calls = Vec::new();
+        let places = session.subs.iter_mut().enumerate();
+        for (index, place) in places.filter(|(index, _)| targets.contains(index)) {
+            match self.call_sub_at_once(&slot.group, index, place, request.clone()) {
+                Ok(answer) => {
+                    empty_if_lost(place, &answer);
+                    answers.push((index, answer));
+                }
+                Err(left) => calls
+                    .push(async move { (index, self.finish_sub(slot, index, place, left).await) }),
+            }
+        }
+        if !calls.is_empty() {
+            answers.extend(all(calls).await);
+            answers.sort_unstable_by_key(|&(index, _)| index);
+        }
+        answers
     }
 
     /// One call through a place for a session, which is filled as needed.
@@ -193,12 +210,25 @@ impl Client {
         place: &mut Option<Sub>,
         request: &Request,
     ) -> std::result::Result<Reply, Failure> {
-        self.prepare(slot, index, place).await?;
-        let Some(sub) = place else { return Err(Failure::Lost) };
-        let answer = self.ask(&slot.group, index, &mut sub.session, request.clone()).await;
-        if matches!(answer, Err(Failure::Lost)) {
-            *place = None;
+        match self.call_sub_at_once(&slot.group, index, place, request.clone()) {
+            Ok(answer) => {
+                empty_if_lost(place, &answer);
+                answer
+            }
+            Err(left) => self.finish_sub(slot, index, place, left).await,
         }
+    }
+
+    /// What is left of a call through a place for a session.
+    async fn finish_sub(
+        &self,
+        slot: &SessionSlot,
+        index: usize,
+        place: &mut Option<Sub>,
+        left: Left,
+    ) -> std::result::Result<Reply, Failure> {
+        let answer = self.finish_sub_call(slot, index, place, left).await.flatten();
+        empty_if_lost(place, &answer);
         answer
     }
 
