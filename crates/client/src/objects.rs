@@ -79,7 +79,7 @@ impl Client {
             if object.token {
                 self.event("object_created", &group, group.members.get(maker), object.id);
             } else {
-                session.objects.push((handle, object.id));
+                session.objects.insert(object.id);
             }
             handles.push(handle);
         }

@@ -150,8 +150,7 @@ impl Client {
         if let Some(state) = slot.close()
             && !state.objects.is_empty()
         {
-            let objects = state.objects.iter().map(|&(_, object)| object);
-            self.handles.forget(slot.group.index, objects);
+            self.handles.forget(slot.group.index, state.objects);
         }
         true
     }

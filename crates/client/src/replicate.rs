@@ -243,7 +243,7 @@ impl Client {
         if group.members.len() == 1 {
             return Ok(());
         }
-        let own = session.objects.iter().any(|&(_, id)| id == object);
+        let own = session.objects.contains(&object);
         let targets: Vec<usize> = {
             // A session object is where its session is.
             let has_it = |index: usize| match own {
@@ -260,7 +260,7 @@ impl Client {
         let request = Request::ReplayDeletion { objects: vec![object] };
         let missed = self.spread(session, &targets, &request).await;
         if own {
-            session.objects.retain(|&(_, id)| id != object);
+            session.objects.remove(&object);
             return Ok(());
         }
         let behind: Vec<usize> = missed.all().collect();

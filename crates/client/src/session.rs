@@ -5,7 +5,7 @@
 //! CKR_OPERATION_ACTIVE. So no lock is held while a call waits, and none is needed to take the state.
 
 use std::{
-    collections::{BTreeMap, hash_map::Entry},
+    collections::{BTreeMap, HashSet, hash_map::Entry},
     ops::{Index, IndexMut},
     sync::{
         Arc,
@@ -14,10 +14,9 @@ use std::{
 };
 
 use crossbeam_utils::atomic::AtomicCell;
+use foldhash::fast::FixedState;
 use hsmsim_partition::api::{Checked, OperationKind};
-use hsmsim_types::{
-    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
-};
+use hsmsim_types::{Error, Mechanism, ObjectId, Result, SessionHandle, ck::*, error::fail};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -167,7 +166,7 @@ pub(crate) struct SessionState {
     /// On an asynchronous session: the last length that was asked for.
     pub(crate) announced: Option<Announced>,
     /// Session objects made here; their handles end with the session.
-    pub(crate) objects: Vec<(ObjectHandle, ObjectId)>,
+    pub(crate) objects: HashSet<ObjectId, FixedState>,
     /// The last inits that were allowed.
     pub(crate) recent: RecentChecks,
 }
@@ -400,7 +399,7 @@ impl<'g> Opening<'g> {
             search: None,
             wrappings: BTreeMap::new(),
             announced: None,
-            objects: Vec::new(),
+            objects: HashSet::default(),
             recent: RecentChecks::default(),
         };
         let slot = SessionSlot::new(handle, Arc::clone(group), flags);

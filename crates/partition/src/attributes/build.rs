@@ -213,7 +213,7 @@ pub(crate) fn build(mut origin: Origin, given: &Attributes, id: ObjectId) -> Res
     }
     set_history(&origin, shape, &mut all);
     set_identity(&mut all, &id);
-    Ok(Object::of_key(id, version::FIRST, all, key))
+    Ok(Object::of_key(id, version::FIRST, all.exact(), key))
 }
 
 fn is_empty_list(value: &hsmsim_types::AttributeValue) -> bool {

@@ -88,6 +88,13 @@ impl Attributes {
         self.0 = merged;
     }
 
+    /// In as much memory as they need: moved, since memory that is cut off in place helps nobody.
+    pub(crate) fn exact(self) -> Self {
+        let mut exact = Vec::with_capacity(self.0.len());
+        exact.extend(self.0);
+        Self(exact)
+    }
+
     /// Takes an attribute away.
     pub(crate) fn remove(&mut self, kind: CK_ATTRIBUTE_TYPE) -> Option<Attribute> {
         self.position(kind).ok().map(|at| self.0.remove(at))
@@ -140,8 +147,8 @@ pub(crate) struct Object {
     pub(crate) limited: bool,
     /// All attributes.
     pub(crate) attributes: Attributes,
-    /// The key as the primitives want it, made on first use.
-    material: OnceLock<std::result::Result<KeyMaterial, Error>>,
+    /// The key as the primitives want it, made on first use; apart, since much is no key, or is never used.
+    material: OnceLock<Box<std::result::Result<KeyMaterial, Error>>>,
 }
 
 impl Object {
@@ -166,7 +173,7 @@ impl Object {
             key_type: attributes.ulong(CKA_KEY_TYPE).unwrap_or(0),
             limited: attributes.get(CKA_USAGE_LIMIT).is_some(),
             attributes,
-            material: key.map_or_else(OnceLock::new, |key| OnceLock::from(Ok(key))),
+            material: key.map_or_else(OnceLock::new, |key| OnceLock::from(Box::new(Ok(key)))),
         }
     }
 
@@ -178,9 +185,12 @@ impl Object {
         self.material
             .get_or_init(|| {
                 // Whoever made the object had its values checked; a refusal now is no caller's fault.
-                KeyMaterial::from_attributes(&self.attributes)
-                    .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.rule().to_owned()))
+                let key = KeyMaterial::from_attributes(&self.attributes);
+                Box::new(
+                    key.map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.rule().to_owned())),
+                )
             })
+            .as_ref()
             .as_ref()
             .map_err(Error::clone)
     }
