@@ -25,12 +25,14 @@ const MECHANISMS: u8 = 5;
 
 /// Encodes all attributes.
 pub(crate) fn encode(attributes: &Attributes) -> Zeroizing<Vec<u8>> {
-    let size = attributes.iter().map(size_hint).sum::<usize>();
+    let size =
+        1 + number_size(attributes.len() as u64) + attributes.iter().map(size_of).sum::<usize>();
     // Room for everything at once: a growing vector would leave copies of keys in freed memory.
-    let mut out = Zeroizing::new(Vec::with_capacity(size + 16));
+    let mut out = Zeroizing::new(Vec::with_capacity(size));
     out.push(VERSION);
     put_number(&mut out, attributes.len() as u64);
     attributes.iter().for_each(|attribute| put_attribute(&mut out, attribute));
+    debug_assert_eq!(out.len(), size);
     out
 }
 
@@ -61,13 +63,27 @@ fn damaged() -> Error {
     Error::new(CKR_DEVICE_ERROR, "a stored object is damaged")
 }
 
-fn size_hint(attribute: &Attribute) -> usize {
-    20 + match &attribute.value {
-        AttributeValue::Bool(_) | AttributeValue::Ulong(_) => 10,
-        AttributeValue::Bytes(bytes) => bytes.len() + 10,
-        AttributeValue::Template(template) => 10 + template.0.iter().map(size_hint).sum::<usize>(),
-        AttributeValue::Mechanisms(list) => 10 * (list.len() + 1),
-    }
+/// How long an attribute becomes.
+fn size_of(attribute: &Attribute) -> usize {
+    let value = match &attribute.value {
+        AttributeValue::Bool(_) => 0,
+        AttributeValue::Ulong(value) => number_size(*value),
+        AttributeValue::Bytes(bytes) => number_size(bytes.len() as u64) + bytes.len(),
+        AttributeValue::Template(template) => {
+            let inner = template.0.iter().map(size_of).sum::<usize>();
+            number_size(template.0.len() as u64) + inner
+        }
+        AttributeValue::Mechanisms(list) => {
+            let inner = list.iter().map(|&mechanism| number_size(mechanism)).sum::<usize>();
+            number_size(list.len() as u64) + inner
+        }
+    };
+    number_size(attribute.kind) + 1 + value
+}
+
+/// How long a number becomes: seven bits to a byte.
+fn number_size(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros()).div_ceil(7) as usize
 }
 
 fn put_attribute(out: &mut Vec<u8>, attribute: &Attribute) {

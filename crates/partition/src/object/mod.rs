@@ -28,11 +28,15 @@ use crate::attributes::implied;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attributes(Vec<Attribute>);
 
-/// Attributes that most objects have room for: a key has some thirty.
-const ROOM: usize = 40;
+/// Attributes that there is room for before the defaults come: in what malloc keeps at hand (1,032 bytes), which other
+/// blocks are not, and which a process whose heap is in pieces notices.
+const ROOM: usize = 24;
+
+/// Attributes that have no default: identity, history, what is a vendor's.
+const BESIDE_DEFAULTS: usize = 6;
 
 impl Attributes {
-    /// None yet, and room for those of most objects.
+    /// None yet, and room for what most templates and operations say.
     pub(crate) fn with_room() -> Self {
         Self(Vec::with_capacity(ROOM))
     }
@@ -74,7 +78,8 @@ impl Attributes {
 
     /// Sets those of some attributes, in order of their numbers, that are not there yet.
     pub(crate) fn set_defaults(&mut self, defaults: impl Iterator<Item = Attribute>) {
-        let mut merged = Vec::with_capacity(ROOM);
+        let most = defaults.size_hint().1.unwrap_or(ROOM).max(self.0.len());
+        let mut merged = Vec::with_capacity(most + BESIDE_DEFAULTS);
         let mut own = std::mem::take(&mut self.0).into_iter().peekable();
         for default in defaults {
             while let Some(before) = own.next_if(|own| own.kind < default.kind) {
