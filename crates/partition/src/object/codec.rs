@@ -25,8 +25,9 @@ const MECHANISMS: u8 = 5;
 
 /// Encodes all attributes.
 pub(crate) fn encode(attributes: &Attributes) -> Zeroizing<Vec<u8>> {
-    let size =
-        1 + number_size(attributes.len() as u64) + attributes.iter().map(size_of).sum::<usize>();
+    let size = 1
+        + number_size(attributes.len() as u64)
+        + attributes.iter().map(encoded_size).sum::<usize>();
     // Room for everything at once: a growing vector would leave copies of keys in freed memory.
     let mut out = Zeroizing::new(Vec::with_capacity(size));
     out.push(VERSION);
@@ -64,13 +65,13 @@ fn damaged() -> Error {
 }
 
 /// How long an attribute becomes.
-fn size_of(attribute: &Attribute) -> usize {
+fn encoded_size(attribute: &Attribute) -> usize {
     let value = match &attribute.value {
         AttributeValue::Bool(_) => 0,
         AttributeValue::Ulong(value) => number_size(*value),
         AttributeValue::Bytes(bytes) => number_size(bytes.len() as u64) + bytes.len(),
         AttributeValue::Template(template) => {
-            let inner = template.0.iter().map(size_of).sum::<usize>();
+            let inner = template.0.iter().map(encoded_size).sum::<usize>();
             number_size(template.0.len() as u64) + inner
         }
         AttributeValue::Mechanisms(list) => {
