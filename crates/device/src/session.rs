@@ -46,7 +46,7 @@ type Task = Pin<Box<dyn Future<Output = Option<(Box<FarEnd>, Result<Reply>)>> + 
 impl DeviceSession {
     pub(crate) fn new(seated: Seated, session: Session) -> Self {
         let (there, back) = (Flow::new(), Flow::new());
-        let end = FarEnd { asked: None, seated, session, there, back };
+        let end = FarEnd { seated, session, there, back };
         Self { end: Some(Box::new(end)), task: None, partition: None }
     }
 
@@ -57,10 +57,14 @@ impl DeviceSession {
 
     /// Sends a request. An earlier one whose caller gave up is done before it, and its answer dropped.
     pub fn ask(&mut self, request: Request) {
-        let free = self.end.as_mut().filter(|end| end.asked.is_none());
-        match free {
-            Some(end) => end.asked = Some(request),
-            None => self.ask_later(request),
+        match self.task.take() {
+            None => self.become_task(|end| Box::pin(end.serve(request))),
+            Some(earlier) => {
+                self.task = Some(Box::pin(async move {
+                    let (end, _) = earlier.await?;
+                    end.serve(request).await
+                }));
+            }
         }
     }
 
@@ -70,9 +74,7 @@ impl DeviceSession {
     /// # Errors
     /// What is left to do.
     pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
-        let Some(end) = self.end.as_mut().filter(|end| end.asked.is_none()) else {
-            return Err(Left::Ask(request));
-        };
+        let Some(end) = &mut self.end else { return Err(Left::Ask(request)) };
         let reply = end.serve_at_once(request).map_err(Left::Ask)?;
         if end.answers_at_once() {
             return Ok(reply);
@@ -83,39 +85,6 @@ impl DeviceSession {
 
     /// The answer to the last request; `None` if the connection was refused or reset.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply>>> {
-        if let Some(request) = self.end.as_mut().and_then(|end| end.asked.take()) {
-            match self.answer_at_once(request) {
-                Ok(reply) => return Poll::Ready(Some(reply)),
-                Err(Left::Ask(request)) => self.become_task(|mut end| {
-                    end.asked = Some(request);
-                    Box::pin(end.serve())
-                }),
-                Err(Left::Wait) => {}
-            }
-        }
-        self.poll_task(cx)
-    }
-
-    /// It answers no more.
-    pub fn end(&mut self) {
-        self.keep_partition();
-        (self.end, self.task) = (None, None);
-    }
-
-    #[cold]
-    fn ask_later(&mut self, request: Request) {
-        self.become_task(|end| Box::pin(end.serve()));
-        if let Some(earlier) = self.task.take() {
-            self.task = Some(Box::pin(async move {
-                let (mut end, _) = earlier.await?;
-                end.asked = Some(request);
-                end.serve().await
-            }));
-        }
-    }
-
-    #[inline(never)]
-    fn poll_task(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply>>> {
         let Some(task) = &mut self.task else { return Poll::Ready(None) };
         let answered = ready!(task.as_mut().poll(cx));
         self.task = None;
@@ -123,6 +92,12 @@ impl DeviceSession {
             self.end = Some(end);
             reply
         }))
+    }
+
+    /// It answers no more.
+    pub fn end(&mut self) {
+        self.keep_partition();
+        (self.end, self.task) = (None, None);
     }
 
     /// Makes a task of the far end, if it is here.
@@ -134,7 +109,9 @@ impl DeviceSession {
     }
 
     fn keep_partition(&mut self) {
-        self.partition = self.partition().cloned();
+        if self.partition.is_none() {
+            self.partition = self.partition().cloned();
+        }
     }
 }
 
@@ -156,8 +133,6 @@ impl Drop for Seated {
 
 /// What a session has on the device.
 struct FarEnd {
-    /// What it is asked for, if nobody has looked at that yet.
-    asked: Option<Request>,
     seated: Seated,
     session: Session,
     /// The two directions of its connection.
@@ -198,37 +173,45 @@ impl FarEnd {
     ///
     /// Boxed in it are the ways of outages, so that it fits what the C library's allocator keeps at hand
     /// (1,032 bytes).
-    async fn serve(mut self: Box<Self>) -> Option<(Box<Self>, Result<Reply>)> {
-        let Self { asked, seated, session, there, .. } = &mut *self;
-        let request = asked.take()?;
-        let connection = &*seated.0;
-        let Established { device, wire, seat, begin, .. } = connection;
-        let begin = *begin;
-        if wire.is_cut_since(begin) || wire.there(there, connection).await.is_err() {
-            return None;
-        }
-        device.admit_to(seat, wire, begin).await.ok()?;
-        let occupies = match device.shared.engines {
-            None => None,
-            Some(_) => session.service(&request),
-        };
-        let mut since_ns = wire.clock.unix_now();
-        let reply = match device.troubles.now() {
-            None => session.handle(request, Duration::from_nanos(since_ns)),
-            Some(trouble) => {
-                let burden = Burden { device, trouble: &trouble, seat };
-                Box::pin(burden.wait(&request, wire, begin)).await.ok()?;
-                since_ns = wire.clock.unix_now();
-                let now = trouble.clock.shown(since_ns);
-                match burden.refusal(&request) {
-                    Some(error) => Err(error),
-                    None => session.handle(request, Duration::from_nanos(now)),
-                }
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would have a second place for the request"
+    )]
+    fn serve(
+        mut self: Box<Self>,
+        request: Request,
+    ) -> impl Future<Output = Option<(Box<Self>, Result<Reply>)>> + Send {
+        async move {
+            let Self { seated, session, there, .. } = &mut *self;
+            let connection = &*seated.0;
+            let Established { device, wire, seat, begin, .. } = connection;
+            let begin = *begin;
+            if wire.is_cut_since(begin) || wire.there(there, connection).await.is_err() {
+                return None;
             }
-        };
-        // What is refused is refused before an engine is asked.
-        device.work(occupies.filter(|_| reply.is_ok()), since_ns, wire).await;
-        self.answer(reply).await
+            device.admit_to(seat, wire, begin).await.ok()?;
+            let occupies = match device.shared.engines {
+                None => None,
+                Some(_) => session.service(&request),
+            };
+            let mut since_ns = wire.clock.unix_now();
+            let reply = match device.troubles.now() {
+                None => session.handle(request, Duration::from_nanos(since_ns)),
+                Some(trouble) => {
+                    let burden = Burden { device, trouble: &trouble, seat };
+                    Box::pin(burden.wait(&request, wire, begin)).await.ok()?;
+                    since_ns = wire.clock.unix_now();
+                    let now = trouble.clock.shown(since_ns);
+                    match burden.refusal(&request) {
+                        Some(error) => Err(error),
+                        None => session.handle(request, Duration::from_nanos(now)),
+                    }
+                }
+            };
+            // What is refused is refused before an engine is asked.
+            device.work(occupies.filter(|_| reply.is_ok()), since_ns, wire).await;
+            self.answer(reply).await
+        }
     }
 
     /// Sends an answer back.
@@ -258,7 +241,7 @@ mod tests {
     use super::*;
 
     /// The size of what such a function gives.
-    fn size<A, F>(_: fn(A) -> F) -> usize {
+    fn size<A, B, F>(_: fn(A, B) -> F) -> usize {
         size_of::<F>()
     }
 
