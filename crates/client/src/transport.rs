@@ -131,8 +131,8 @@ impl MemberSession {
 #[cold]
 fn panicked(session: &mut DeviceSession) -> CallError {
     session.end();
-    tracing::error!("a session's task panicked; the session is gone");
-    CallError::Member(Error::new(CKR_GENERAL_ERROR, "a session's task panicked"))
+    tracing::error!("a session panicked on its device, and is gone");
+    CallError::Member(Error::new(CKR_GENERAL_ERROR, "the session panicked on its device"))
 }
 
 /// A call under way; see [`MemberSession::call`].

@@ -1,4 +1,4 @@
-//! A process's view of one partition: what its session tasks share.
+//! A process's view of one partition: what its sessions share.
 
 use std::{
     collections::HashMap,
@@ -25,7 +25,7 @@ use crate::{
     session::Session,
 };
 
-/// A process's view of one partition; shared by all its session tasks.
+/// A process's view of one partition; shared by all its sessions.
 pub struct Partition {
     me: Weak<Self>,
     store: Arc<dyn PartitionStore>,
