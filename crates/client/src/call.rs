@@ -489,7 +489,7 @@ impl Client {
     pub(crate) async fn call_primary(
         &self,
         session: &mut Checkout,
-        request: impl Fn() -> Request,
+        request: impl FnMut() -> Request,
     ) -> Result<(usize, Reply)> {
         self.call_chosen(session, Group::primary, request).await
     }
@@ -500,7 +500,7 @@ impl Client {
         &self,
         session: &mut Checkout,
         choose: impl Fn(&Group) -> Option<usize>,
-        request: impl Fn() -> Request,
+        mut request: impl FnMut() -> Request,
     ) -> Result<(usize, Reply)> {
         self.before_call(&session.slot.group).await;
         self.alive(&session.slot)?;

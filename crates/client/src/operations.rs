@@ -269,9 +269,10 @@ impl Client {
             OperationKind::Encrypt => ready.checked.output.one_part(data.len()),
             _ => 0,
         };
-        let request = || Request::OnePart {
+        let mut spare = session.take_spare();
+        let request = move || Request::OnePart {
             operation: ready.operation(kind),
-            data: data.to_data(room),
+            data: data.to_data(std::mem::take(&mut spare), room),
             signature: signature.to_vec(),
         };
         if let (true, Some(key)) = (ready.checked.changes_key, ready.key) {
@@ -287,11 +288,11 @@ impl Client {
     async fn run_changing(
         &self,
         session: &mut Checkout,
-        request: impl Fn() -> Request,
+        mut request: impl FnMut() -> Request,
         key: ObjectId,
     ) -> Result<Reply> {
         loop {
-            let (primary, reply) = self.call_primary(session, &request).await?;
+            let (primary, reply) = self.call_primary(session, &mut request).await?;
             if self.replicate(session, primary, &[key]).await? {
                 return Ok(reply);
             }

@@ -195,6 +195,13 @@ impl SessionState {
         active.fold(search, |flags, (flag, _)| flags | flag)
     }
 
+    /// Memory for the data of a request, if a session on a member has any to be used again.
+    pub(crate) fn take_spare(&mut self) -> Vec<u8> {
+        let subs = self.subs.iter_mut().flatten();
+        let mut spares = subs.map(|sub| sub.session.take_spare());
+        spares.find(|spare| spare.capacity() > 0).unwrap_or_default()
+    }
+
     /// Takes the operation of that kind out: it is ended unless it is put back.
     pub(crate) fn take_active(&mut self, kind: OperationKind) -> Active {
         std::mem::take(self.active(kind))

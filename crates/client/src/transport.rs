@@ -98,6 +98,11 @@ impl MemberSession {
         self.0.partition().map(|partition| partition.store().generation())
     }
 
+    /// Memory for the data of the next request, if there is any to be used again.
+    pub(crate) fn take_spare(&mut self) -> Vec<u8> {
+        self.0.take_spare()
+    }
+
     /// Sends a request and waits for the reply, polling the far end meanwhile. Cancelling does not call
     /// back what it had asked: that may still take effect, and is done before what is asked next.
     pub(crate) fn call(&mut self, request: Request) -> Call<'_> {

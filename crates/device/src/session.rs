@@ -55,6 +55,11 @@ impl DeviceSession {
         self.end.as_ref().map(|end| end.session.partition()).or(self.partition.as_ref())
     }
 
+    /// Memory for the data of the next request, if there is any to be used again.
+    pub fn take_spare(&mut self) -> Vec<u8> {
+        self.end.as_mut().map_or_else(Vec::new, |end| end.session.take_spare())
+    }
+
     /// Sends a request. An earlier one whose caller gave up is done before it, and its answer dropped.
     pub fn ask(&mut self, request: Request) {
         match self.task.take() {

@@ -63,11 +63,13 @@ impl Passed<'_> {
         self.len() == 0
     }
 
-    /// For a request; a copy has room for so many bytes.
-    pub fn to_data(self, room: usize) -> Data {
+    /// For a request; a copy has room for so many bytes, and uses the memory of `spare` if that is enough.
+    pub fn to_data(self, spare: Vec<u8>, room: usize) -> Data {
         match self {
             Self::Bytes(bytes) => {
-                let mut copy = Vec::with_capacity(room.max(bytes.len()));
+                let mut copy = spare;
+                copy.clear();
+                copy.reserve_exact(room.max(bytes.len()));
                 copy.extend_from_slice(bytes);
                 Data::Owned(copy)
             }
@@ -102,14 +104,20 @@ mod tests {
     #[test]
     fn small_data_is_copied_with_room_and_lent_data_is_not() {
         let bytes = vec![7; 100];
-        match Passed::from(&bytes).to_data(116) {
-            Data::Owned(copy) => {
-                assert_eq!(copy, bytes);
-                assert!(copy.capacity() >= 116);
+        let small = Vec::from([1, 2, 3]);
+        let large = Vec::with_capacity(200);
+        let place = large.as_ptr();
+        for (spare, is_used) in [(small, false), (large, true)] {
+            match Passed::from(&bytes).to_data(spare, 116) {
+                Data::Owned(copy) => {
+                    assert_eq!(copy, bytes);
+                    assert!(copy.capacity() >= 116);
+                    assert_eq!(std::ptr::eq(copy.as_ptr(), place), is_used);
+                }
+                Data::Lent(_) => panic!("nobody has lent it"),
             }
-            Data::Lent(_) => panic!("nobody has lent it"),
         }
-        lend(&bytes, |lent| match Passed::from(lent).to_data(116) {
+        lend(&bytes, |lent| match Passed::from(lent).to_data(Vec::new(), 116) {
             Data::Lent(lent) => {
                 let same = |read: &[u8]| std::ptr::eq(read, bytes.as_slice());
                 assert_eq!(lent.read(same), Some(true));
@@ -123,7 +131,7 @@ mod tests {
         assert_eq!(format!("{:?}", Data::from(vec![0x41; 3])), "Data(3 bytes)");
         assert_eq!(format!("{:?}", Passed::from(b"secret")), "Passed(6 bytes)");
         lend(b"secret", |lent| {
-            assert_eq!(format!("{:?}", Passed::from(lent).to_data(0)), "Data(6 bytes)");
+            assert_eq!(format!("{:?}", Passed::from(lent).to_data(Vec::new(), 0)), "Data(6 bytes)");
         });
     }
 }

@@ -49,6 +49,9 @@ use crate::{
 /// Most random bytes that one request gives.
 const RANDOM_MAX: usize = 1 << 24;
 
+/// Most bytes of memory that are kept for the data of further requests; what has more is lent mostly.
+const SPARE_MAX: usize = 4096;
+
 /// A session. Belongs to one task; its active operations need no lock. Dropping it destroys its
 /// session objects on this member.
 pub struct Session {
@@ -66,6 +69,8 @@ pub struct Session {
     confirmed: bool,
     /// The time of the request that is being answered, since 1970.
     now: Duration,
+    /// Memory that data of an earlier request came in, empty.
+    spare: Vec<u8>,
 }
 
 impl Session {
@@ -86,6 +91,7 @@ impl Session {
             has_made_transients: AtomicBool::new(false),
             confirmed: false,
             now: Duration::ZERO,
+            spare: Vec::new(),
         }
     }
 
@@ -110,6 +116,12 @@ impl Session {
         self.application.id()
     }
 
+    /// Gives memory for the data of the next request, if there is any to be used again: so that a signature of little
+    /// data needs none.
+    pub fn take_spare(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
     /// Answers a request. Never blocks but for the store. `now` is the time since 1970.
     ///
     /// # Errors
@@ -123,8 +135,19 @@ impl Session {
         }
         self.check_dates(&request)?;
         match request {
-            Request::OnePart { operation, data: Data::Owned(data), signature } => {
+            // Ciphers work in place.
+            Request::OnePart { operation, data: Data::Owned(data), signature }
+                if matches!(operation.kind, OperationKind::Encrypt | OperationKind::Decrypt) =>
+            {
                 self.one_part(&operation, Cow::Owned(data), &signature, now)
+            }
+            Request::OnePart { operation, data: Data::Owned(mut data), signature } => {
+                let reply = self.one_part(&operation, Cow::Borrowed(&data), &signature, now);
+                data.clear();
+                if data.capacity() <= SPARE_MAX {
+                    self.spare = data;
+                }
+                reply
             }
             Request::OnePart { operation, data: Data::Lent(lent), signature } => lent
                 .read(|data| self.one_part(&operation, Cow::Borrowed(data), &signature, now))
