@@ -3,7 +3,7 @@
 use hsmsim_tests::{Sandbox, build, needs, sandbox::USER_PIN};
 
 /// Allocations of C_SignInit and C_Sign together, by an HMAC whose primitive makes none: the signature on its way, and
-/// one more in a build that is not optimised. The data comes in memory that the session uses again.
+/// the mechanism, which is not made again for a token's key. The data comes in memory that the session uses again.
 const ALLOCATIONS: u64 = 2;
 
 #[test]
