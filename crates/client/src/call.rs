@@ -354,9 +354,6 @@ impl Client {
             };
             *place = Some(sub);
         }
-        if Self::needs_no_login(group, member) {
-            return Ok(());
-        }
         match place {
             Some(sub) => self.logged_in(group, index, sub).await,
             None => Err(Failure::Lost),
@@ -396,7 +393,7 @@ impl Client {
             return Err(Left::Ask(request));
         }
         let answer = self.call_sub_at_once(&slot.group, index, place, request)?;
-        Self::note_answer(slot, index, place, &answer);
+        Self::note_answer(slot, index, &answer);
         Ok(answer)
     }
 
@@ -418,7 +415,16 @@ impl Client {
         };
         let (since, in_flight) = (member.generation(), member.load.begin());
         let answer = sub.session.call_at_once(request)?;
-        Ok(self.judge(group, index, since, in_flight, Some(answer)))
+        let answer = self.judge(group, index, since, in_flight, Some(answer));
+        Self::empty_if_lost(place, &answer);
+        Ok(answer)
+    }
+
+    /// Nothing is left of a session whose member was lost.
+    fn empty_if_lost(place: &mut Option<Sub>, answer: &std::result::Result<Reply, Failure>) {
+        if matches!(answer, Err(Failure::Lost)) {
+            *place = None;
+        }
     }
 
     /// Does what is left of [`Self::call_member`].
@@ -435,7 +441,7 @@ impl Client {
             self.deliver();
         }
         let answer = self.finish_sub_call(slot, index, place, left).await?;
-        Self::note_answer(slot, index, place, &answer);
+        Self::note_answer(slot, index, &answer);
         answer
     }
 
@@ -464,18 +470,15 @@ impl Client {
             Some(request) => sub.session.call(request),
             None => sub.session.answer(),
         };
-        Ok(self.answered(group, index, in_flight, call).await)
+        let answer = self.answered(group, index, in_flight, call).await;
+        Self::empty_if_lost(place, &answer);
+        Ok(answer)
     }
 
-    /// What an answer says of a session on a member.
-    fn note_answer(
-        slot: &SessionSlot,
-        index: usize,
-        place: &mut Option<Sub>,
-        answer: &std::result::Result<Reply, Failure>,
-    ) {
+    /// What C_GetSessionInfo and the record say of an answer.
+    fn note_answer(slot: &SessionSlot, index: usize, answer: &std::result::Result<Reply, Failure>) {
         match answer {
-            Err(Failure::Lost) => *place = None,
+            Err(Failure::Lost) => {}
             Err(Failure::Member(error)) => {
                 slot.device_error.store(error.rv(), Ordering::Relaxed);
                 slot.answers(index);

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use hsmsim_device::Left;
 use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
@@ -35,13 +34,6 @@ fn passes(error: &Error) -> bool {
         CKR_MAX_OBJECT_COUNT_EXCEEDED,
     ]
     .contains(&error.rv())
-}
-
-/// Nothing is left of a session whose member was lost.
-fn empty_if_lost(place: &mut Option<Sub>, answer: &std::result::Result<Reply, Failure>) {
-    if matches!(answer, Err(Failure::Lost)) {
-        *place = None;
-    }
 }
 
 /// Members that a change did not reach.
@@ -187,12 +179,10 @@ impl Client {
         let places = session.subs.iter_mut().enumerate();
         for (index, place) in places.filter(|(index, _)| targets.contains(index)) {
             match self.call_sub_at_once(&slot.group, index, place, request.clone()) {
-                Ok(answer) => {
-                    empty_if_lost(place, &answer);
-                    answers.push((index, answer));
-                }
-                Err(left) => calls
-                    .push(async move { (index, self.finish_sub(slot, index, place, left).await) }),
+                Ok(answer) => answers.push((index, answer)),
+                Err(left) => calls.push(async move {
+                    (index, self.finish_sub_call(slot, index, place, left).await.flatten())
+                }),
             }
         }
         if !calls.is_empty() {
@@ -211,25 +201,9 @@ impl Client {
         request: &Request,
     ) -> std::result::Result<Reply, Failure> {
         match self.call_sub_at_once(&slot.group, index, place, request.clone()) {
-            Ok(answer) => {
-                empty_if_lost(place, &answer);
-                answer
-            }
-            Err(left) => self.finish_sub(slot, index, place, left).await,
+            Ok(answer) => answer,
+            Err(left) => self.finish_sub_call(slot, index, place, left).await.flatten(),
         }
-    }
-
-    /// What is left of a call through a place for a session.
-    async fn finish_sub(
-        &self,
-        slot: &SessionSlot,
-        index: usize,
-        place: &mut Option<Sub>,
-        left: Left,
-    ) -> std::result::Result<Reply, Failure> {
-        let answer = self.finish_sub_call(slot, index, place, left).await.flatten();
-        empty_if_lost(place, &answer);
-        answer
     }
 
     /// Destroys an object on the other members too; those that are lost are owed the deletion.

@@ -31,18 +31,20 @@ pub(crate) struct Sub {
     pub(crate) member_generation: u64,
 }
 
+/// Members of most groups.
+const PAIR: usize = 2;
+
 /// The places of a session for sessions on members. Those of a pair take no memory of their own.
 pub(crate) struct Subs {
     count: usize,
-    first: [Option<Sub>; 2],
+    first: [Option<Sub>; PAIR],
     others: Vec<Option<Sub>>,
 }
 
 impl Subs {
     fn new(count: usize) -> Self {
-        let first = [None, None];
-        let others = (first.len()..count).map(|_| None).collect();
-        Self { count, first, others }
+        let others = (PAIR..count).map(|_| None).collect();
+        Self { count, first: [None, None], others }
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Option<Sub>> {
@@ -54,7 +56,7 @@ impl Index<usize> for Subs {
     type Output = Option<Sub>;
 
     fn index(&self, index: usize) -> &Option<Sub> {
-        self.first.get(index).unwrap_or_else(|| &self.others[index - self.first.len()])
+        self.first.get(index).unwrap_or_else(|| &self.others[index - PAIR])
     }
 }
 
@@ -62,7 +64,7 @@ impl IndexMut<usize> for Subs {
     fn index_mut(&mut self, index: usize) -> &mut Option<Sub> {
         match self.first.get_mut(index) {
             Some(place) => place,
-            None => &mut self.others[index - 2],
+            None => &mut self.others[index - PAIR],
         }
     }
 }
