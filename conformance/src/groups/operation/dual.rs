@@ -1,7 +1,5 @@
 //! Two operations on one part (5.17): both give what they give alone.
 
-use std::ptr::null_mut;
-
 use cryptoki_sys::*;
 
 use super::{
@@ -15,9 +13,17 @@ use super::{
 };
 use crate::{
     call,
-    case::{Case, Mechanism, expect, hold, ok},
+    case::{Case, Mechanism, Stop, expect, hold, ok},
+    module::Module,
     openssl,
 };
+
+/// The digest of what a session has given so far.
+fn end_digest(m: &Module, session: CK_SESSION_HANDLE) -> Result<[u8; 32], Stop> {
+    let (mut hash, mut len) = ([0_u8; 32], 32);
+    ok(call!(m, C_DigestFinal(session, hash.as_mut_ptr(), &mut len)), "C_DigestFinal")?;
+    Ok(hash)
+}
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -29,12 +35,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let (digest, cipher) = (Work::new(b, Digest)?.whole()?, Work::new(b, Encrypt)?);
                 let expected = cipher.whole()?;
                 let (m, s) = (b.module, cipher.session.handle);
-                let mut sha = CK_MECHANISM {
-                    mechanism: CKM_SHA256,
-                    pParameter: null_mut(),
-                    ulParameterLen: 0,
-                };
-                ok(call!(m, C_DigestInit(s, &mut sha)), "C_DigestInit")?;
+                let sha = Mechanism::plain(CKM_SHA256);
+                ok(call!(m, C_DigestInit(s, &mut sha.raw())), "C_DigestInit")?;
                 ok(cipher.init(), "C_EncryptInit")?;
                 let (mut out, mut len) = ([0_u8; 64], 64);
                 let at = INPUT.as_ptr().cast_mut();
@@ -43,8 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
                     "C_DigestEncryptUpdate",
                 )?;
                 hold(out[..len as usize] == expected, || "another ciphertext".into())?;
-                let (mut hash, mut hash_len) = ([0_u8; 32], 32);
-                ok(call!(m, C_DigestFinal(s, hash.as_mut_ptr(), &mut hash_len)), "C_DigestFinal")?;
+                let hash = end_digest(b.module, s)?;
                 hold(hash[..] == digest, || "another digest".into())
             },
         ),
@@ -56,12 +57,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let cipher = Work::new(b, Decrypt)?;
                 let plain = cipher.whole()?;
                 let (m, s) = (b.module, cipher.session.handle);
-                let mut sha = CK_MECHANISM {
-                    mechanism: CKM_SHA256,
-                    pParameter: null_mut(),
-                    ulParameterLen: 0,
-                };
-                ok(call!(m, C_DigestInit(s, &mut sha)), "C_DigestInit")?;
+                let sha = Mechanism::plain(CKM_SHA256);
+                ok(call!(m, C_DigestInit(s, &mut sha.raw())), "C_DigestInit")?;
                 ok(cipher.init(), "C_DecryptInit")?;
                 let (mut out, mut len) = ([0_u8; 64], 64);
                 let at = INPUT.as_ptr().cast_mut();
@@ -69,8 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
                     call!(m, C_DecryptDigestUpdate(s, at, 32, out.as_mut_ptr(), &mut len)),
                     "C_DecryptDigestUpdate",
                 )?;
-                let (mut hash, mut hash_len) = ([0_u8; 32], 32);
-                ok(call!(m, C_DigestFinal(s, hash.as_mut_ptr(), &mut hash_len)), "C_DigestFinal")?;
+                let hash = end_digest(b.module, s)?;
                 let wanted = openssl::digest("SHA256", &plain).ok_or_else(no_openssl)?;
                 hold(hash[..] == wanted, || "another digest".into())
             },
@@ -85,12 +81,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let expected = cipher.whole()?;
                 let key = cipher.session.object(&signer)?;
                 let (m, s) = (b.module, cipher.session.handle);
-                let mut hmac = CK_MECHANISM {
-                    mechanism: CKM_SHA256_HMAC,
-                    pParameter: null_mut(),
-                    ulParameterLen: 0,
-                };
-                ok(call!(m, C_SignInit(s, &mut hmac, key)), "C_SignInit")?;
+                let hmac = Mechanism::plain(CKM_SHA256_HMAC);
+                ok(call!(m, C_SignInit(s, &mut hmac.raw(), key)), "C_SignInit")?;
                 ok(cipher.init(), "C_EncryptInit")?;
                 let (mut out, mut len) = ([0_u8; 64], 64);
                 let at = INPUT.as_ptr().cast_mut();

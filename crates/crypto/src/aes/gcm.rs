@@ -1,8 +1,9 @@
 //! AES-GCM (NIST SP 800-38D) over whole messages, and GMAC, its authentication alone.
 //!
 //! The usual shape (IV of 12 bytes, tag of 16, key of 128 or 256 bits) is ring's, every other one
-//! AWS-LC's. ring works in place only: long messages that stay where they are go to AWS-LC too. Multi-part GCM gathers the message first and comes here at its end, since no plaintext
-//! may leave before the tag has been checked.
+//! AWS-LC's. ring works in place only: long messages that stay where they are go to AWS-LC too. Multi-part GCM
+//! gathers the message first and comes here at its end, since no plaintext may leave before the tag has been
+//! checked.
 
 use ring::aead::{Aad, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;

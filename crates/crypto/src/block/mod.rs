@@ -79,8 +79,8 @@ impl CipherMode {
 
 /// A key of a block cipher, with everything prepared that the modes need.
 ///
-/// Buffers of data are whole blocks and, but for [`cbc_apart`](Self::cbc_apart), are worked on in place. A key is shared by any number of
-/// streams and threads.
+/// Buffers of data are whole blocks and, but for [`cbc_apart`](Self::cbc_apart), are worked on in place. A key
+/// is shared by any number of streams and threads.
 pub trait BlockCipher: fmt::Debug + Send + Sync {
     /// Bytes of a block: 8 or 16.
     fn block_len(&self) -> usize;
