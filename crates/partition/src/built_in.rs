@@ -145,7 +145,6 @@ fn made(class: u64, number: u64, hardware: &Hardware) -> Option<Object> {
 
     let mut all = Attributes::with_room();
     all.set(Attribute::ulong(CKA_CLASS, class));
-    all.set(Attribute::bytes(CKA_UNIQUE_ID, id.to_string()));
     all.set(Attribute::bool(CKA_TOKEN, true));
     for flag in [CKA_PRIVATE, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE] {
         all.set(Attribute::bool(flag, false));

@@ -46,7 +46,7 @@ pub(crate) struct Maker {
 impl Origin {
     /// C_CreateObject.
     pub(crate) fn created(maker: Maker) -> Self {
-        Self::of(Way::Create, Attributes::with_room(), maker)
+        Self::of(Way::Create, Attributes::default(), maker)
     }
 
     /// Another way, with what it knows.
@@ -163,20 +163,22 @@ fn check_given(
 /// # Errors
 /// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_TYPE_INVALID,
 /// CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_CURVE_NOT_SUPPORTED.
-pub(crate) fn build(mut origin: Origin, given: &Attributes, id: ObjectId) -> Result<Object> {
-    let (class, kind, shape) = shape_of(given, &origin.known)?;
-    check_given(&origin, given, (class, kind), shape)?;
+pub(crate) fn build(mut origin: Origin, given: Attributes, id: ObjectId) -> Result<Object> {
+    let (class, kind, shape) = shape_of(&given, &origin.known)?;
+    check_given(&origin, &given, (class, kind), shape)?;
+    let limited = limit::is_set(&given)?;
 
-    let mut all = mem::take(&mut origin.known);
-    if origin.way == Way::Create {
-        given.iter().for_each(|attribute| all.set(attribute.clone()));
+    let (mut all, given) = if origin.way == Way::Create {
+        (given, None)
     } else {
-        all.set_default(Attribute::ulong(CKA_CLASS, class));
-        all.set_default(Attribute::ulong(CKA_KEY_TYPE, kind));
-    }
+        let mut known = mem::take(&mut origin.known);
+        known.set_default(Attribute::ulong(CKA_CLASS, class));
+        known.set_default(Attribute::ulong(CKA_KEY_TYPE, kind));
+        (known, Some(given))
+    };
     let key = computed::complete(shape, &mut all, origin.key.take())?;
     implied::settle(&mut all)?;
-    if origin.way != Way::Create {
+    if let Some(given) = given {
         merge(given, shape, &mut all)?;
     }
 
@@ -204,7 +206,9 @@ pub(crate) fn build(mut origin: Origin, given: &Attributes, id: ObjectId) -> Res
             "CKA_ALWAYS_AUTHENTICATE makes sense for private objects only",
         );
     }
-    limit::settle(given, &mut all)?;
+    if limited {
+        limit::begin(&mut all);
+    }
     // Said by the token whenever it is asked for: not kept.
     all.remove(CKA_OBJECT_VALIDATION_FLAGS);
     // Clients choke on an empty list; it means the same as none.
@@ -212,7 +216,6 @@ pub(crate) fn build(mut origin: Origin, given: &Attributes, id: ObjectId) -> Res
         all.remove(CKA_ALLOWED_MECHANISMS);
     }
     set_history(&origin, shape, &mut all);
-    set_identity(&mut all, &id);
     Ok(Object::of_key(id, version::FIRST, all.exact(), key))
 }
 
@@ -221,12 +224,12 @@ fn is_empty_list(value: &hsmsim_types::AttributeValue) -> bool {
 }
 
 /// Puts the caller's attributes to those of the operation.
-fn merge(given: &Attributes, shape: Shape, all: &mut Attributes) -> Result<()> {
-    for attribute in given.iter() {
+fn merge(given: Attributes, shape: Shape, all: &mut Attributes) -> Result<()> {
+    for attribute in given.into_iter() {
         let by_operation =
             Rule::find(attribute.kind, shape).is_some_and(|rule| rule.source == Source::Operation);
         if !by_operation {
-            all.set(attribute.clone());
+            all.set(attribute);
         } else if all.get(attribute.kind) != Some(&attribute.value) {
             let empty = attribute.value.as_bytes().is_some_and(<[u8]>::is_empty);
             match (attribute.kind, empty) {
@@ -263,10 +266,4 @@ fn set_history(origin: &Origin, shape: Shape, all: &mut Attributes) {
         all.set(Attribute::bool(CKA_ALWAYS_SENSITIVE, sensitive));
         all.set(Attribute::bool(CKA_NEVER_EXTRACTABLE, inside));
     }
-}
-
-/// CKA_UNIQUE_ID (4.4.1) and Luna's OUID.
-pub(super) fn set_identity(all: &mut Attributes, id: &ObjectId) {
-    all.set(Attribute::bytes(CKA_UNIQUE_ID, id.to_string()));
-    all.set(Attribute::bytes(CKA_OUID, id.0));
 }

@@ -1,13 +1,8 @@
 //! C_SetAttributeValue and C_CopyObject: what may change, and in which direction.
 
-use hsmsim_types::{Attribute, ObjectId, Result, ck::*, error::fail};
+use hsmsim_types::{Attribute, Result, ck::*, error::fail};
 
-use super::{
-    Initial, Later, Rule, Shape, Way,
-    build::{Maker, set_identity},
-    computed::check_trust,
-    limit, usage,
-};
+use super::{Initial, Later, Rule, Shape, Way, build::Maker, computed::check_trust, limit, usage};
 use crate::object::{Attributes, Object};
 
 /// The object's attributes after C_SetAttributeValue.
@@ -27,12 +22,7 @@ pub(crate) fn set(object: &Object, given: &Attributes, maker: &Maker) -> Result<
 /// # Errors
 /// CKR_ACTION_PROHIBITED for an object that is not copyable, CKR_TEMPLATE_INCONSISTENT for a public
 /// copy of a private object or a usage that a strict profile refuses, CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID.
-pub(crate) fn copy(
-    object: &Object,
-    given: &Attributes,
-    id: &ObjectId,
-    maker: &Maker,
-) -> Result<Attributes> {
+pub(crate) fn copy(object: &Object, given: &Attributes, maker: &Maker) -> Result<Attributes> {
     if !object.attributes.flag(CKA_COPYABLE) {
         return fail(CKR_ACTION_PROHIBITED, "CKA_COPYABLE of the object is false");
     }
@@ -40,11 +30,14 @@ pub(crate) fn copy(
     if object.private && !all.flag(CKA_PRIVATE) {
         return fail(CKR_TEMPLATE_INCONSISTENT, "a private object has no public copy");
     }
-    set_identity(&mut all, id);
+    // Older versions kept what an object's identity implies.
+    all.remove(CKA_UNIQUE_ID);
+    all.remove(CKA_OUID);
     Ok(all)
 }
 
 fn changed(object: &Object, given: &Attributes, way: Way, maker: &Maker) -> Result<Attributes> {
+    let limited = limit::is_set(given)?;
     let mut all = object.attributes.clone();
     for attribute in given.iter() {
         check_change(object, attribute, way, maker)?;
@@ -54,7 +47,9 @@ fn changed(object: &Object, given: &Attributes, way: Way, maker: &Maker) -> Resu
             all.set(attribute.clone());
         }
     }
-    limit::settle(given, &mut all)?;
+    if limited {
+        limit::begin(&mut all);
+    }
     if object.class == CKO_TRUST {
         check_trust(&all)?;
     }

@@ -1,4 +1,4 @@
-//! Attributes that every key has and that nobody keeps: they are worked out when they are asked for, so that no
+//! Attributes that every object or every key has and that nobody keeps: they are worked out when they are asked for, so that no
 //! object is larger for them.
 
 use std::borrow::Cow;
@@ -7,7 +7,10 @@ use hsmsim_crypto::digest::{HashAlg, hash};
 use hsmsim_types::{Attribute, AttributeValue, Result, ck::*, error::fail};
 
 use super::crc64::crc64;
-use crate::object::{Attributes, Object};
+use crate::{
+    built_in,
+    object::{Attributes, Object},
+};
 
 /// The value of an attribute, kept or worked out.
 pub(crate) fn value(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> Option<Cow<'_, AttributeValue>> {
@@ -18,6 +21,15 @@ pub(crate) fn value(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> Option<Cow<'_, 
 }
 
 fn implied(object: &Object, kind: CK_ATTRIBUTE_TYPE) -> Option<AttributeValue> {
+    match kind {
+        // 4.4.1.
+        CKA_UNIQUE_ID => return Some(Attribute::bytes(kind, object.id.to_string()).value),
+        // Luna's own, which features of the device have none of.
+        CKA_OUID if !built_in::is_one(&object.id) => {
+            return Some(Attribute::bytes(kind, object.id.0).value);
+        }
+        _ => {}
+    }
     let is_key =
         matches!(object.class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_OTP_KEY);
     if !is_key {

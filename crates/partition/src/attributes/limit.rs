@@ -8,16 +8,16 @@ use crate::object::Attributes;
 /// The limits that there can be.
 const LIMITS: std::ops::RangeInclusive<u64> = 1..=0xFFFF_FFFF;
 
-/// Whoever sets a limit sets the count to 0 with it. A count alone is the token's.
+/// Whether a template sets a limit. A count alone is the token's.
 ///
 /// # Errors
 /// CKR_ATTRIBUTE_VALUE_INVALID for a limit that there cannot be and a count that is not 0,
 /// CKR_ATTRIBUTE_READ_ONLY for a count without a limit.
-pub(super) fn settle(given: &Attributes, all: &mut Attributes) -> Result<()> {
+pub(super) fn is_set(given: &Attributes) -> Result<bool> {
     let (limit, count) = (given.get(CKA_USAGE_LIMIT), given.get(CKA_USAGE_COUNT));
     let Some(limit) = limit else {
         if count.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         return fail(CKR_ATTRIBUTE_READ_ONLY, "CKA_USAGE_COUNT goes with CKA_USAGE_LIMIT only");
     };
@@ -27,6 +27,10 @@ pub(super) fn settle(given: &Attributes, all: &mut Attributes) -> Result<()> {
     if count.is_some_and(|count| count.as_ulong() != Some(0)) {
         return fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_USAGE_COUNT begins with 0");
     }
+    Ok(true)
+}
+
+/// Whoever sets a limit sets the count to 0 with it.
+pub(super) fn begin(all: &mut Attributes) {
     all.set(Attribute::ulong(CKA_USAGE_COUNT, 0));
-    Ok(())
 }

@@ -1,7 +1,5 @@
 //! A caller's template, made orderly: every value of the right form, every attribute once.
 
-use std::borrow::Cow;
-
 use hsmsim_types::{
     Attribute, AttributeKind, AttributeValue, Result, Template, attribute, ck::*, error::fail,
 };
@@ -16,40 +14,36 @@ const VALUE_MAX: usize = 1 << 20;
 /// # Errors
 /// CKR_ATTRIBUTE_VALUE_INVALID for a value of the wrong form, CKR_TEMPLATE_INCONSISTENT for an
 /// attribute with two values.
-pub(crate) fn checked(template: &Template) -> Result<Attributes> {
-    let mut all = Attributes::with_room();
-    for attribute in &template.0 {
-        let attribute = normal(attribute).into_owned();
-        check_form(&attribute)?;
-        match all.get(attribute.kind) {
-            Some(value) if *value != attribute.value => {
-                return fail(
-                    CKR_TEMPLATE_INCONSISTENT,
-                    format!("{} is given twice with different values", attribute.name()),
-                );
-            }
-            Some(_) => {}
-            None => all.set(attribute),
-        }
+pub(crate) fn checked(template: Template) -> Result<Attributes> {
+    let mut all = template.0;
+    for attribute in &mut all {
+        normalise(attribute);
+        check_form(attribute)?;
     }
-    Ok(all)
+    all.sort_by_key(|attribute| attribute.kind);
+    let twice = all.windows(2).find(|two| two[0].kind == two[1].kind && two[0] != two[1]);
+    if let Some([attribute, _]) = twice {
+        return fail(
+            CKR_TEMPLATE_INCONSISTENT,
+            format!("{} is given twice with different values", attribute.name()),
+        );
+    }
+    all.dedup_by_key(|attribute| attribute.kind);
+    Ok(Attributes::sorted(all))
 }
 
 /// Big integers have no leading zeros here (PKCS#11 3.1, 3.3: "most significant byte first", no rule
 /// on zeros), so that the same number always compares equal.
-pub(crate) fn normal(attribute: &Attribute) -> Cow<'_, Attribute> {
+pub(crate) fn normalise(attribute: &mut Attribute) {
     match attribute.kind {
         CKA_MODULUS | CKA_PUBLIC_EXPONENT | CKA_PRIVATE_EXPONENT | CKA_PRIME_1 | CKA_PRIME_2
         | CKA_EXPONENT_1 | CKA_EXPONENT_2 | CKA_COEFFICIENT | CKA_PRIME | CKA_SUBPRIME
         | CKA_BASE => {}
-        _ => return Cow::Borrowed(attribute),
+        _ => return,
     }
-    match attribute.value.as_bytes() {
-        Some([0, rest @ ..]) => {
-            let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
-            Cow::Owned(Attribute::bytes(attribute.kind, &rest[zeros..]))
-        }
-        _ => Cow::Borrowed(attribute),
+    if let Some([0, rest @ ..]) = attribute.value.as_bytes() {
+        let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
+        *attribute = Attribute::bytes(attribute.kind, &rest[zeros..]);
     }
 }
 
@@ -61,7 +55,7 @@ fn check_form(attribute: &Attribute) -> Result<()> {
         (AttributeKind::Bytes, AttributeValue::Bytes(bytes)) => bytes.len() <= VALUE_MAX,
         (AttributeKind::Date, AttributeValue::Bytes(bytes)) => is_date(bytes),
         (AttributeKind::Template, AttributeValue::Template(inner)) => {
-            checked(inner)?;
+            checked(inner.clone())?;
             // One level is all that the standard has a use for, and all that is stored.
             !inner.0.iter().any(|inner| matches!(inner.value, AttributeValue::Template(_)))
         }
@@ -102,11 +96,11 @@ mod tests {
                 CKR_ATTRIBUTE_VALUE_INVALID,
             ),
         ] {
-            assert_eq!(checked(&Template(template)).unwrap_err().rv(), expected);
+            assert_eq!(checked(Template(template)).unwrap_err().rv(), expected);
         }
-        assert_eq!(checked(&Template(vec![label("a"), label("a")])).unwrap().len(), 1);
+        assert_eq!(checked(Template(vec![label("a"), label("a")])).unwrap().len(), 1);
         let date = Attribute::bytes(CKA_START_DATE, "20261231");
-        assert!(checked(&Template(vec![date])).is_ok());
+        assert!(checked(Template(vec![date])).is_ok());
     }
 
     #[test]
@@ -115,15 +109,15 @@ mod tests {
             kind: CKA_UNWRAP_TEMPLATE,
             value: AttributeValue::Template(Template(inner)),
         };
-        assert!(checked(&Template(vec![nested(vec![Attribute::bool(CKA_TOKEN, true)])])).is_ok());
-        let error = checked(&Template(vec![nested(vec![nested(vec![])])])).unwrap_err();
+        assert!(checked(Template(vec![nested(vec![Attribute::bool(CKA_TOKEN, true)])])).is_ok());
+        let error = checked(Template(vec![nested(vec![nested(vec![])])])).unwrap_err();
         assert_eq!(error.rv(), CKR_ATTRIBUTE_VALUE_INVALID);
     }
 
     #[test]
     fn big_integers_lose_leading_zeros() {
         let given = Attribute::bytes(CKA_PUBLIC_EXPONENT, [0, 0, 1, 0, 1]);
-        let all = checked(&Template(vec![given])).unwrap();
+        let all = checked(Template(vec![given])).unwrap();
         assert_eq!(all.bytes(CKA_PUBLIC_EXPONENT), Some(&[1, 0, 1][..]));
     }
 }

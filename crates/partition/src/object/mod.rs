@@ -41,6 +41,12 @@ impl Attributes {
         Self(Vec::with_capacity(ROOM))
     }
 
+    /// Those of a list that is sorted, each there once.
+    pub(crate) fn sorted(list: Vec<Attribute>) -> Self {
+        debug_assert!(list.is_sorted_by(|a, b| a.kind < b.kind));
+        Self(list)
+    }
+
     /// The attribute of that number.
     pub(crate) fn get(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&AttributeValue> {
         self.position(kind).ok().map(|at| &self.0[at].value)
@@ -108,6 +114,11 @@ impl Attributes {
     /// All of them, in order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Attribute> {
         self.0.iter()
+    }
+
+    /// The same, given away.
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Attribute> {
+        self.0.into_iter()
     }
 
     /// How many there are.

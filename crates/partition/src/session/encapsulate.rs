@@ -42,7 +42,7 @@ impl Session {
         &self,
         mechanism: &Mechanism,
         public_key: &ObjectId,
-        template: &Template,
+        template: Template,
         room: Option<usize>,
     ) -> Result<Reply> {
         let entry =
@@ -64,7 +64,7 @@ impl Session {
         mechanism: &Mechanism,
         private_key: &ObjectId,
         ciphertext: &[u8],
-        template: &Template,
+        template: Template,
     ) -> Result<Reply> {
         let entry =
             self.partition.personality().mechanisms.usable_with(mechanism, CKF_DECAPSULATE)?;
@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// What the template asks for, with what the key prescribes.
-    fn wanted(&self, key: &Object, by: CK_ATTRIBUTE_TYPE, template: &Template) -> Result<Wanted> {
+    fn wanted(&self, key: &Object, by: CK_ATTRIBUTE_TYPE, template: Template) -> Result<Wanted> {
         let mut given = checked(template)?;
         impose(key, by, &mut given)?;
         if given.ulong(CKA_CLASS).is_some_and(|class| class != CKO_SECRET_KEY) {
@@ -99,8 +99,8 @@ impl Session {
         let known = parts::secret(wanted.key_type, secret);
         let origin = Origin::of(Way::Derive, known, self.maker());
         let id = self.partition.new_id()?;
-        let object = build(origin, &wanted.given, id)?;
-        match self.add(vec![object])? {
+        let object = build(origin, wanted.given.clone(), id)?;
+        match self.add([object])? {
             Reply::Created(mut creation) => {
                 creation.output = ciphertext;
                 Ok(Reply::Created(creation))

@@ -79,7 +79,7 @@ impl Session {
     /// # Errors
     /// CKR_ACTION_PROHIBITED, CKR_USER_NOT_LOGGED_IN (4.3.2: another user is required),
     /// CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID.
-    pub(super) fn set_feature(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
+    pub(super) fn set_feature(&self, id: &ObjectId, template: Template) -> Result<Reply> {
         let object = self.object(id)?;
         if !object.attributes.flag(CKA_MODIFIABLE) {
             return fail(CKR_ACTION_PROHIBITED, "CKA_MODIFIABLE of the object is false");

@@ -10,16 +10,15 @@ use tracing::error;
 use super::Session;
 use crate::{
     api::Reply,
-    attributes::template::normal,
+    attributes::template::normalise,
     built_in,
     object::{Object, sealing},
     port::{Filter, StoredObject, TagFilter},
 };
 
 impl Session {
-    pub(super) fn find(&self, template: &Template) -> Result<Reply> {
-        let template: Template =
-            template.0.iter().map(|attribute| normal(attribute).into_owned()).collect();
+    pub(super) fn find(&self, mut template: Template) -> Result<Reply> {
+        template.0.iter_mut().for_each(normalise);
         if template.ulong(CKA_CLASS).is_some_and(built_in::is_class) {
             let personality = self.partition.personality();
             return Ok(Reply::Found(built_in::find(personality, &template, &self.hardware()?)));

@@ -41,7 +41,7 @@ use crate::{
 const EXPONENT: &[u8] = &[1, 0, 1];
 
 impl Session {
-    pub(super) fn generate_key(&self, mechanism: &Mechanism, template: &Template) -> Result<Reply> {
+    pub(super) fn generate_key(&self, mechanism: &Mechanism, template: Template) -> Result<Reply> {
         let mechanisms = &self.partition.personality().mechanisms;
         match mechanisms.usable_with(mechanism, CKF_GENERATE)?.scheme {
             Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
@@ -84,14 +84,14 @@ impl Session {
         }
         origin.known = parts::secret(key_type, &value);
         let id = self.partition.new_id()?;
-        self.add(vec![build(origin, &given, id)?])
+        self.add([build(origin, given, id)?])
     }
 
     pub(super) fn generate_key_pair(
         &self,
         mechanism: &Mechanism,
-        public: &Template,
-        private: &Template,
+        public: Template,
+        private: Template,
     ) -> Result<Reply> {
         let entry = self.generator(mechanism, CKF_GENERATE_KEY_PAIR)?;
         let key_type = match entry.scheme {
@@ -122,10 +122,7 @@ impl Session {
         of_private.known = made.private(params)?;
         of_private.key = Some(made.into());
         let (public_id, private_id) = (self.partition.new_id()?, self.partition.new_id()?);
-        self.add(vec![
-            build(of_public, &public, public_id)?,
-            build(of_private, &private, private_id)?,
-        ])
+        self.add([build(of_public, public, public_id)?, build(of_private, private, private_id)?])
     }
 
     fn generator(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {

@@ -25,7 +25,7 @@ impl Session {
     pub(super) fn generate_from_password(
         &self,
         mechanism: &Mechanism,
-        template: &Template,
+        template: Template,
     ) -> Result<Reply> {
         let Params::Kdf(params) = &mechanism.params else { return no_structure() };
         let KdfParams::Pbkdf2 { salt_source, salt, iterations, prf, prf_data, password } =
@@ -58,7 +58,7 @@ impl Session {
     pub(super) fn generate_premaster(
         &self,
         mechanism: &Mechanism,
-        template: &Template,
+        template: Template,
     ) -> Result<Reply> {
         let Params::Version(major, minor) = mechanism.params else {
             return fail(CKR_MECHANISM_PARAM_INVALID, "a premaster secret needs CK_VERSION");
@@ -72,16 +72,12 @@ impl Session {
     }
 
     /// CKM_HOTP_KEY_GEN.
-    pub(super) fn generate_hotp(
-        &self,
-        mechanism: &Mechanism,
-        template: &Template,
-    ) -> Result<Reply> {
+    pub(super) fn generate_hotp(&self, mechanism: &Mechanism, template: Template) -> Result<Reply> {
         if mechanism.params != Params::None {
             return fail(CKR_MECHANISM_PARAM_INVALID, "key generation takes no parameter");
         }
         let given = checked(template)?;
-        self.generate_of(mechanism, &given, (CKO_OTP_KEY, CKK_HOTP), None, |len| {
+        self.generate_of(mechanism, given, (CKO_OTP_KEY, CKK_HOTP), None, |len| {
             let mut value = Zeroizing::new(vec![0; len]);
             random::fill(&mut value).map_err(during(During::Generate))?;
             Ok(value)
@@ -92,7 +88,7 @@ impl Session {
     fn generate_as(
         &self,
         mechanism: &Mechanism,
-        template: &Template,
+        template: Template,
         only: Option<usize>,
         value: impl FnOnce(usize) -> Result<Zeroizing<Vec<u8>>>,
     ) -> Result<Reply> {
@@ -101,22 +97,22 @@ impl Session {
             (None, Some(key_type)) => key_type,
             _ => CKK_GENERIC_SECRET,
         };
-        self.generate_of(mechanism, &given, (CKO_SECRET_KEY, key_type), only, value)
+        self.generate_of(mechanism, given, (CKO_SECRET_KEY, key_type), only, value)
     }
 
     /// A key of that class and type.
     fn generate_of(
         &self,
         mechanism: &Mechanism,
-        given: &Attributes,
+        given: Attributes,
         (class, key_type): (u64, u64),
         only: Option<usize>,
         value: impl FnOnce(usize) -> Result<Zeroizing<Vec<u8>>>,
     ) -> Result<Reply> {
         let mut origin = self.origin(mechanism, kind(class, key_type));
-        check_template(&origin, given)?;
-        self.check_write_of(given, class, key_type)?;
-        let wanted = wanted_len(given)?;
+        check_template(&origin, &given)?;
+        self.check_write_of(&given, class, key_type)?;
+        let wanted = wanted_len(&given)?;
         let secret = SecretType::of(key_type);
         let len = match only.or(wanted).or(secret.and_then(SecretType::usual_len)) {
             Some(len) => key_len(len, key_type, Some(len))?,
@@ -128,7 +124,7 @@ impl Session {
         }
         origin.known.set(Attribute::bytes(CKA_VALUE, &value[..]));
         let id = self.partition.new_id()?;
-        self.add(vec![build(origin, given, id)?])
+        self.add([build(origin, given, id)?])
     }
 }
 

@@ -197,22 +197,20 @@ impl Session {
                 let token = self.partition.token_info()?;
                 Ok(Reply::Token(Box::new(TokenInfo { utc_time: self.utc_time()?, ..token })))
             }
-            Request::Create { template } => self.create(&template),
-            Request::Copy { object, template } => self.copy(&object, &template),
+            Request::Create { template } => self.create(template),
+            Request::Copy { object, template } => self.copy(&object, template),
             Request::Destroy { object } => self.destroy(&object),
             Request::Size { object } => self.size(&object),
             Request::GetAttributes { object, kinds, lengths } => {
                 self.get_attributes(&object, &kinds, lengths)
             }
             Request::SetAttributes { object, template } => {
-                self.set_attributes(&object, &template, now)
+                self.set_attributes(&object, template, now)
             }
-            Request::Find { template } => self.find(&template),
-            Request::GenerateKey { mechanism, template } => {
-                self.generate_key(&mechanism, &template)
-            }
+            Request::Find { template } => self.find(template),
+            Request::GenerateKey { mechanism, template } => self.generate_key(&mechanism, template),
             Request::GenerateKeyPair { mechanism, public, private } => {
-                self.generate_key_pair(&mechanism, &public, &private)
+                self.generate_key_pair(&mechanism, public, private)
             }
             Request::Wrap { mechanism, wrapping_key, key, associated, room } => {
                 let is_given = |reply: &Reply| match reply {
@@ -227,18 +225,18 @@ impl Session {
             }
             Request::Unwrap { mechanism, unwrapping_key, wrapped, template, associated } => self
                 .counted(&unwrapping_key, |session| {
-                    session.unwrap(&mechanism, &unwrapping_key, &wrapped, &template, associated)
+                    session.unwrap(&mechanism, &unwrapping_key, &wrapped, template, associated)
                 }),
             Request::Encapsulate { mechanism, public_key, template, room } => self
                 .counted(&public_key, |session| {
-                    session.encapsulate(&mechanism, &public_key, &template, room)
+                    session.encapsulate(&mechanism, &public_key, template, room)
                 }),
             Request::Decapsulate { mechanism, private_key, ciphertext, template } => self
                 .counted(&private_key, |session| {
-                    session.decapsulate(&mechanism, &private_key, &ciphertext, &template)
+                    session.decapsulate(&mechanism, &private_key, &ciphertext, template)
                 }),
             Request::Derive { mechanism, base_key, template } => {
-                self.counted(&base_key, |session| session.derive(&mechanism, &base_key, &template))
+                self.counted(&base_key, |session| session.derive(&mechanism, &base_key, template))
             }
             Request::Random { len } => random(len),
             Request::SeedRandom => Ok(Reply::Done),

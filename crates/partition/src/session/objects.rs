@@ -36,31 +36,34 @@ impl Session {
         self.partition.object(&self.application, id, CKR_OBJECT_HANDLE_INVALID)
     }
 
-    pub(super) fn create(&self, template: &Template) -> Result<Reply> {
+    pub(super) fn create(&self, template: Template) -> Result<Reply> {
         let given = checked(template)?;
         let id = self.partition.new_id()?;
-        self.add(vec![build(Origin::created(self.maker()), &given, id)?])
+        self.add([build(Origin::created(self.maker()), given, id)?])
     }
 
-    pub(super) fn copy(&self, id: &ObjectId, template: &Template) -> Result<Reply> {
+    pub(super) fn copy(&self, id: &ObjectId, template: Template) -> Result<Reply> {
         let object = self.object(id)?;
         let given = checked(template)?;
         let new = self.partition.new_id()?;
-        let all = change::copy(&object, &given, &new, &self.maker())?;
-        self.add(vec![Object::new(new, version::FIRST, all)])
+        let all = change::copy(&object, &given, &self.maker())?;
+        self.add([Object::new(new, version::FIRST, all)])
     }
 
     /// Takes new objects over: all or none.
     ///
     /// # Errors
     /// What [`Session::check_write`] and [`Partition::check_room`](crate::Partition) say.
-    pub(super) fn add(&self, objects: Vec<Object>) -> Result<Reply> {
-        for object in &objects {
+    pub(super) fn add(
+        &self,
+        objects: impl AsRef<[Object]> + IntoIterator<Item = Object>,
+    ) -> Result<Reply> {
+        for object in objects.as_ref() {
             self.check_write(object.token, object.private)?;
         }
-        let mut created = Vec::with_capacity(objects.len());
+        let mut created = Vec::with_capacity(objects.as_ref().len());
         let mut changes = Vec::new();
-        for object in &objects {
+        for object in objects.as_ref() {
             let mut stored = None;
             if object.token {
                 let key = self.partition.sealing_key(&self.application, object.private)?;
@@ -128,7 +131,7 @@ impl Session {
     pub(super) fn set_attributes(
         &self,
         id: &ObjectId,
-        template: &Template,
+        template: Template,
         now: Duration,
     ) -> Result<Reply> {
         if built_in::is_one(id) {

@@ -30,7 +30,7 @@ impl Session {
         &self,
         entry: &Entry,
         mechanism: &Mechanism,
-        template: &Template,
+        template: Template,
     ) -> Result<Reply> {
         let key_type = match entry.scheme {
             Scheme::DhParameterGen => CKK_DH,
@@ -52,7 +52,7 @@ impl Session {
             origin.known.set(Attribute::bytes(kind, number));
         }
         let id = self.partition.new_id()?;
-        self.add(vec![build(origin, &given, id)?])
+        self.add([build(origin, given, id)?])
     }
 }
 

@@ -37,7 +37,8 @@ impl Session {
             Request::GenerateKey { mechanism, template } => {
                 let made = self.keyed(mechanism, Side::Private, None)?;
                 // Domain parameters: what their primes are to have.
-                let bits = checked(template).ok().and_then(|given| given.ulong(CKA_PRIME_BITS));
+                let bits =
+                    checked(template.clone()).ok().and_then(|given| given.ulong(CKA_PRIME_BITS));
                 Some(Service { size: bits.unwrap_or(made.size), ..made })
             }
             Request::GenerateKeyPair { mechanism, public, .. } => self.pair(mechanism, public),
@@ -75,7 +76,7 @@ impl Session {
     fn pair(&self, mechanism: &Mechanism, public: &Template) -> Option<Service> {
         let entry = self.partition.personality().mechanisms.get(mechanism.kind).ok()?;
         let mut made = service(entry, Side::Private, None);
-        let given = checked(public).ok()?;
+        let given = checked(public.clone()).ok()?;
         let size = match entry.scheme {
             Scheme::RsaKeyPairGen | Scheme::RsaX931KeyPairGen => given.ulong(CKA_MODULUS_BITS)?,
             Scheme::DsaKeyPairGen | Scheme::DhKeyPairGen | Scheme::X942DhKeyPairGen => {

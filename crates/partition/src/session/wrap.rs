@@ -90,7 +90,7 @@ impl Session {
         mechanism: &Mechanism,
         unwrapping_key: &ObjectId,
         wrapped: &[u8],
-        template: &Template,
+        template: Template,
         associated: Option<Vec<u8>>,
     ) -> Result<Reply> {
         let entry = self.partition.personality().mechanisms.usable_with(mechanism, CKF_UNWRAP)?;
@@ -135,7 +135,7 @@ impl Session {
                 error
             }
         })?;
-        self.add(vec![object])
+        self.add([object])
     }
 
     /// The key that was wrapped, with the attributes that are asked for.
@@ -162,7 +162,7 @@ impl Session {
         let mut origin = Origin::of(Way::Unwrap, known, self.maker());
         origin.key = private;
         let id = self.partition.new_id()?;
-        build(origin, given, id)
+        build(origin, given.clone(), id)
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn data(call: &Call<'_>) -> Result<Made> {
             .collect();
     let origin = Origin::of(Way::Derive, known, call.session.maker());
     let id = call.session.partition.new_id()?;
-    Ok(build(origin, &given, id)?.into())
+    Ok(build(origin, given, id)?.into())
 }
 
 /// As many bytes as `len` says, which is told how many there are if that is limited.

@@ -61,7 +61,7 @@ impl Session {
         &self,
         mechanism: &Mechanism,
         base_key: &ObjectId,
-        template: &Template,
+        template: Template,
     ) -> Result<Reply> {
         let entry = self.partition.personality().mechanisms.usable_with(mechanism, CKF_DERIVE)?;
         let base = self.partition.object(&self.application, base_key, KEY_CODES.handle)?;
@@ -216,7 +216,7 @@ impl Call<'_> {
         let mut origin = Origin::of(Way::Derive, known, self.session.maker());
         origin.base = Some((heritage.always_sensitive, heritage.never_extractable));
         let id = self.session.partition.new_id()?;
-        build(origin, given, id)
+        build(origin, given.clone(), id)
     }
 }
 

@@ -64,6 +64,6 @@ impl Session {
             origin.generated_by = base.attributes.ulong(CKA_KEY_GEN_MECHANISM);
         }
         let id = self.partition.new_id()?;
-        self.add(vec![build(origin, &given, id)?])
+        self.add([build(origin, given, id)?])
     }
 }

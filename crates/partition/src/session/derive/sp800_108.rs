@@ -31,7 +31,7 @@ pub(super) fn keys(call: &Call<'_>, mode: KdfMode) -> Result<Made> {
 
     let mut templates = vec![call.given.clone()];
     for template in additional {
-        let mut given = checked(template)?;
+        let mut given = checked(template.clone())?;
         impose(call.base, CKA_DERIVE_TEMPLATE, &mut given)?;
         templates.push(given);
     }
