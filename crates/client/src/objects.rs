@@ -11,6 +11,7 @@ use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Params, Result, SessionHandle, Template, ck::*,
     error::fail,
 };
+use smallvec::SmallVec;
 
 use crate::{
     Client,
@@ -20,10 +21,13 @@ use crate::{
     session::{Checkout, Search},
 };
 
+/// Handles of what one call has made: an object, or a pair.
+type Handles = SmallVec<[ObjectHandle; 2]>;
+
 /// What a request that makes objects came to.
 enum Made {
     /// Handles of the objects, and what the mechanism gives besides.
-    Objects(Vec<ObjectHandle>, Vec<u8>),
+    Objects(Handles, Vec<u8>),
     /// Nothing was made: so many bytes of room are needed.
     Nothing(usize),
 }
@@ -38,11 +42,7 @@ impl Client {
 
     /// Makes objects on the primary and clones them to the other members: its answer brings what the others
     /// are to have. If it is lost before it has answered, they are made anew on the next.
-    async fn make(
-        &self,
-        session: &mut Checkout,
-        request: impl Fn() -> Request,
-    ) -> Result<Vec<ObjectHandle>> {
+    async fn make(&self, session: &mut Checkout, request: impl Fn() -> Request) -> Result<Handles> {
         match self.make_or_measure(session, request).await? {
             Made::Objects(handles, _) => Ok(handles),
             Made::Nothing(_) => fail(CKR_GENERAL_ERROR, "a length instead of objects"),
@@ -61,8 +61,8 @@ impl Client {
             Reply::Size(needed) => return Ok(Made::Nothing(needed as usize)),
             other => return Err(unexpected(&other)),
         };
-        let copies: Vec<_> =
-            created.objects.iter_mut().filter_map(|object| object.copy.take()).collect();
+        let mut copies = Vec::with_capacity(created.objects.len());
+        copies.extend(created.objects.iter_mut().filter_map(|object| object.copy.take()));
         if !copies.is_empty() {
             self.distribute(session, primary, copies).await?;
         }
@@ -71,9 +71,9 @@ impl Client {
     }
 
     /// Gives new objects, which a member has made, their handles.
-    fn name(&self, session: &mut Checkout, maker: usize, created: &[Created]) -> Vec<ObjectHandle> {
+    fn name(&self, session: &mut Checkout, maker: usize, created: &[Created]) -> Handles {
         let group = Arc::clone(session.group());
-        let mut handles = Vec::with_capacity(created.len());
+        let mut handles = Handles::new();
         for object in created {
             let handle = self.handles.handle(group.index, object.id);
             if object.token {
@@ -282,7 +282,7 @@ impl Client {
             template: template.clone(),
         };
         match self.make_or_measure(&mut session, request).await? {
-            Made::Objects(keys, output) => Ok(Derived { keys, output }),
+            Made::Objects(keys, output) => Ok(Derived { keys: keys.into_vec(), output }),
             Made::Nothing(_) => fail(CKR_GENERAL_ERROR, "a length instead of keys"),
         }
     }

@@ -5,12 +5,13 @@
 //! call still succeeds, and the copy is owed until the member rejoins. The client is the conduit:
 //! objects come sealed from the source and go sealed into the targets.
 
-use std::sync::Arc;
+use std::{iter::repeat_n, sync::Arc};
 
 use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
 use hsmsim_types::{Error, ObjectId, Result, ck::*};
+use smallvec::SmallVec;
 
 use crate::{
     Client,
@@ -51,6 +52,27 @@ impl Missed {
     }
 }
 
+/// Members, by their indices; most groups are pairs.
+type Targets = SmallVec<[usize; 4]>;
+
+/// What members have answered, in their order.
+pub(crate) type Answers = SmallVec<[(usize, std::result::Result<Reply, Failure>); 1]>;
+
+/// Token objects, and session objects.
+fn by_kind(objects: Vec<SealedObject>) -> (Vec<SealedObject>, Vec<SealedObject>) {
+    // What one call makes is mostly of one kind.
+    match objects.first() {
+        Some(first) if objects.iter().all(|object| object.token == first.token) => {
+            if first.token {
+                (objects, Vec::new())
+            } else {
+                (Vec::new(), objects)
+            }
+        }
+        _ => objects.into_iter().partition(|object| object.token),
+    }
+}
+
 /// The tag of sessions that belong to no virtual session.
 pub(crate) const LIBRARY_SESSION: SessionTag = SessionTag(0);
 
@@ -87,14 +109,15 @@ impl Client {
         sealed: Vec<SealedObject>,
     ) -> Result<()> {
         let group = Arc::clone(session.group());
-        let (token, own): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|object| object.token);
+        let (token, own) = by_kind(sealed);
         if !token.is_empty() {
-            let targets: Vec<usize> = (0..group.members.len())
+            let targets: Targets = (0..group.members.len())
                 .filter(|&index| index != source && !group.members[index].asynchronous)
                 .collect();
-            // The devices themselves tell asynchronous members.
-            let missed = self.send_clones(session, &targets, &token).await;
             let ids: Vec<_> = token.iter().map(|object| object.id).collect();
+            // The devices themselves tell asynchronous members.
+            let request = Request::CloneAsTarget { objects: token };
+            let missed = self.spread(session, &targets, request).await;
             self.bury_again(session, &targets, &ids).await?;
             let behind: Vec<usize> = missed.all().collect();
             self.owe(&group, &behind, OwedKind::Copy, &ids)?;
@@ -102,10 +125,10 @@ impl Client {
             self.told_by_devices();
         }
         if !own.is_empty() && self.clones_session_objects {
-            let targets: Vec<usize> = (0..group.members.len())
+            let targets: Targets = (0..group.members.len())
                 .filter(|&index| index != source && !group.members[index].standby)
                 .collect();
-            self.send_clones(session, &targets, &own).await;
+            self.spread(session, &targets, Request::CloneAsTarget { objects: own }).await;
         }
         Ok(())
     }
@@ -124,26 +147,15 @@ impl Client {
         let buried = self.cluster.ledger().buried(&session.group().label, objects)?;
         if !buried.is_empty() {
             let request = Request::ReplayDeletion { objects: buried };
-            self.spread(session, targets, &request).await;
+            self.spread(session, targets, request).await;
         }
         Ok(())
-    }
-
-    /// Sends sealed objects to members, all at the same time. Gives those that are owed them.
-    async fn send_clones(
-        &self,
-        session: &mut Checkout,
-        targets: &[usize],
-        objects: &[SealedObject],
-    ) -> Missed {
-        let request = Request::CloneAsTarget { objects: objects.to_vec() };
-        self.spread(session, targets, &request).await
     }
 
     /// Brings a change to other members. Gives those that are owed it: they are lost, or have refused it
     /// for a reason that may pass. Any other refusal is logged: the member then differs from the others
     /// until somebody finds out why.
-    async fn spread(&self, session: &mut Checkout, targets: &[usize], request: &Request) -> Missed {
+    async fn spread(&self, session: &mut Checkout, targets: &[usize], request: Request) -> Missed {
         let group = Arc::clone(session.group());
         let mut missed = Missed::default();
         for (index, answer) in self.send_to_all(session, targets, request).await {
@@ -170,15 +182,18 @@ impl Client {
         &self,
         session: &mut Checkout,
         targets: &[usize],
-        request: &Request,
-    ) -> Vec<(usize, std::result::Result<Reply, Failure>)> {
+        request: Request,
+    ) -> Answers {
         let slot = Arc::clone(&session.slot);
         let slot = &*slot;
-        let mut answers = Vec::with_capacity(targets.len());
+        let mut answers = Answers::new();
         let mut calls = Vec::new();
         let places = session.subs.iter_mut().enumerate();
-        for (index, place) in places.filter(|(index, _)| targets.contains(index)) {
-            match self.call_sub_at_once(&slot.group, index, place, request.clone()) {
+        let places = places.filter(|(index, _)| targets.contains(index));
+        // The last one gets the request itself.
+        let requests = repeat_n(request, targets.len());
+        for ((index, place), request) in places.zip(requests) {
+            match self.call_sub_at_once(&slot.group, index, place, request) {
                 Ok(answer) => answers.push((index, answer)),
                 Err(left) => calls.push(async move {
                     (index, self.finish_sub_call(slot, index, place, left).await.flatten())
@@ -218,13 +233,14 @@ impl Client {
             return Ok(());
         }
         let own = session.objects.contains(&object);
-        let targets: Vec<usize> = {
+        let targets = {
             // A session object is where its session is.
             let has_it = |index: usize| match own {
                 true => session.subs[index].is_some(),
                 false => !group.members[index].asynchronous,
             };
-            (0..group.members.len()).filter(|&index| index != source && has_it(index)).collect()
+            let members = 0..group.members.len();
+            members.filter(|&index| index != source && has_it(index)).collect::<Targets>()
         };
         if !own && self.replays_deletions {
             // Before the others are told: a copy that was read before the deletion and is written
@@ -232,7 +248,7 @@ impl Client {
             self.cluster.ledger().tombstone(&group.label, object, self.clock().unix_now())?;
         }
         let request = Request::ReplayDeletion { objects: vec![object] };
-        let missed = self.spread(session, &targets, &request).await;
+        let missed = self.spread(session, &targets, request).await;
         if own {
             session.objects.remove(&object);
             return Ok(());

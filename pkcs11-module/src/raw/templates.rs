@@ -84,13 +84,13 @@ impl Reader {
         self.budget = self.budget.checked_sub(count).ok_or_else(|| {
             Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "templates within templates are too many")
         })?;
-        (0..count)
-            .map(|index| {
-                // SAFETY: `index` is below the promised count, and the value is as promised.
-                unsafe { self.attribute(&ptr.add(index).read_unaligned(), depth) }
-            })
-            .collect::<Result<Vec<_>>>()
-            .map(Template)
+        // Collecting results would make room for four, and again for what is more.
+        let mut list = Vec::with_capacity(count);
+        for index in 0..count {
+            // SAFETY: `index` is below the promised count, and the value is as promised.
+            list.push(unsafe { self.attribute(&ptr.add(index).read_unaligned(), depth) }?);
+        }
+        Ok(Template(list))
     }
 
     /// # Safety
