@@ -18,8 +18,9 @@ use parking_lot::RwLock;
 
 use crate::{
     api::{AppId, SessionTag},
-    object::Object,
+    object::{Object, sealing},
     partition::Partition,
+    port::Body,
 };
 
 /// A successful login.
@@ -32,10 +33,62 @@ pub(crate) struct Login {
 
 /// A session object and whose it is.
 struct Transient {
-    object: Arc<Object>,
+    held: Held,
     tag: SessionTag,
     /// Order of creation.
     sequence: u64,
+}
+
+/// How a session object is kept.
+enum Held {
+    /// As it is used.
+    Opened(Arc<Object>),
+    /// As it came from the member that made it: most keys of a session are used there alone.
+    Copy(TransientCopy),
+}
+
+/// A session object that came from another member, looked through already.
+pub(crate) struct TransientCopy {
+    pub(crate) id: ObjectId,
+    pub(crate) version: u64,
+    pub(crate) private: bool,
+    /// The attributes, encoded and not sealed.
+    pub(crate) plain: Body,
+}
+
+impl Transient {
+    fn version(&self) -> u64 {
+        match &self.held {
+            Held::Opened(object) => object.version,
+            Held::Copy(copy) => copy.version,
+        }
+    }
+
+    fn private(&self) -> bool {
+        match &self.held {
+            Held::Opened(object) => object.private,
+            Held::Copy(copy) => copy.private,
+        }
+    }
+
+    /// The object, if it has been used before.
+    fn opened(&self) -> Option<&Arc<Object>> {
+        match &self.held {
+            Held::Opened(object) => Some(object),
+            Held::Copy(_) => None,
+        }
+    }
+
+    fn open(&mut self) -> Option<&Arc<Object>> {
+        if let Held::Copy(copy) = &self.held {
+            let kind = (false, copy.private);
+            match sealing::from_plain(&copy.id, copy.version, kind, &copy.plain) {
+                Ok(object) => self.held = Held::Opened(Arc::new(object)),
+                Err(error) => tracing::error!(%error, "a session object that was looked through"),
+            }
+        }
+        self.opened()
+    }
 }
 
 /// See the module's text.
@@ -160,7 +213,7 @@ impl Application {
         self.role.store(0, Relaxed);
         self.taken.store(false, Relaxed);
         let was = current.take().is_some();
-        self.transients.write().retain(|_, transient| !transient.object.private);
+        self.transients.write().retain(|_, transient| !transient.private());
         was
     }
 
@@ -173,7 +226,7 @@ impl Application {
         }
         self.role.store(0, Relaxed);
         *current = None;
-        self.transients.write().retain(|_, transient| !transient.object.private);
+        self.transients.write().retain(|_, transient| !transient.private());
         true
     }
 
@@ -195,27 +248,54 @@ impl Application {
 
     /// A session object, if this application may see it.
     pub(crate) fn transient(&self, id: &ObjectId) -> Option<Arc<Object>> {
-        let transients = self.transients.read();
-        let object = &transients.get(id)?.object;
-        (!object.private || self.sees_private()).then(|| Arc::clone(object))
+        {
+            let transients = self.transients.read();
+            let transient = transients.get(id)?;
+            if transient.private() && !self.sees_private() {
+                return None;
+            }
+            if let Some(object) = transient.opened() {
+                return Some(Arc::clone(object));
+            }
+        }
+        self.transients.write().get_mut(id)?.open().map(Arc::clone)
     }
 
     /// All session objects that it may see, in order of creation.
     pub(crate) fn transients(&self) -> Vec<Arc<Object>> {
+        if self.transients.read().values().any(|transient| transient.opened().is_none()) {
+            for transient in self.transients.write().values_mut() {
+                transient.open();
+            }
+        }
         let transients = self.transients.read();
         let sees_private = self.sees_private();
         let mut visible: Vec<_> = transients
             .values()
-            .filter(|transient| sees_private || !transient.object.private)
+            .filter(|transient| sees_private || !transient.private())
+            .filter_map(|transient| transient.opened().map(|object| (transient.sequence, object)))
             .collect();
-        visible.sort_unstable_by_key(|transient| transient.sequence);
-        visible.iter().map(|transient| Arc::clone(&transient.object)).collect()
+        visible.sort_unstable_by_key(|&(sequence, _)| sequence);
+        visible.into_iter().map(|(_, object)| Arc::clone(object)).collect()
     }
 
     /// Keeps a session object until its session ends.
     pub(crate) fn put_transient(&self, object: Arc<Object>, tag: SessionTag) {
+        let id = object.id;
+        self.put(id, Held::Opened(object), tag);
+    }
+
+    /// Keeps a session object that another member has made, unless it is there in that version or a later one.
+    pub(crate) fn put_transient_copy(&self, copy: TransientCopy, tag: SessionTag) {
+        let known = self.transients.read().get(&copy.id).map(Transient::version);
+        if known.is_none_or(|known| known < copy.version) {
+            self.put(copy.id, Held::Copy(copy), tag);
+        }
+    }
+
+    fn put(&self, id: ObjectId, held: Held, tag: SessionTag) {
         let sequence = self.sequence.fetch_add(1, Relaxed);
-        self.transients.write().insert(object.id, Transient { object, tag, sequence });
+        self.transients.write().insert(id, Transient { held, tag, sequence });
     }
 
     /// Replaces a session object that is there in the version before.
@@ -224,8 +304,8 @@ impl Application {
     /// CKR_OBJECT_HANDLE_INVALID when it is not.
     pub(crate) fn replace_transient(&self, object: Arc<Object>) -> Result<()> {
         match self.transients.write().get_mut(&object.id) {
-            Some(known) if known.object.version + 1 == object.version => {
-                known.object = object;
+            Some(known) if known.version() + 1 == object.version => {
+                known.held = Held::Opened(object);
                 Ok(())
             }
             _ => Err(Error::new(CKR_OBJECT_HANDLE_INVALID, "the object is gone or has changed")),

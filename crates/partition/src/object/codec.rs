@@ -5,7 +5,8 @@
 //! this code does not know: a newer module's object must not be misread.
 
 use hsmsim_types::{
-    Attribute, AttributeValue, Error, Result, SecretBytes, Template, ck::CKR_DEVICE_ERROR,
+    Attribute, AttributeValue, Error, Result, SecretBytes, Template,
+    ck::{CKA_PRIVATE, CKA_TOKEN, CKR_DEVICE_ERROR},
     error::fail,
 };
 use zeroize::Zeroizing;
@@ -58,6 +59,34 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Attributes> {
         return Err(damaged());
     }
     Ok(Attributes(list))
+}
+
+/// Whether [`decode`] would take these bytes, as an object of that CKA_TOKEN and CKA_PRIVATE.
+///
+/// # Errors
+/// CKR_DEVICE_ERROR otherwise.
+pub(crate) fn check(bytes: &[u8], (token, private): (bool, bool)) -> Result<()> {
+    let mut reader = Reader { rest: bytes };
+    if reader.byte()? != VERSION {
+        return Err(damaged());
+    }
+    let mut flags = (false, false);
+    let mut last = None;
+    for _ in 0..reader.count()? {
+        let kind = reader.number()?;
+        if last.is_some_and(|last| last >= kind) {
+            return Err(damaged());
+        }
+        last = Some(kind);
+        let is_true = reader.rest.first() == Some(&TRUE);
+        match kind {
+            CKA_TOKEN => flags.0 = is_true,
+            CKA_PRIVATE => flags.1 = is_true,
+            _ => {}
+        }
+        reader.skip_value(0)?;
+    }
+    if reader.rest.is_empty() && flags == (token, private) { Ok(()) } else { Err(damaged()) }
 }
 
 fn damaged() -> Error {
@@ -180,6 +209,27 @@ impl<'a> Reader<'a> {
         Ok(list)
     }
 
+    fn skip_value(&mut self, depth: u32) -> Result<()> {
+        match self.byte()? {
+            FALSE | TRUE => {}
+            ULONG => drop(self.number()?),
+            BYTES => drop(self.bytes()?),
+            TEMPLATE if depth < MAX_DEPTH => {
+                for _ in 0..self.count()? {
+                    self.number()?;
+                    self.skip_value(depth + 1)?;
+                }
+            }
+            MECHANISMS => {
+                for _ in 0..self.count()? {
+                    self.number()?;
+                }
+            }
+            _ => return Err(damaged()),
+        }
+        Ok(())
+    }
+
     fn value(&mut self, depth: u32) -> Result<AttributeValue> {
         Ok(match self.byte()? {
             FALSE => AttributeValue::Bool(false),
@@ -238,6 +288,7 @@ mod tests {
         let whole = encode(&sample());
         for len in 0..whole.len() {
             assert_eq!(decode(&whole[..len]).unwrap_err().rv(), CKR_DEVICE_ERROR, "{len} bytes");
+            assert!(check(&whole[..len], (true, false)).is_err(), "{len} bytes");
         }
     }
 
@@ -248,11 +299,16 @@ mod tests {
             for bit in 0..8 {
                 let mut bytes = whole.to_vec();
                 bytes[at] ^= 1 << bit;
-                match decode(&bytes) {
-                    Ok(attributes) => {
-                        assert!(attributes.0.is_sorted_by(|a, b| a.kind < b.kind));
-                    }
+                let decoded = decode(&bytes);
+                match &decoded {
+                    Ok(all) => assert!(all.0.is_sorted_by(|a, b| a.kind < b.kind)),
                     Err(error) => assert_eq!(error.rv(), CKR_DEVICE_ERROR),
+                }
+                let kind_of = |all: Attributes| (all.flag(CKA_TOKEN), all.flag(CKA_PRIVATE));
+                let is_of = decoded.ok().map(kind_of);
+                for kind in [(false, false), (false, true), (true, false), (true, true)] {
+                    let passes = check(&bytes, kind).is_ok();
+                    assert_eq!(passes, is_of == Some(kind), "bit {bit} of byte {at}");
                 }
             }
         }
@@ -281,5 +337,6 @@ mod tests {
             bytes.extend_from_slice(&[1, 0, TEMPLATE]);
         }
         assert_eq!(decode(&bytes).unwrap_err().rv(), CKR_DEVICE_ERROR);
+        assert_eq!(check(&bytes, (false, false)).unwrap_err().rv(), CKR_DEVICE_ERROR);
     }
 }

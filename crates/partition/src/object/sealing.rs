@@ -3,7 +3,7 @@
 //! the body, so that nobody can swap bodies in a store.
 
 use hsmsim_crypto::seal::SealingKey;
-use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
+use hsmsim_types::{Error, ObjectId, Result, SecretBytes, ck::*, error::fail};
 
 use super::{Attributes, Object, codec};
 use crate::{
@@ -43,11 +43,26 @@ pub(crate) fn open(
     body: &[u8],
     key: &SealingKey,
 ) -> Result<Object> {
+    let plain = opened(id, version, (token, private), body, key)?;
+    from_plain(id, version, (token, private), &plain)
+}
+
+/// The plain attributes behind sealed ones.
+///
+/// # Errors
+/// CKR_DEVICE_ERROR for what this key did not seal for this object.
+pub(crate) fn opened(
+    id: &ObjectId,
+    version: u64,
+    (token, private): (bool, bool),
+    body: &[u8],
+    key: &SealingKey,
+) -> Result<Body> {
     let data = associated(id, version, token, private);
     let plain = key.open(&data, body).map_err(|_| {
         Error::new(CKR_DEVICE_ERROR, format!("object {id} does not open: damaged, or of others"))
     })?;
-    from_plain(id, version, (token, private), &plain)
+    Ok(SecretBytes::from(plain).into())
 }
 
 /// Whether sealed attributes are of this object and under this key, without looking into them.

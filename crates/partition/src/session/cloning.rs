@@ -4,13 +4,13 @@
 //! and token objects need no login to be copied. Public objects travel in the clear and are sealed
 //! anew under the device key of the target.
 
-use std::sync::Arc;
-
-use hsmsim_types::{ObjectId, Result, SecretBytes};
+use hsmsim_types::{Error, ObjectId, Result, SecretBytes};
+use smallvec::SmallVec;
 
 use super::Session;
 use crate::{
     api::{GivesAway, InventoryEntry, Reply, SealedObject},
+    application::TransientCopy,
     built_in,
     object::{Object, codec, sealing},
     port::{Body, Change, StoredObject, Tags},
@@ -82,7 +82,7 @@ impl Session {
     pub(super) fn clone_as_target(&self, objects: Vec<SealedObject>) -> Result<Reply> {
         let domain = self.partition.domain()?;
         let mut changes = Vec::new();
-        let mut transients = Vec::new();
+        let mut transients = SmallVec::<[_; 2]>::new();
         for sealed in objects {
             travel::check_domain(&sealed, domain)?;
             if built_in::is_one(&sealed.id) {
@@ -95,30 +95,34 @@ impl Session {
                 }
                 changes.push(Change::Put(self.partition.incoming(sealed)?));
             } else {
-                transients.push(Arc::new(self.opened(&sealed)?));
+                transients.push(self.transient_copy(sealed)?);
             }
         }
         if !changes.is_empty() {
             self.partition.check_room(&changes)?;
             self.partition.store().apply(&changes)?;
         }
-        for object in transients {
-            let known = self.application.transient(&object.id);
-            if known.is_none_or(|known| known.version < object.version) {
-                self.put_transient(object);
-            }
-        }
+        transients.into_iter().for_each(|copy| self.put_transient_copy(copy));
         Ok(Reply::Done)
     }
 
-    fn opened(&self, sealed: &SealedObject) -> Result<Object> {
-        if !sealed.private {
-            return travel::opened_public(sealed);
-        }
-        let key = self.application.domain_key()?;
-        let kind = (sealed.token, true);
-        sealing::open(&sealed.id, sealed.version, kind, &sealed.body, &key)
-            .map_err(|_| travel::does_not_open(sealed))
+    /// A session object that came from another member: looked through now, and made an object when it is first used.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN for a private one without a login; CKR_FAILED_TO_CLONE_AN_OBJECT if it is damaged.
+    fn transient_copy(&self, sealed: SealedObject) -> Result<TransientCopy> {
+        let key = if sealed.private { Some(self.application.domain_key()?) } else { None };
+        let SealedObject { id, version, private, body, .. } = &sealed;
+        let looked_through = || {
+            let plain = match &key {
+                Some(key) => sealing::opened(id, *version, (false, true), body, key)?,
+                None => body.clone(),
+            };
+            codec::check(&plain, (false, *private))?;
+            Ok(plain)
+        };
+        let plain = looked_through().map_err(|_: Error| travel::does_not_open(&sealed))?;
+        Ok(TransientCopy { id: *id, version: *version, private: *private, plain })
     }
 
     /// # Errors

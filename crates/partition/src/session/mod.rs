@@ -39,7 +39,7 @@ use crate::{
         AppId, Checked, GivesAway, OpenSession, Operation, OperationKind, Reply, Request,
         SessionTag, TokenInfo,
     },
-    application::Application,
+    application::{Application, TransientCopy},
     failure::{During, during},
     object::Object,
     operation::{Active, Ready},
@@ -99,6 +99,12 @@ impl Session {
     fn put_transient(&self, object: Arc<Object>) {
         self.has_made_transients.store(true, Ordering::Relaxed);
         self.application.put_transient(object, self.tag);
+    }
+
+    /// The same of one that another member has made.
+    fn put_transient_copy(&self, copy: TransientCopy) {
+        self.has_made_transients.store(true, Ordering::Relaxed);
+        self.application.put_transient_copy(copy, self.tag);
     }
 
     /// The partition that it is open on.
