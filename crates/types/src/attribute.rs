@@ -24,7 +24,7 @@ pub enum AttributeKind {
     Mechanisms,
 }
 
-/// An attribute's value.
+/// An attribute's value. In three words: objects have some thirty of them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum AttributeValue {
     /// A flag.
@@ -34,9 +34,9 @@ pub enum AttributeValue {
     /// Bytes, a string, a big integer, a date.
     Bytes(SecretBytes),
     /// A nested template.
-    Template(Template),
+    Template(Box<Template>),
     /// A list of mechanisms.
-    Mechanisms(Vec<u64>),
+    Mechanisms(Box<[u64]>),
 }
 
 /// An attribute: its number and its value.
@@ -62,6 +62,16 @@ impl Attribute {
     /// Bytes or a string.
     pub fn bytes(kind: CK_ATTRIBUTE_TYPE, value: impl Into<Vec<u8>>) -> Self {
         Self { kind, value: AttributeValue::Bytes(SecretBytes::new(value.into())) }
+    }
+
+    /// A template.
+    pub fn template(kind: CK_ATTRIBUTE_TYPE, inner: impl Into<Vec<Attribute>>) -> Self {
+        Self { kind, value: AttributeValue::Template(Box::new(Template(inner.into()))) }
+    }
+
+    /// A list of mechanisms.
+    pub fn mechanisms(kind: CK_ATTRIBUTE_TYPE, list: impl Into<Box<[u64]>>) -> Self {
+        Self { kind, value: AttributeValue::Mechanisms(list.into()) }
     }
 
     /// The attribute's name, or its number in hexadecimal.
@@ -237,6 +247,11 @@ pub fn kind(attribute: CK_ATTRIBUTE_TYPE) -> AttributeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attribute_is_four_words() {
+        assert_eq!(size_of::<Attribute>(), 32);
+    }
 
     #[test]
     fn debug_of_a_template_prints_no_bytes() {

@@ -148,7 +148,7 @@ impl Reader {
                     .map_err(|error| {
                         Error::new(error.rv(), format!("{}: {}", name(), error.rule()))
                     })?;
-                AttributeValue::Template(nested)
+                AttributeValue::Template(Box::new(nested))
             }
         };
         Ok(Attribute { kind: raw.type_, value })

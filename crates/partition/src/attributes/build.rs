@@ -4,7 +4,7 @@
 use std::{mem, sync::Arc};
 
 use hsmsim_types::{
-    Attribute, Error, ObjectId, Result,
+    Attribute, AttributeValue, Error, ObjectId, Result, SecretBytes,
     ck::*,
     error::fail,
     names::{self, or_hex},
@@ -86,13 +86,25 @@ fn shape_of(given: &Attributes, known: &Attributes) -> Result<(u64, u64, Shape)>
     Ok((class, kind, Shape::of(class, kind)?))
 }
 
+/// What a template that was checked makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    class: u64,
+    /// The key type or certificate type.
+    kind: u64,
+    shape: Shape,
+    /// Whether it sets CKA_USAGE_LIMIT.
+    limited: bool,
+}
+
 /// Checks, before anything costly is done, that a template can become an object.
 ///
 /// # Errors
 /// As [`build`], as far as the template alone shows.
-pub(crate) fn check_template(origin: &Origin, given: &Attributes) -> Result<()> {
+pub(crate) fn check_template(origin: &Origin, given: &Attributes) -> Result<Plan> {
     let (class, kind, shape) = shape_of(given, &origin.known)?;
-    check_given(origin, given, (class, kind), shape)
+    check_given(origin, given, (class, kind), shape)?;
+    Ok(Plan { class, kind, shape, limited: limit::is_set(given)? })
 }
 
 /// Footnote 2 of the tables of attributes (4.1.1; 6.1.2, 6.2, 6.4, 6.13.2, 6.65): the key or the domain says it
@@ -163,11 +175,21 @@ fn check_given(
 /// # Errors
 /// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_TYPE_INVALID,
 /// CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_CURVE_NOT_SUPPORTED.
-pub(crate) fn build(mut origin: Origin, given: Attributes, id: ObjectId) -> Result<Object> {
-    let (class, kind, shape) = shape_of(&given, &origin.known)?;
-    check_given(&origin, &given, (class, kind), shape)?;
-    let limited = limit::is_set(&given)?;
+pub(crate) fn build(origin: Origin, given: Attributes, id: ObjectId) -> Result<Object> {
+    let plan = check_template(&origin, &given)?;
+    build_planned(origin, given, plan, id)
+}
 
+/// The same with a template that was checked, and has lost at most attributes since.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_planned(
+    mut origin: Origin,
+    given: Attributes,
+    Plan { class, kind, shape, limited }: Plan,
+    id: ObjectId,
+) -> Result<Object> {
     let (mut all, given) = if origin.way == Way::Create {
         (given, None)
     } else {
@@ -184,19 +206,12 @@ pub(crate) fn build(mut origin: Origin, given: Attributes, id: ObjectId) -> Resu
 
     // Of keys that a caller brings the vendor's table of defaults says nothing.
     let generous = origin.maker.personality.generous_usage || origin.way == Way::Create;
-    let default = |rule: &'static Rule| {
-        Some(match rule.initial {
-            Initial::Absent => return None,
-            Initial::Flag(flag) => Attribute::bool(rule.kind, flag),
-            Initial::Number(number) => Attribute::ulong(rule.kind, number),
-            Initial::Empty => Attribute::bytes(rule.kind, ""),
-            Initial::IfCapable => {
-                let may = generous && is_capable(class, kind, rule.kind);
-                Attribute::bool(rule.kind, may)
-            }
-        })
-    };
-    all.set_defaults(Rule::all(shape).filter_map(default));
+    all.set_defaults(Rule::with_default(shape), |rule| match rule.initial {
+        Initial::Flag(flag) => AttributeValue::Bool(flag),
+        Initial::Number(number) => AttributeValue::Ulong(number),
+        Initial::IfCapable => AttributeValue::Bool(generous && is_capable(class, kind, rule.kind)),
+        Initial::Empty | Initial::Absent => AttributeValue::Bytes(SecretBytes::default()),
+    });
     if shape == Shape::Otp {
         computed::complete_otp(&mut all)?;
     }
@@ -219,8 +234,8 @@ pub(crate) fn build(mut origin: Origin, given: Attributes, id: ObjectId) -> Resu
     Ok(Object::of_key(id, version::FIRST, all.exact(), key))
 }
 
-fn is_empty_list(value: &hsmsim_types::AttributeValue) -> bool {
-    matches!(value, hsmsim_types::AttributeValue::Mechanisms(list) if list.is_empty())
+fn is_empty_list(value: &AttributeValue) -> bool {
+    matches!(value, AttributeValue::Mechanisms(list) if list.is_empty())
 }
 
 /// Puts the caller's attributes to those of the operation.

@@ -274,8 +274,13 @@ impl Rule {
     }
 
     /// All rules for objects of that shape, in the order of their attributes' numbers.
-    pub(crate) fn all(shape: Shape) -> impl Iterator<Item = &'static Self> {
+    pub(crate) fn all(shape: Shape) -> impl Iterator<Item = &'static Self> + Clone {
         BY_SHAPE[shape as usize].rules().iter().map(|&row| &table::RULES[usize::from(row)])
+    }
+
+    /// Those of them that have a default.
+    pub(crate) fn with_default(shape: Shape) -> impl Iterator<Item = &'static Self> + Clone {
+        WITH_DEFAULT[shape as usize].rules().iter().map(|&row| &table::RULES[usize::from(row)])
     }
 
     /// Whether the caller must give it.
@@ -300,7 +305,9 @@ struct OfShape {
 /// At least as many rows as any shape has; [`by_shape`] does not compile with fewer.
 const MOST: usize = 96;
 
-static BY_SHAPE: [OfShape; Shapes::BITS as usize] = by_shape();
+static BY_SHAPE: [OfShape; Shapes::BITS as usize] = by_shape(false);
+
+static WITH_DEFAULT: [OfShape; Shapes::BITS as usize] = by_shape(true);
 
 impl OfShape {
     fn rules(&self) -> &[u8] {
@@ -308,7 +315,8 @@ impl OfShape {
     }
 }
 
-const fn by_shape() -> [OfShape; Shapes::BITS as usize] {
+/// The rows of each shape, all or those with a default.
+const fn by_shape(with_default: bool) -> [OfShape; Shapes::BITS as usize] {
     let rules = table::RULES;
     assert!(rules.len() <= 1 << u8::BITS);
     let mut all = [OfShape { rows: [0; MOST], len: 0 }; Shapes::BITS as usize];
@@ -317,7 +325,8 @@ const fn by_shape() -> [OfShape; Shapes::BITS as usize] {
         let own = &mut all[shape];
         let mut row = 0;
         while row < rules.len() {
-            if rules[row].shapes & (1 << shape) != 0 {
+            let is_wanted = !with_default || !matches!(rules[row].initial, Initial::Absent);
+            if is_wanted && rules[row].shapes & (1 << shape) != 0 {
                 let mut at = own.len;
                 while at > 0 && rules[own.rows[at - 1] as usize].kind > rules[row].kind {
                     own.rows[at] = own.rows[at - 1];

@@ -55,7 +55,7 @@ fn check_form(attribute: &Attribute) -> Result<()> {
         (AttributeKind::Bytes, AttributeValue::Bytes(bytes)) => bytes.len() <= VALUE_MAX,
         (AttributeKind::Date, AttributeValue::Bytes(bytes)) => is_date(bytes),
         (AttributeKind::Template, AttributeValue::Template(inner)) => {
-            checked(inner.clone())?;
+            checked(Template::clone(inner))?;
             // One level is all that the standard has a use for, and all that is stored.
             !inner.0.iter().any(|inner| matches!(inner.value, AttributeValue::Template(_)))
         }
@@ -105,10 +105,7 @@ mod tests {
 
     #[test]
     fn templates_in_templates_in_templates_are_refused() {
-        let nested = |inner| Attribute {
-            kind: CKA_UNWRAP_TEMPLATE,
-            value: AttributeValue::Template(Template(inner)),
-        };
+        let nested = |inner| Attribute::template(CKA_UNWRAP_TEMPLATE, inner);
         assert!(checked(Template(vec![nested(vec![Attribute::bool(CKA_TOKEN, true)])])).is_ok());
         let error = checked(Template(vec![nested(vec![nested(vec![])])])).unwrap_err();
         assert_eq!(error.rv(), CKR_ATTRIBUTE_VALUE_INVALID);

@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
             TRUE => AttributeValue::Bool(true),
             ULONG => AttributeValue::Ulong(self.number()?),
             BYTES => AttributeValue::Bytes(SecretBytes::new(self.bytes()?.to_vec())),
-            TEMPLATE => AttributeValue::Template(Template(self.attributes(depth + 1)?)),
+            TEMPLATE => AttributeValue::Template(Box::new(Template(self.attributes(depth + 1)?))),
             MECHANISMS => {
                 let count = self.count()?;
                 let list = (0..count).map(|_| self.number()).collect::<Result<_>>()?;
@@ -260,17 +260,11 @@ mod tests {
             Attribute::bytes(CKA_LABEL, "a label"),
             Attribute::bytes(CKA_VALUE, vec![7; 300]),
             Attribute::ulong(CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION),
-            Attribute {
-                kind: CKA_ALLOWED_MECHANISMS,
-                value: AttributeValue::Mechanisms(vec![CKM_AES_GCM, u64::MAX]),
-            },
-            Attribute {
-                kind: CKA_UNWRAP_TEMPLATE,
-                value: AttributeValue::Template(Template(vec![
-                    Attribute::bool(CKA_SENSITIVE, true),
-                    Attribute::bytes(CKA_ID, ""),
-                ])),
-            },
+            Attribute::mechanisms(CKA_ALLOWED_MECHANISMS, vec![CKM_AES_GCM, u64::MAX]),
+            Attribute::template(
+                CKA_UNWRAP_TEMPLATE,
+                vec![Attribute::bool(CKA_SENSITIVE, true), Attribute::bytes(CKA_ID, "")],
+            ),
             Attribute::bytes(0x8765_4321, "of a vendor"),
         ]
         .into_iter()

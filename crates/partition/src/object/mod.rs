@@ -22,18 +22,14 @@ use hsmsim_types::{
 
 use key::KeyMaterial;
 
-use crate::attributes::implied;
+use crate::attributes::{Rule, implied};
 
 /// An object's attributes, sorted by number, each there once.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attributes(Vec<Attribute>);
 
-/// Attributes that there is room for before the defaults come: in what malloc keeps at hand (1,032 bytes), which other
-/// blocks are not, and which a process whose heap is in pieces notices.
-const ROOM: usize = 24;
-
-/// Attributes that have no default: identity, history, what is a vendor's.
-const BESIDE_DEFAULTS: usize = 6;
+/// Attributes that there is room for before the defaults come.
+const ROOM: usize = 12;
 
 impl Attributes {
     /// None yet, and room for what most templates and operations say.
@@ -82,17 +78,26 @@ impl Attributes {
         }
     }
 
-    /// Sets those of some attributes, in order of their numbers, that are not there yet.
-    pub(crate) fn set_defaults(&mut self, defaults: impl Iterator<Item = Attribute>) {
-        let most = defaults.size_hint().1.unwrap_or(ROOM).max(self.0.len());
-        let mut merged = Vec::with_capacity(most + BESIDE_DEFAULTS);
+    /// Sets the attributes of some rules, in order of their numbers, that are not there yet. Leaves no room.
+    pub(crate) fn set_defaults<'a>(
+        &mut self,
+        rules: impl Iterator<Item = &'a Rule> + Clone,
+        value: impl Fn(&Rule) -> AttributeValue,
+    ) {
+        let mut kinds = self.0.iter().map(|own| own.kind).peekable();
+        let is_new = |rule: &&Rule| {
+            while kinds.next_if(|&own| own < rule.kind).is_some() {}
+            kinds.peek() != Some(&rule.kind)
+        };
+        let new = rules.clone().filter(is_new).count();
+        let mut merged = Vec::with_capacity(self.0.len() + new);
         let mut own = std::mem::take(&mut self.0).into_iter().peekable();
-        for default in defaults {
-            while let Some(before) = own.next_if(|own| own.kind < default.kind) {
+        for rule in rules {
+            while let Some(before) = own.next_if(|own| own.kind < rule.kind) {
                 merged.push(before);
             }
-            if own.peek().is_none_or(|own| own.kind != default.kind) {
-                merged.push(default);
+            if own.peek().is_none_or(|own| own.kind != rule.kind) {
+                merged.push(Attribute { kind: rule.kind, value: value(rule) });
             }
         }
         merged.extend(own);
@@ -101,6 +106,9 @@ impl Attributes {
 
     /// In as much memory as they need: moved, since memory that is cut off in place helps nobody.
     pub(crate) fn exact(self) -> Self {
+        if self.0.capacity() == self.0.len() {
+            return self;
+        }
         let mut exact = Vec::with_capacity(self.0.len());
         exact.extend(self.0);
         Self(exact)
@@ -230,19 +238,20 @@ impl fmt::Debug for Object {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attributes::Shape;
 
     #[test]
     fn defaults_come_in_their_order_and_replace_nothing() {
-        let list = |values: &[(u64, u64)]| -> Attributes {
-            values.iter().map(|&(kind, value)| Attribute::ulong(kind, value)).collect()
-        };
-        for own in [&[][..], &[(1, 1)], &[(2, 1), (3, 1), (9, 1)], &[(0, 1), (4, 1)]] {
-            let defaults = list(&[(1, 0), (3, 0), (4, 0), (7, 0)]);
-            let mut expected = list(own);
-            defaults.iter().for_each(|default| expected.set_default(default.clone()));
-            let mut all = list(own);
-            all.set_defaults(defaults.0.into_iter());
+        let rules = || Rule::with_default(Shape::Secret);
+        let kinds: Vec<_> = rules().map(|rule| rule.kind).collect();
+        let (first, last) = (kinds[0], kinds[kinds.len() - 1]);
+        for own in [&[][..], &[0], &[first], &[first, kinds[3], kinds[4]], &[last], &[last + 1]] {
+            let mut all: Attributes = own.iter().map(|&kind| Attribute::ulong(kind, 7)).collect();
+            let mut expected = all.clone();
+            kinds.iter().for_each(|&kind| expected.set_default(Attribute::bool(kind, true)));
+            all.set_defaults(rules(), |_| AttributeValue::Bool(true));
             assert_eq!(all, expected, "{own:?}");
+            assert_eq!(all.0.capacity(), all.len(), "{own:?}");
         }
     }
 }

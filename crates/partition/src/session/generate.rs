@@ -22,7 +22,7 @@ use crate::{
     api::Reply,
     attributes::{
         Way,
-        build::{Origin, build, check_template},
+        build::{Origin, build_planned, check_template},
         template::checked,
     },
     failure::{During, during},
@@ -63,7 +63,7 @@ impl Session {
         };
         let mut given = checked(template)?;
         let mut origin = self.origin(mechanism, kind(CKO_SECRET_KEY, key_type));
-        check_template(&origin, &given)?;
+        let plan = check_template(&origin, &given)?;
         self.check_write_of(&given, CKO_SECRET_KEY, key_type)?;
 
         let Some(secret) = SecretType::of(key_type) else {
@@ -84,7 +84,7 @@ impl Session {
         }
         origin.known = parts::secret(key_type, &value);
         let id = self.partition.new_id()?;
-        self.add([build(origin, given, id)?])
+        self.add([build_planned(origin, given, plan, id)?])
     }
 
     pub(super) fn generate_key_pair(
@@ -110,8 +110,8 @@ impl Session {
         let (public, private) = (checked(public)?, checked(private)?);
         let mut of_public = self.origin(mechanism, kind(CKO_PUBLIC_KEY, key_type));
         let mut of_private = self.origin(mechanism, kind(CKO_PRIVATE_KEY, key_type));
-        check_template(&of_public, &public)?;
-        check_template(&of_private, &private)?;
+        let public_plan = check_template(&of_public, &public)?;
+        let private_plan = check_template(&of_private, &private)?;
         self.check_write_of(&public, CKO_PUBLIC_KEY, key_type)?;
         self.check_write_of(&private, CKO_PRIVATE_KEY, key_type)?;
 
@@ -122,7 +122,10 @@ impl Session {
         of_private.known = made.private(params)?;
         of_private.key = Some(made.into());
         let (public_id, private_id) = (self.partition.new_id()?, self.partition.new_id()?);
-        self.add([build(of_public, public, public_id)?, build(of_private, private, private_id)?])
+        self.add([
+            build_planned(of_public, public, public_plan, public_id)?,
+            build_planned(of_private, private, private_plan, private_id)?,
+        ])
     }
 
     fn generator(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{Session, derive::key_len, derive::wanted_len};
 use crate::{
     api::Reply,
-    attributes::{build::build, build::check_template, template::checked},
+    attributes::{build::build_planned, build::check_template, template::checked},
     failure::{During, during},
     object::{Attributes, parts::kind, secret_type::SecretType},
 };
@@ -110,7 +110,7 @@ impl Session {
         value: impl FnOnce(usize) -> Result<Zeroizing<Vec<u8>>>,
     ) -> Result<Reply> {
         let mut origin = self.origin(mechanism, kind(class, key_type));
-        check_template(&origin, &given)?;
+        let plan = check_template(&origin, &given)?;
         self.check_write_of(&given, class, key_type)?;
         let wanted = wanted_len(&given)?;
         let secret = SecretType::of(key_type);
@@ -124,7 +124,7 @@ impl Session {
         }
         origin.known.set(Attribute::bytes(CKA_VALUE, &value[..]));
         let id = self.partition.new_id()?;
-        self.add([build(origin, given, id)?])
+        self.add([build_planned(origin, given, plan, id)?])
     }
 }
 

@@ -11,7 +11,7 @@ use super::Session;
 use crate::{
     api::Reply,
     attributes::{
-        build::{build, check_template},
+        build::{build_planned, check_template},
         template::checked,
     },
     failure::{During, during},
@@ -39,7 +39,7 @@ impl Session {
         };
         let given = checked(template)?;
         let mut origin = self.origin(mechanism, kind(CKO_DOMAIN_PARAMETERS, key_type));
-        check_template(&origin, &given)?;
+        let plan = check_template(&origin, &given)?;
         self.check_write_of(&given, CKO_DOMAIN_PARAMETERS, key_type)?;
         let bits = |kind| given.ulong(kind).map(|bits| u32::try_from(bits).unwrap_or(u32::MAX));
         let prime_bits = bits(CKA_PRIME_BITS)
@@ -52,7 +52,7 @@ impl Session {
             origin.known.set(Attribute::bytes(kind, number));
         }
         let id = self.partition.new_id()?;
-        self.add([build(origin, given, id)?])
+        self.add([build_planned(origin, given, plan, id)?])
     }
 }
 

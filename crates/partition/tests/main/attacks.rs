@@ -20,12 +20,11 @@ fn ecb() -> Mechanism {
 }
 
 fn template_of(kind: u64, attributes: Vec<Attribute>) -> Attribute {
-    Attribute { kind, value: AttributeValue::Template(Template(attributes)) }
+    Attribute::template(kind, attributes)
 }
 
 fn only(mechanisms: &[u64]) -> Attribute {
-    let value = AttributeValue::Mechanisms(mechanisms.to_vec());
-    Attribute { kind: CKA_ALLOWED_MECHANISMS, value }
+    Attribute::mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms)
 }
 
 fn aes(value: &[u8], more: Vec<Attribute>) -> Vec<Attribute> {

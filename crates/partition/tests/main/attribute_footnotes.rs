@@ -63,8 +63,8 @@ fn other(kind: u64) -> Attribute {
         AttributeKind::Ulong => AttributeValue::Ulong(1),
         AttributeKind::Bytes => Attribute::bytes(kind, "probe").value,
         AttributeKind::Date => Attribute::bytes(kind, "20300101").value,
-        AttributeKind::Template => AttributeValue::Template(Template(vec![yes(CKA_TOKEN)])),
-        AttributeKind::Mechanisms => AttributeValue::Mechanisms(vec![CKM_AES_ECB]),
+        AttributeKind::Template => Attribute::template(kind, [yes(CKA_TOKEN)]).value,
+        AttributeKind::Mechanisms => Attribute::mechanisms(kind, [CKM_AES_ECB]).value,
     };
     Attribute { kind, value }
 }

@@ -85,8 +85,8 @@ fn probes(kind: u64) -> Vec<(&'static str, AttributeValue)> {
         AttributeKind::Ulong => one(AttributeValue::Ulong(1)),
         AttributeKind::Bytes => one(Attribute::bytes(kind, "probe").value),
         AttributeKind::Date => one(Attribute::bytes(kind, "20300101").value),
-        AttributeKind::Template => one(AttributeValue::Template(Template(vec![yes(CKA_TOKEN)]))),
-        AttributeKind::Mechanisms => one(AttributeValue::Mechanisms(vec![CKM_AES_ECB])),
+        AttributeKind::Template => one(Attribute::template(kind, [yes(CKA_TOKEN)]).value),
+        AttributeKind::Mechanisms => one(Attribute::mechanisms(kind, [CKM_AES_ECB]).value),
     }
 }
 

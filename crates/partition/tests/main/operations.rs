@@ -500,12 +500,8 @@ fn signature_refusals_have_their_codes() {
 fn usage_flags_and_allowed_mechanisms_are_obeyed() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
-    let allowed = Attribute {
-        kind: CKA_ALLOWED_MECHANISMS,
-        value: AttributeValue::Mechanisms(vec![CKM_SHA256_HMAC]),
-    };
-    let empty =
-        Attribute { kind: CKA_ALLOWED_MECHANISMS, value: AttributeValue::Mechanisms(vec![]) };
+    let allowed = Attribute::mechanisms(CKA_ALLOWED_MECHANISMS, vec![CKM_SHA256_HMAC]);
+    let empty = Attribute::mechanisms(CKA_ALLOWED_MECHANISMS, vec![]);
     let template = secret_key(CKK_GENERIC_SECRET, &message(32));
     let narrow = client.create(with(template.clone(), vec![allowed, no(CKA_VERIFY)])).unwrap();
     let sha256 = Mechanism::plain(CKM_SHA256_HMAC);

@@ -166,10 +166,7 @@ fn what_protects_a_key_from_wrapping_does() {
     let picky = client
         .create(with(
             secret_key(CKK_AES, &value(16)),
-            vec![Attribute {
-                kind: CKA_WRAP_TEMPLATE,
-                value: AttributeValue::Template(Template(vec![no(CKA_ENCRYPT)])),
-            }],
+            vec![Attribute::template(CKA_WRAP_TEMPLATE, vec![no(CKA_ENCRYPT)])],
         ))
         .unwrap();
     let (public, private) = rsa_pair(&mut client);
@@ -258,10 +255,8 @@ fn unwrapping_refusals_have_their_codes() {
 fn an_unwrap_template_binds_the_new_key() {
     let (_, partition) = provisioned(open());
     let mut client = Client::logged_in(&partition, 1);
-    let imposed = Attribute {
-        kind: CKA_UNWRAP_TEMPLATE,
-        value: AttributeValue::Template(Template(vec![yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)])),
-    };
+    let imposed =
+        Attribute::template(CKA_UNWRAP_TEMPLATE, vec![yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)]);
     let kw = Mechanism::plain(CKM_AES_KEY_WRAP);
     let key = client.create(with(secret_key(CKK_AES, &value(16)), vec![imposed])).unwrap();
     let wrapped = client.wrap(&kw, key, key).unwrap();
@@ -431,10 +426,7 @@ fn a_derived_key_inherits_its_history_and_what_the_base_prescribes() {
     let prescribing = client
         .create(with(
             secret_key(CKK_AES, &value(16)),
-            vec![Attribute {
-                kind: CKA_DERIVE_TEMPLATE,
-                value: AttributeValue::Template(Template(vec![no(CKA_EXTRACTABLE)])),
-            }],
+            vec![Attribute::template(CKA_DERIVE_TEMPLATE, vec![no(CKA_EXTRACTABLE)])],
         ))
         .unwrap();
     let wish = vec![yes(CKA_EXTRACTABLE)];

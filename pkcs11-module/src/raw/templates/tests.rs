@@ -52,14 +52,8 @@ fn each_kind_of_value_is_read_as_what_it_is() {
         Attribute::bytes(CKA_ID, b""),
         Attribute::bytes(CKA_START_DATE, b"20261123"),
         Attribute::bytes(CKA_END_DATE, b""),
-        Attribute {
-            kind: CKA_ALLOWED_MECHANISMS,
-            value: AttributeValue::Mechanisms(vec![CKM_AES_CBC, CKM_AES_GCM]),
-        },
-        Attribute {
-            kind: CKA_UNWRAP_TEMPLATE,
-            value: AttributeValue::Template(Template(vec![Attribute::bool(CKA_EXTRACTABLE, true)])),
-        },
+        Attribute::mechanisms(CKA_ALLOWED_MECHANISMS, vec![CKM_AES_CBC, CKM_AES_GCM]),
+        Attribute::template(CKA_UNWRAP_TEMPLATE, vec![Attribute::bool(CKA_EXTRACTABLE, true)]),
         Attribute::bytes(0x8765_4321, [9, 9]),
     ];
     assert_eq!(template.0, expected);
@@ -175,7 +169,7 @@ fn lengths_are_told_where_no_room_is_given() {
         value(Attribute::ulong(CKA_CLASS, 3)),
         value(Attribute::bytes(CKA_LABEL, "label")),
         value(Attribute::bytes(CKA_ID, "")),
-        AttributeResult::Value(AttributeValue::Mechanisms(vec![1, 2, 3])),
+        AttributeResult::Value(AttributeValue::Mechanisms([1, 2, 3].into())),
     ];
     assert_eq!(write(&mut template, &results), CKR_OK);
     assert_eq!(template.map(|attribute| attribute.ulValueLen), [1, 8, 5, 0, 24]);
@@ -228,7 +222,7 @@ fn nested_templates_are_written_in_their_three_steps() {
         Attribute::bool(CKA_EXTRACTABLE, false),
         Attribute::bytes(CKA_LABEL, "inner"),
     ]);
-    let results = [AttributeResult::Value(AttributeValue::Template(inner))];
+    let results = [AttributeResult::Value(AttributeValue::Template(Box::new(inner)))];
     let mut outer = [wild(CKA_UNWRAP_TEMPLATE, null_mut(), 0)];
     assert_eq!(write(&mut outer, &results), CKR_OK);
     assert_eq!(outer[0].ulValueLen, 2 * ATTRIBUTE_LEN as u64);

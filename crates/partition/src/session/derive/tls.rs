@@ -4,7 +4,7 @@ use hsmsim_crypto::kdf::{
     MASTER_SECRET_LEN, TlsPrf, tls_export, tls_extended_master_secret, tls_key_block,
     tls_master_secret,
 };
-use hsmsim_types::{Attribute, AttributeValue, KdfParams, Result, TlsRandom, ck::*, error::fail};
+use hsmsim_types::{Attribute, KdfParams, Result, TlsRandom, ck::*, error::fail};
 
 use super::{Call, Heritage, Made, derived, invalid};
 use crate::{
@@ -72,10 +72,7 @@ fn master_key(call: &Call<'_>, tls: Tls, value: &[u8], output: Vec<u8>) -> Resul
     }
     let mut given = call.given.clone();
     if tls == Tls::Tls12 {
-        given.set_default(Attribute {
-            kind: CKA_ALLOWED_MECHANISMS,
-            value: AttributeValue::Mechanisms(OF_MASTER.to_vec()),
-        });
+        given.set_default(Attribute::mechanisms(CKA_ALLOWED_MECHANISMS, OF_MASTER.to_vec()));
     }
     let key = call.make(&given, wanted.key_type, value, &Heritage::of(&[call.base]))?;
     Ok(Made { objects: vec![key], output })
