@@ -118,6 +118,8 @@ pub enum Output {
     TooSmall(usize),
     /// The bytes; they fit.
     Bytes(Vec<u8>),
+    /// As many bytes, which are in the room that was lent with the data.
+    Written(usize),
     /// The image of a structure, which fits: its pointers are distances from its beginning
     /// ([`OtpParam`](hsmsim_types::OtpParam)).
     Structure(Vec<u8>),

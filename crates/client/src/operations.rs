@@ -228,8 +228,10 @@ impl Client {
             }
             Active::Ready(ready) => {
                 session.expect(ready.checked.output.one_part(data.len()), room);
-                let output =
-                    bytes(self.run_one_part(&mut session, kind, &ready, data, &[]).await?)?;
+                let output = match self.run_one_part(&mut session, kind, &ready, data, &[]).await? {
+                    Reply::Written(len) => return Ok(Output::Written(len)),
+                    reply => bytes(reply)?,
+                };
                 let from =
                     if ready.checked.changes_key { Stash::Structure } else { Stash::OnePart };
                 Ok(deliver(&mut session, kind, room, output, from, Active::None))

@@ -486,6 +486,8 @@ pub enum Reply {
     Done,
     /// Ciphertext, plaintext, digest, signature, wrapped key, random bytes, operation state.
     Bytes(Vec<u8>),
+    /// As many bytes, which are in the room that was lent with the data ([`Lent::work`](hsmsim_types::Lent::work)).
+    Written(usize),
     /// A message that was encrypted or begun: its nonce, given or generated, and the ciphertext with its
     /// tag.
     Message {

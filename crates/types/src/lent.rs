@@ -1,17 +1,23 @@
-//! Bytes that are lent: read where they are while their owner waits, copied when it stops waiting.
+//! Bytes that are lent: read where they are while their owner waits, copied when it stops waiting; and room that
+//! is lent with them, for what comes of them.
 //!
 //! A request is owned, because it may wait in a link and outlive its caller. That would cost a copy of every
 //! buffer, though nearly every caller waits until the request is done. So the caller keeps a [`Loan`] of its
 //! buffer and sends a [`Lent`] along. The loan ends before the caller has its memory back: if a request that
 //! was given up still holds the handle, the bytes are copied then, and whoever reads them later reads them as
 //! they were; else there is no copy at all.
+//!
+//! Room is given to one reader, and not after the loan's end. A second one, of a request that was sent anew because
+//! the first was given up, gives what it has made in memory of its own: nobody writes over what another has
+//! written.
 
 #![allow(unsafe_code)]
 
 use std::{
     fmt,
+    mem::MaybeUninit,
     ptr::NonNull,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 /// A handle on lent bytes; its clones are handles on the same. Printed as the length only.
@@ -23,7 +29,19 @@ struct Shared {
     /// Held by readers while they compute over the bytes, so that the end of a loan waits for a computation at
     /// most. Never across `.await`: a reader is a closure.
     place: RwLock<Place>,
+    /// Until it is given to a reader, who holds the lock of `place` all the while.
+    room: Mutex<Option<Room>>,
 }
+
+/// The owner's room for output.
+struct Room {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the room is written by who has taken it out, on whatever thread, and is there as long as the loan by the
+// promise given to `Loan::with_room`.
+unsafe impl Send for Room {}
 
 /// Where the bytes are.
 enum Place {
@@ -50,15 +68,37 @@ impl Lent {
 
     /// Reads the bytes, which stay what they are meanwhile; `None` if they are gone.
     pub fn read<R>(&self, reader: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.read_at(|bytes, _| reader(bytes))
+    }
+
+    /// Reads the bytes, and may write to the owner's room if there is any that nobody was given before. What is
+    /// written there is the owner's when the loan ends.
+    pub fn work<R>(
+        &self,
+        worker: impl FnOnce(&[u8], Option<&mut [MaybeUninit<u8>]>) -> R,
+    ) -> Option<R> {
+        self.read_at(|bytes, is_borrowed| {
+            let room = self.0.room.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let room = room.filter(|_| is_borrowed).map(|room| {
+                // SAFETY: the loan has not ended and cannot meanwhile; the room is writable and nobody else's by
+                // the promise given to `Loan::with_room`, and no other reader has it, since it was taken.
+                unsafe { std::slice::from_raw_parts_mut(room.start.as_ptr().cast(), room.len) }
+            });
+            worker(bytes, room)
+        })
+    }
+
+    /// Reads the bytes, and tells whether they are still with their owner.
+    fn read_at<R>(&self, reader: impl FnOnce(&[u8], bool) -> R) -> Option<R> {
         let place = self.0.place.read().unwrap_or_else(PoisonError::into_inner);
         match &*place {
             Place::Borrowed(start) => {
                 // SAFETY: the loan has not ended, and it cannot before the lock is released; until then the
                 // bytes are readable and unchanged by the promise given to `Loan::new`.
                 let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), self.0.len) };
-                Some(reader(bytes))
+                Some(reader(bytes, true))
             }
-            Place::Copied(bytes) => Some(reader(bytes)),
+            Place::Copied(bytes) => Some(reader(bytes, false)),
             Place::Gone => None,
         }
     }
@@ -80,8 +120,22 @@ impl Loan {
     /// The bytes stay readable and unchanged until [`Self::end`] has returned or the loan was dropped, one of
     /// which comes to pass: it is not forgotten.
     pub unsafe fn new(bytes: &[u8]) -> Self {
+        // SAFETY: as promised; there is no room.
+        unsafe { Self::with_room(bytes, NonNull::dangling(), 0) }
+    }
+
+    /// Lends bytes, and room for what comes of them. Room that lies where the bytes do is not lent.
+    ///
+    /// # Safety
+    /// As [`Self::new`]; and from `room` on as many bytes can be written as `len` says, and nobody else reads or
+    /// writes them, for as long.
+    pub unsafe fn with_room(bytes: &[u8], room: NonNull<u8>, len: usize) -> Self {
+        let (start, end) = (room.addr().get(), room.addr().get().saturating_add(len));
+        let read = bytes.as_ptr_range();
+        let apart = end <= read.start.addr() || start >= read.end.addr();
+        let room = (len > 0 && apart).then_some(Room { start: room, len });
         let place = RwLock::new(Place::Borrowed(NonNull::from(bytes).cast()));
-        Self(Lent(Arc::new(Shared { len: bytes.len(), place })))
+        Self(Lent(Arc::new(Shared { len: bytes.len(), place, room: Mutex::new(room) })))
     }
 
     /// The handle to send along.
@@ -95,6 +149,7 @@ impl Loan {
         let mut place = shared.place.write().unwrap_or_else(PoisonError::into_inner);
         let Place::Borrowed(start) = *place else { return };
         *place = Place::Gone;
+        *shared.room.lock().unwrap_or_else(PoisonError::into_inner) = None;
         // Handles come from this loan and from each other: if this is the only one it stays that.
         if Arc::strong_count(&self.0.0) > 1 {
             // SAFETY: the loan ends with this function.
@@ -251,6 +306,78 @@ mod tests {
         });
         bytes.fill(8);
         assert_eq!(copied(&kept), Some(vec![7; 100]));
+    }
+
+    /// Writes a byte to the room, if it is given.
+    fn written(lent: &Lent, byte: u8) -> Option<usize> {
+        lent.work(|_, room| {
+            let room = room?;
+            room.fill(MaybeUninit::new(byte));
+            Some(room.len())
+        })
+        .expect("bytes")
+    }
+
+    #[test]
+    fn room_is_given_once() {
+        let (bytes, mut room) = ([7; 100], [0; 10]);
+        // SAFETY: both outlive the loan, and nobody looks at the room before it has ended.
+        let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
+        let other = loan.lent().clone();
+        assert_eq!(copied(loan.lent()), Some(vec![7; 100]), "who only reads does not take it");
+        assert_eq!((written(&other, 1), written(loan.lent(), 2)), (Some(10), None));
+        drop((loan, other));
+        assert_eq!(room, [1; 10]);
+    }
+
+    #[test]
+    fn room_is_not_given_after_the_end_of_the_loan() {
+        let (bytes, mut room) = ([7; 100], [0; 10]);
+        // SAFETY: as above.
+        let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
+        let kept = loan.lent().clone();
+        loan.end();
+        assert_eq!(written(&kept, 1), None);
+        assert_eq!(room, [0; 10]);
+    }
+
+    #[test]
+    fn room_where_the_bytes_are_is_not_lent() {
+        let mut memory = [7; 100];
+        let start = NonNull::from(&mut memory).cast::<u8>();
+        for (room, len, is_lent) in
+            [(0, 10, true), (0, 11, false), (89, 11, true), (88, 12, false), (20, 1, false)]
+        {
+            // SAFETY: within the array, which nobody else uses.
+            let loan = unsafe {
+                let bytes = std::slice::from_raw_parts(start.as_ptr().add(10), 79);
+                Loan::with_room(bytes, start.add(room), len)
+            };
+            assert_eq!(written(loan.lent(), 7).is_some(), is_lent, "{len} bytes from {room}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_loan_waits_for_who_writes() {
+        let (bytes, mut room) = ([7; 100], [0; 10]);
+        let (writes, is_writing) = channel();
+        thread::scope(|scope| {
+            // SAFETY: as above.
+            let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
+            let lent = loan.lent().clone();
+            scope.spawn(move || {
+                lent.work(|_, room| {
+                    writes.send(()).expect("the owner is there");
+                    for byte in room.expect("nobody has it") {
+                        thread::sleep(Duration::from_millis(2));
+                        byte.write(1);
+                    }
+                })
+            });
+            is_writing.recv().expect("the writer is there");
+            loan.end();
+        });
+        assert_eq!(room, [1; 10]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) async fn one_part(
     data: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let arguments = buffer.room().and_then(|room| Ok((room, data.passed()?)));
+    let arguments = buffer.room().and_then(|room| Ok((room, data.passed(Some(buffer))?)));
     let (room, passed) = read(client, kind, session, arguments).await?;
     let output = client.one_part(session, kind, passed, room).await;
     // The output may go where the data is (5.2), which a request that was given up must not see.

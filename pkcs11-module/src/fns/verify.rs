@@ -14,7 +14,7 @@ pub(crate) async fn one_part(
     data: &Input,
     signature: &SignatureIn,
 ) -> Result<()> {
-    let data = read(client, Verify, session, data.passed()).await?;
+    let data = read(client, Verify, session, data.passed(None)).await?;
     // A structure is as long as some MACs: what it is only the operation knows.
     if signature.may_be_otp() && client.verifies_one_time_passwords(session) {
         let image = read(client, Verify, session, signature.otp_image()).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn signature_init(
 
 /// C_VerifySignature.
 pub(crate) async fn signature(client: &Client, session: SessionHandle, data: &Input) -> Result<()> {
-    let data = read(client, VerifySignature, session, data.passed()).await?;
+    let data = read(client, VerifySignature, session, data.passed(None)).await?;
     client.verify(session, VerifySignature, data, None).await
 }
 

@@ -1,7 +1,7 @@
 //! Places for answers: single values, bytes and lists by the two-call convention (PKCS#11 3.2,
 //! 5.2).
 
-use std::sync::OnceLock;
+use std::{ptr::NonNull, sync::OnceLock};
 
 use hsmsim_client::{Output, Room};
 use hsmsim_types::{
@@ -191,7 +191,7 @@ impl Buffer {
     /// Writes the bytes, which fit, and nothing else; gives the length of the output.
     fn put(&self, output: &Output) -> usize {
         match output {
-            Output::Length(len) | Output::TooSmall(len) => *len,
+            Output::Length(len) | Output::TooSmall(len) | Output::Written(len) => *len,
             Output::Structure(image) => {
                 let mut image = image.clone();
                 OtpParam::settle(&mut image, self.ptr.0.expose_provenance());
@@ -224,6 +224,16 @@ impl Buffer {
     /// Where the bytes go.
     pub(crate) fn address(&self) -> *mut CK_BYTE {
         self.ptr.0
+    }
+
+    /// Where the bytes go, and how many there is room for, if they go there at once.
+    pub(super) fn place(&self) -> Option<(NonNull<CK_BYTE>, usize)> {
+        match self.room() {
+            Ok(Room::Bytes(room)) if self.gathered.is_none() => {
+                NonNull::new(self.ptr.0).map(|start| (start, room.min(MAX_BYTES)))
+            }
+            _ => None,
+        }
     }
 
     /// How many bytes were gathered.

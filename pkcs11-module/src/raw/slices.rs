@@ -1,6 +1,6 @@
 //! Bytes that the caller lends: data, signatures, PINs, labels.
 
-use std::sync::OnceLock;
+use std::{ptr::NonNull, sync::OnceLock};
 
 use hsmsim_client::extensions::Uid;
 use hsmsim_types::{
@@ -9,7 +9,10 @@ use hsmsim_types::{
     error::fail,
 };
 
-use super::keep::{Keep, Ptr};
+use super::{
+    keep::{Keep, Ptr},
+    out::Buffer,
+};
 
 /// The longest input in bytes that is believed. Whatever is longer does not exist on the caller's
 /// side either, and an attempt to copy it would end the process.
@@ -95,19 +98,21 @@ impl Input {
         unsafe { bytes(self.ptr.0, self.len, CKR_ARGUMENTS_BAD, "input") }
     }
 
-    /// The bytes for a call whose data may be lent to its requests.
+    /// The bytes for a call whose data may be lent to its requests, with the room for its output if there is any.
     ///
     /// # Errors
     /// As [`Self::bytes`].
-    pub(crate) fn passed(&self) -> Result<Passed<'_>> {
+    pub(crate) fn passed(&self, output: Option<&Buffer>) -> Result<Passed<'_>> {
         let bytes = self.bytes()?;
         // What is kept belongs to a call that may outlive the function's frame.
         if bytes.len() < LENT_MIN || self.kept.is_some() {
             return Ok(bytes.into());
         }
+        let (room, len) = output.and_then(Buffer::place).unwrap_or((NonNull::dangling(), 0));
         // SAFETY: by the promise given to `new` the bytes stay as they are until they are taken back or `self` is
-        // dropped, either of which ends the loan.
-        let loan = self.loan.get_or_init(|| unsafe { Loan::new(bytes) });
+        // dropped, either of which ends the loan. The room is the caller's, who has promised it to the buffer, and
+        // which that writes after the data was taken back.
+        let loan = self.loan.get_or_init(|| unsafe { Loan::with_room(bytes, room, len) });
         Ok(loan.lent().into())
     }
 
@@ -247,7 +252,7 @@ mod tests {
             data.fill(7);
             // SAFETY: bytes that live on, and are written once they are taken back or the value is dropped.
             let input = unsafe { Input::new(data.as_mut_ptr(), data.len() as u64) };
-            let Ok(Passed::Lent(lent)) = input.passed() else { panic!("it is lent") };
+            let Ok(Passed::Lent(lent)) = input.passed(None) else { panic!("it is lent") };
             let lent = lent.clone();
             assert_eq!(lent.read(<[u8]>::as_ptr), Some(data.as_ptr()));
             if takes_back {
@@ -270,8 +275,8 @@ mod tests {
                 Input::new(data.as_mut_ptr(), LENT_MIN as u64).keep().expect("kept"),
             )
         };
-        assert!(matches!(small.passed(), Ok(Passed::Bytes(bytes)) if bytes == &data[1..]));
-        match kept.passed() {
+        assert!(matches!(small.passed(None), Ok(Passed::Bytes(bytes)) if bytes == &data[1..]));
+        match kept.passed(None) {
             Ok(Passed::Bytes(bytes)) => assert_ne!(bytes.as_ptr(), data.as_ptr()),
             other => panic!("{other:?}"),
         }

@@ -5,6 +5,8 @@
 //! gathers the message first and comes here at its end, since no plaintext may leave before the tag has been
 //! checked.
 
+use std::mem::MaybeUninit;
+
 use ring::aead::{Aad, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
@@ -37,6 +39,28 @@ pub fn gcm_encrypt(
     let mut out = Vec::with_capacity(plaintext.len() + usize::from(tag_len));
     out.extend_from_slice(plaintext);
     seal_in_place(usual, nonce, aad, out)
+}
+
+/// As [`gcm_encrypt`], to the beginning of `out`; gives how many bytes were written. `None`, and nothing is done, for
+/// what is not long and of the usual shape, or too little room.
+///
+/// # Errors
+/// As [`gcm_encrypt`].
+pub fn gcm_encrypt_into(
+    key: &AesKey,
+    iv: &[u8],
+    aad: &[u8],
+    tag_bits: u32,
+    plaintext: &[u8],
+    out: &mut [MaybeUninit<u8>],
+) -> Result<Option<usize>> {
+    let tag_len = usize::from(checked_tag_len(iv, tag_bits)?);
+    match usual_apart(iv, tag_bits, plaintext) {
+        Some(nonce) if out.len() >= plaintext.len() + tag_len => {
+            key.gcm_apart()?.seal_into(nonce, aad, plaintext, out).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// As [`gcm_encrypt`], in the plaintext's own place where ring does it. Room for the tag saves a copy.

@@ -9,13 +9,16 @@ mod wrap;
 mod xts;
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use ring::aead;
 use zeroize::Zeroizing;
 
 pub use self::ccm::{ccm_decrypt, ccm_encrypt};
-pub use self::gcm::{gcm_decrypt, gcm_encrypt, gcm_encrypt_owned, gmac, gmac_verify};
+pub use self::gcm::{
+    gcm_decrypt, gcm_encrypt, gcm_encrypt_into, gcm_encrypt_owned, gmac, gmac_verify,
+};
 pub use self::wrap::{kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap};
 pub use self::xts::{XtsCipher, XtsKey, xts_decrypt, xts_encrypt};
 use crate::block::{self, Block, BlockCipher};
@@ -143,6 +146,25 @@ impl fmt::Debug for AesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AesKey").field("bits", &(self.bytes.len() * 8)).finish_non_exhaustive()
     }
+}
+
+/// Encrypts whole blocks with CBC to the beginning of `out`; gives how many bytes were written. `None`, and nothing is
+/// done, for other data, or too little room.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] for the IV.
+pub fn cbc_encrypt_into(
+    key: &AesKey,
+    iv: &[u8],
+    data: &[u8],
+    out: &mut [MaybeUninit<u8>],
+) -> Result<Option<usize>> {
+    if data.is_empty() || !data.len().is_multiple_of(BLOCK_LEN) || out.len() < data.len() {
+        return Ok(None);
+    }
+    let mut chain = block::iv_block(iv, BLOCK_LEN)?;
+    key.encryption()?.cbc_into(data, out, &mut chain);
+    Ok(Some(data.len()))
 }
 
 /// Encrypts a whole message.

@@ -192,7 +192,7 @@ impl BlockAlg {
 }
 
 /// An IV of one block.
-fn iv_block(iv: &[u8], block_len: usize) -> Result<Block> {
+pub(crate) fn iv_block(iv: &[u8], block_len: usize) -> Result<Block> {
     if iv.len() != block_len {
         return Err(Error::InvalidParameter);
     }

@@ -83,6 +83,16 @@ impl EncryptSchedule {
         cbc_apart(&self.0, data, out, chain, sys::AES_ENCRYPT);
     }
 
+    /// The same to the beginning of `out`, which has room enough.
+    pub(crate) fn cbc_into(
+        &self,
+        data: &[u8],
+        out: &mut [MaybeUninit<u8>],
+        chain: &mut [u8; BLOCK],
+    ) {
+        cbc_into(&self.0, data, out, chain, sys::AES_ENCRYPT);
+    }
+
     /// Counter mode over whole blocks, in place, from the given counter block.
     ///
     /// The counter counts through all 128 bits: the caller ends a run before a narrower one wraps.
@@ -209,20 +219,32 @@ fn cbc_apart(
     chain: &mut [u8; BLOCK],
     direction: i32,
 ) {
-    // The library would go on to the end of the last block.
-    assert!(data.len().is_multiple_of(BLOCK));
     out.reserve(data.len());
-    // SAFETY: whole blocks, and as much room behind what `out` has, which the call fills; the two are of
-    // different vectors. The schedule is of the given direction, as each caller holds only one of its kind.
+    cbc_into(schedule, data, out.spare_capacity_mut(), chain, direction);
+    // SAFETY: as many bytes were written.
+    unsafe { out.set_len(out.len() + data.len()) };
+}
+
+/// To the beginning of `out`, which has room enough.
+fn cbc_into(
+    schedule: &Schedule,
+    data: &[u8],
+    out: &mut [MaybeUninit<u8>],
+    chain: &mut [u8; BLOCK],
+    direction: i32,
+) {
+    // The library would go on to the end of the last block.
+    assert!(data.len().is_multiple_of(BLOCK) && out.len() >= data.len());
+    // SAFETY: whole blocks, and as much room, which the call fills; the room is borrowed for writing and so apart
+    // from the data. The schedule is of the given direction, as each caller holds only one of its kind.
     unsafe {
         sys::AES_cbc_encrypt(
             data.as_ptr(),
-            out.spare_capacity_mut().as_mut_ptr().cast(),
+            out.as_mut_ptr().cast(),
             data.len(),
             &*schedule.0,
             chain.as_mut_ptr(),
             direction,
         );
-        out.set_len(out.len() + data.len());
     }
 }

@@ -1,7 +1,10 @@
 //! AES-GCM of AWS-LC: with an IV of any length and a shortened tag, and of the usual shape from one place to
 //! another.
 
-use std::ptr::{self, NonNull};
+use std::{
+    mem::MaybeUninit,
+    ptr::{self, NonNull},
+};
 
 use aws_lc_sys as sys;
 use zeroize::Zeroizing;
@@ -190,17 +193,31 @@ impl Prepared {
     /// Encrypts; returns `ciphertext || tag`.
     pub(crate) fn seal(&self, nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(plaintext.len() + Self::TAG_LEN);
+        let len = self.seal_into(nonce, aad, plaintext, out.spare_capacity_mut())?;
+        // SAFETY: as many bytes were written.
+        unsafe { out.set_len(len) };
+        Ok(out)
+    }
+
+    /// As [`seal`](Self::seal), to the beginning of `out`; gives how many bytes were written.
+    pub(crate) fn seal_into(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        plaintext: &[u8],
+        out: &mut [MaybeUninit<u8>],
+    ) -> Result<usize> {
+        let (text, tag) = out.split_at_mut_checked(plaintext.len()).ok_or(Error::InvalidLength)?;
         let mut tag_len = 0;
-        // SAFETY: a valid context. The output has room for the ciphertext and a whole tag behind it; what else
-        // is given is given with its length, and nothing in place of what would be encrypted besides.
+        // SAFETY: a valid context. The output has room for the ciphertext, and the tag's is given with its length
+        // as is the rest; nothing is encrypted besides. What is borrowed for writing is nobody else's.
         let status = unsafe {
-            let start: *mut u8 = out.as_mut_ptr();
             sys::EVP_AEAD_CTX_seal_scatter(
                 self.0.as_ptr(),
-                start,
-                start.add(plaintext.len()),
+                text.as_mut_ptr().cast(),
+                tag.as_mut_ptr().cast(),
                 &mut tag_len,
-                Self::TAG_LEN,
+                tag.len(),
                 nonce.as_ptr(),
                 nonce.len(),
                 plaintext.as_ptr(),
@@ -212,9 +229,7 @@ impl Prepared {
             )
         };
         check(status, Error::DataTooLarge)?;
-        // SAFETY: the call has filled as many bytes, at most the room.
-        unsafe { out.set_len(plaintext.len() + tag_len) };
-        Ok(out)
+        Ok(plaintext.len() + tag_len)
     }
 
     /// Checks the tag and decrypts.

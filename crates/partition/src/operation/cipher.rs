@@ -1,12 +1,12 @@
 //! Encryption and decryption.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, mem::MaybeUninit, sync::Arc};
 
 use hsmsim_crypto::{
     aes::{
-        XtsCipher, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt, gcm_encrypt_owned,
-        kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap, kwp_unwrap, kwp_wrap, xts_decrypt,
-        xts_encrypt,
+        XtsCipher, cbc_encrypt_into, ccm_decrypt, ccm_encrypt, gcm_decrypt, gcm_encrypt,
+        gcm_encrypt_into, gcm_encrypt_owned, kw_pkcs7_unwrap, kw_pkcs7_wrap, kw_unwrap, kw_wrap,
+        kwp_unwrap, kwp_wrap, xts_decrypt, xts_encrypt,
     },
     block::{self, BlockAlg, BlockCipher, Cipher, CipherMode, Direction},
     chacha20::{ChaCha20, ChaCha20Key, chacha20_poly1305_open, chacha20_poly1305_seal},
@@ -257,6 +257,28 @@ pub(crate) fn encrypt(
         }
         _ => unfit(),
     }
+}
+
+/// Encrypts a long message straight to the beginning of `room`; gives how many bytes were written. `None`, and nothing
+/// is done, where the cipher does not do that, or the room is too little.
+pub(super) fn encrypt_into(
+    work: &Work,
+    params: &Params,
+    key: &KeyMaterial,
+    data: &[u8],
+    room: &mut [MaybeUninit<u8>],
+) -> Result<Option<usize>> {
+    let KeyMaterial::Secret(key) = key else { return Ok(None) };
+    match (work, params) {
+        (Work::Gcm { tag_bits }, Params::Gcm { iv, aad, .. }) => {
+            gcm_encrypt_into(key.aes()?, iv, aad, *tag_bits, data, room)
+        }
+        (Work::Cipher(BlockAlg::Aes, CipherMode::Cbc), params) => {
+            cbc_encrypt_into(key.aes()?, iv(params, 16), data, room)
+        }
+        _ => Ok(None),
+    }
+    .map_err(failure::during(During::Encrypt))
 }
 
 fn encrypt_blocks<C: BlockCipher + ?Sized>(

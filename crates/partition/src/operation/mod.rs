@@ -12,7 +12,7 @@ pub(crate) mod params;
 mod saved;
 mod sign;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, mem::MaybeUninit, sync::Arc};
 
 use hsmsim_crypto::{
     digest::{Hasher, XofHasher, expand, hash},
@@ -295,6 +295,20 @@ impl Ready {
                 plain.map(Reply::Bytes).map_err(|error| self.not_authentic(error))
             }
         }
+    }
+
+    /// The whole operation in one, its output in the caller's room. `None`, and nothing is done, where that cannot be.
+    pub(crate) fn one_part_into(
+        &self,
+        data: &[u8],
+        room: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<Reply>> {
+        if self.act != Act::Encrypt || self.nonce.is_some() {
+            return Ok(None);
+        }
+        let params = &self.mechanism.params;
+        let written = cipher::encrypt_into(&self.work, params, self.key()?, data, room)?;
+        Ok(written.map(Reply::Written))
     }
 
     /// A message whose tag is wrong has a code of its own (5.12).

@@ -24,6 +24,7 @@ mod wrap;
 
 use std::{
     borrow::Cow,
+    mem::MaybeUninit,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -145,10 +146,10 @@ impl Session {
             Request::OnePart { operation, data: Data::Owned(data), signature }
                 if matches!(operation.kind, OperationKind::Encrypt | OperationKind::Decrypt) =>
             {
-                self.one_part(&operation, Cow::Owned(data), &signature, now)
+                self.one_part(&operation, Cow::Owned(data), None, &signature, now)
             }
             Request::OnePart { operation, data: Data::Owned(mut data), signature } => {
-                let reply = self.one_part(&operation, Cow::Borrowed(&data), &signature, now);
+                let reply = self.one_part(&operation, Cow::Borrowed(&data), None, &signature, now);
                 data.clear();
                 if data.capacity() <= SPARE_MAX {
                     self.spare = data;
@@ -156,7 +157,9 @@ impl Session {
                 reply
             }
             Request::OnePart { operation, data: Data::Lent(lent), signature } => lent
-                .read(|data| self.one_part(&operation, Cow::Borrowed(data), &signature, now))
+                .work(|data, room| {
+                    self.one_part(&operation, Cow::Borrowed(data), room, &signature, now)
+                })
                 // Its caller has given up, and there was no memory for a copy: nobody sees the answer.
                 .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
             Request::Check { operation } => self.check(&operation),
@@ -312,6 +315,7 @@ impl Session {
         &mut self,
         operation: &Operation,
         data: Cow<'_, [u8]>,
+        room: Option<&mut [MaybeUninit<u8>]>,
         sig: &[u8],
         now: Duration,
     ) -> Result<Reply> {
@@ -328,7 +332,15 @@ impl Session {
             Some((key, params, verify)) => {
                 self.one_time(&key.id, params, &data, verify.then_some(sig), now)?
             }
-            None => ready.one_part(data, sig)?,
+            None => {
+                // An output whose use is still to be counted nobody has seen until it was.
+                let room = room.filter(|_| limited.is_none());
+                let written = room.map(|room| ready.one_part_into(&data, room)).transpose()?;
+                match written.flatten() {
+                    Some(reply) => reply,
+                    None => ready.one_part(data, sig)?,
+                }
+            }
         };
         match limited {
             None => Ok(reply),
