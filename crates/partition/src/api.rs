@@ -5,7 +5,7 @@
 //! Objects are named by [`ObjectId`], which is the same on every member that holds the object; the
 //! application's handles exist in the client alone.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use hsmsim_types::{
     AttributeValue, Data, Mechanism, ObjectId, Pin, SecretBytes, Template, ck::CK_ATTRIBUTE_TYPE,
@@ -479,8 +479,8 @@ pub struct DomainSeed {
     pub key: SecretBytes,
 }
 
-/// What a session gets back.
-#[derive(Clone, Debug)]
+/// What a session gets back. Output is printed as its length only.
+#[derive(Clone)]
 pub enum Reply {
     /// Done; nothing to say. For Verify: the signature is good.
     Done,
@@ -522,6 +522,29 @@ pub enum Reply {
         /// The key, whose count went on.
         key: ObjectId,
     },
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("Done"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Written(len) => write!(f, "Written({len})"),
+            Self::Message { nonce, bytes } => {
+                write!(f, "Message(nonce of {}, {})", nonce.len(), bytes.len())
+            }
+            Self::Checked(checked) => checked.fmt(f),
+            Self::Restored(restored) => f.debug_tuple("Restored").field(restored).finish(),
+            Self::Created(creation) => creation.fmt(f),
+            Self::Found(found) => f.debug_tuple("Found").field(found).finish(),
+            Self::Attributes(results) => f.debug_tuple("Attributes").field(results).finish(),
+            Self::Token(info) => info.fmt(f),
+            Self::Size(size) => write!(f, "Size({size})"),
+            Self::Sealed(objects) => f.debug_tuple("Sealed").field(objects).finish(),
+            Self::Inventory(entries) => f.debug_tuple("Inventory").field(entries).finish(),
+            Self::Counted { reply, key } => write!(f, "Counted({reply:?}, {key})"),
+        }
+    }
 }
 
 /// The answer to [`Request::Check`].
@@ -608,8 +631,8 @@ pub struct SealedObject {
     pub body: crate::port::Body,
 }
 
-impl std::fmt::Debug for SealedObject {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SealedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealedObject({}, version {}, {} bytes)", self.id, self.version, self.body.len())
     }
 }

@@ -177,9 +177,14 @@ impl fmt::Debug for Loan {
 
 /// Lends bytes for as long as `work` takes.
 pub fn lend<R>(bytes: &[u8], work: impl FnOnce(&Lent) -> R) -> R {
-    // SAFETY: the bytes are borrowed, and so unchanged, for longer than this function takes; the loan stays
-    // here and is dropped when it returns or unwinds.
-    let loan = unsafe { Loan::new(bytes) };
+    lend_with_room(bytes, &mut [], work)
+}
+
+/// The same, with room for what comes of them.
+pub fn lend_with_room<R>(bytes: &[u8], room: &mut [u8], work: impl FnOnce(&Lent) -> R) -> R {
+    // SAFETY: the bytes are borrowed, and so unchanged, for longer than this function takes, and so is the room; the
+    // loan stays here and is dropped when it returns or unwinds.
+    let loan = unsafe { Loan::with_room(bytes, NonNull::from(&mut *room).cast(), room.len()) };
     work(loan.lent())
 }
 
@@ -264,35 +269,36 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_loan_waits_for_who_reads() {
-        let mut bytes = vec![7; 1000];
-        let (reads, is_read) = channel();
+    fn the_end_of_a_loan_waits_for_who_reads_or_writes() {
+        let (mut bytes, mut room) = (vec![7; 1000], [0_u8; 10]);
+        let (begins, has_begun) = channel();
         let (goes_on, may_go_on) = channel();
         let (ends, has_ended) = channel();
-        let reader = thread::scope(|scope| {
-            // SAFETY: the loan ends before the bytes are changed.
-            let loan = unsafe { Loan::new(&bytes) };
+        let sum = thread::scope(|scope| {
+            // SAFETY: the loan ends before the bytes are changed, and nobody looks at the room before that.
+            let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
             let lent = loan.lent().clone();
-            let reader = scope.spawn(move || {
-                lent.read(|bytes| {
-                    reads.send(()).expect("the owner is there");
+            let worker = scope.spawn(move || {
+                lent.work(|bytes, room| {
+                    begins.send(()).expect("the owner is there");
                     may_go_on.recv().expect("the owner is there");
+                    room.expect("nobody has it").fill(MaybeUninit::new(1));
                     bytes.iter().map(|&byte| u64::from(byte)).sum::<u64>()
                 })
             });
-            is_read.recv().expect("the reader is there");
+            has_begun.recv().expect("the worker is there");
             scope.spawn(move || {
                 loan.end();
                 ends.send(()).expect("the test waits");
             });
             let early = has_ended.recv_timeout(Duration::from_millis(50));
             assert_eq!(early, Err(RecvTimeoutError::Timeout), "it is being read");
-            goes_on.send(()).expect("the reader waits");
+            goes_on.send(()).expect("the worker waits");
             has_ended.recv().expect("it ends once nobody reads");
-            reader.join().expect("no panic")
+            worker.join().expect("no panic")
         });
         bytes.fill(8);
-        assert_eq!(reader, Some(7000));
+        assert_eq!((sum, room), (Some(7000), [1; 10]));
     }
 
     #[test]
@@ -320,23 +326,19 @@ mod tests {
 
     #[test]
     fn room_is_given_once() {
-        let (bytes, mut room) = ([7; 100], [0; 10]);
-        // SAFETY: both outlive the loan, and nobody looks at the room before it has ended.
-        let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
-        let other = loan.lent().clone();
-        assert_eq!(copied(loan.lent()), Some(vec![7; 100]), "who only reads does not take it");
-        assert_eq!((written(&other, 1), written(loan.lent(), 2)), (Some(10), None));
-        drop((loan, other));
+        let mut room = [0; 10];
+        lend_with_room(&[7; 100], &mut room, |lent| {
+            let other = lent.clone();
+            assert_eq!(copied(lent), Some(vec![7; 100]), "who only reads does not take it");
+            assert_eq!((written(&other, 1), written(lent, 2)), (Some(10), None));
+        });
         assert_eq!(room, [1; 10]);
     }
 
     #[test]
     fn room_is_not_given_after_the_end_of_the_loan() {
-        let (bytes, mut room) = ([7; 100], [0; 10]);
-        // SAFETY: as above.
-        let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
-        let kept = loan.lent().clone();
-        loan.end();
+        let mut room = [0; 10];
+        let kept = lend_with_room(&[7; 100], &mut room, Lent::clone);
         assert_eq!(written(&kept, 1), None);
         assert_eq!(room, [0; 10]);
     }
@@ -355,29 +357,6 @@ mod tests {
             };
             assert_eq!(written(loan.lent(), 7).is_some(), is_lent, "{len} bytes from {room}");
         }
-    }
-
-    #[test]
-    fn the_end_of_a_loan_waits_for_who_writes() {
-        let (bytes, mut room) = ([7; 100], [0; 10]);
-        let (writes, is_writing) = channel();
-        thread::scope(|scope| {
-            // SAFETY: as above.
-            let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
-            let lent = loan.lent().clone();
-            scope.spawn(move || {
-                lent.work(|_, room| {
-                    writes.send(()).expect("the owner is there");
-                    for byte in room.expect("nobody has it") {
-                        thread::sleep(Duration::from_millis(2));
-                        byte.write(1);
-                    }
-                })
-            });
-            is_writing.recv().expect("the writer is there");
-            loan.end();
-        });
-        assert_eq!(room, [1; 10]);
     }
 
     #[test]

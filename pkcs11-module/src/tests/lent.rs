@@ -86,14 +86,19 @@ fn begin(init: Init, session: u64, with: With, key: u64) {
 fn one_part((init, call, ..): Kind, session: u64, with: With, key: u64, data: &[u8]) -> Vec<u8> {
     begin(init, session, with, key);
     let mut data = data.to_vec();
-    let mut out = vec![0; data.len() + 512];
+    let mut out = vec![0xA5; data.len() + 512];
     let mut len = out.len() as u64;
     // SAFETY: valid pointers.
     let rv =
         unsafe { call(session, data.as_mut_ptr(), data.len() as u64, out.as_mut_ptr(), &mut len) };
     data.fill(0);
     assert_eq!(rv, CKR_OK, "{:#x}", with.kind);
-    out.truncate(len as usize);
+    let beyond = out.split_off(len as usize);
+    assert!(
+        beyond.iter().all(|&byte| byte == 0xA5),
+        "{:#x}: no more than that is written",
+        with.kind
+    );
     out
 }
 

@@ -4,9 +4,13 @@ use std::{cell::Cell, pin::pin, task::Context, time::Duration};
 
 use futures_util::future::join;
 use hsmsim_client::{Output, Room};
-use hsmsim_partition::api::OperationKind::{Digest, Sign, Verify};
+use hsmsim_partition::api::OperationKind::{Digest, Encrypt, Sign, Verify};
 use hsmsim_sim_config::CallFault;
-use hsmsim_types::{Lent, Mechanism, Result, SessionHandle, ck::*, lent::lend};
+use hsmsim_types::{
+    Attribute, Lent, Mechanism, ObjectHandle, Params, Result, SessionHandle,
+    ck::*,
+    lent::{lend, lend_with_room},
+};
 
 use crate::world::World;
 
@@ -28,6 +32,24 @@ fn given(output: Result<Output>) -> Vec<u8> {
 
 fn digest_init(world: &World, session: SessionHandle) {
     let init = world.client.operation_init(session, Digest, Mechanism::plain(CKM_SHA256), None);
+    world.client.run(init).unwrap();
+}
+
+/// A key on every member.
+fn aes(world: &World, session: SessionHandle) -> ObjectHandle {
+    let template = [
+        Attribute::bool(CKA_TOKEN, true),
+        Attribute::ulong(CKA_VALUE_LEN, 32),
+        Attribute::bool(CKA_ENCRYPT, true),
+    ];
+    let mechanism = Mechanism::plain(CKM_AES_KEY_GEN);
+    let template = template.into_iter().collect();
+    world.client.run(world.client.generate_key(session, mechanism, template)).unwrap()
+}
+
+fn encrypt_init(world: &World, session: SessionHandle, key: ObjectHandle) {
+    let mechanism = Mechanism { kind: CKM_AES_CBC, params: Params::Bytes(vec![5; 16]) };
+    let init = world.client.operation_init(session, Encrypt, mechanism, Some(key));
     world.client.run(init).unwrap();
 }
 
@@ -78,6 +100,49 @@ fn a_call_that_moves_on_to_another_member_reads_the_same_memory_there() {
             });
         }
     }
+}
+
+#[test]
+fn what_a_lost_member_has_written_is_not_what_the_caller_gets() {
+    let data = vec![7; LEN];
+    let mut written_by = [0; 2];
+    // While it is asked, and when it has computed: a millisecond there and back.
+    for micros in [10, 100, 300, 450, 550, 700, 960] {
+        let world = World::new("ha-dr");
+        let session = world.officer();
+        let key = aes(&world, session);
+        // Both members of the pair are prepared.
+        let [expected, again] = [(); 2].map(|()| {
+            encrypt_init(&world, session, key);
+            let call = world.client.one_part(session, Encrypt, &data, Room::Bytes(LEN));
+            given(world.client.run(call))
+        });
+        assert!(expected == again);
+        encrypt_init(&world, session, key);
+        let mut room = vec![9; LEN];
+        let client = &world.client;
+        let output = lend_with_room(&data, &mut room, |lent| {
+            let call = client.one_part(session, Encrypt, lent, Room::Bytes(LEN));
+            let strike = async {
+                world.cluster.clock().sleep(Duration::from_micros(micros)).await;
+                world.fault("link.cut client:hsm-eus-1");
+                world.fault("link.cut client:hsm-eus-2");
+            };
+            client.run(async { Ok(join(call, strike).await) }).unwrap().0.unwrap()
+        });
+        match output {
+            Output::Written(len) => {
+                written_by[1] += 1;
+                assert!(len == LEN && room == expected, "{micros} µs");
+            }
+            output => {
+                written_by[0] += 1;
+                assert!(room == expected, "{micros} µs: the lost member had computed");
+                assert!(given(Ok(output)) == expected, "{micros} µs");
+            }
+        }
+    }
+    assert!(written_by.iter().all(|&count| count > 1), "{written_by:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! AES modes: NIST SP 800-38A and RFC 5649 vectors, streams against whole messages, misuse.
 
-use std::sync::Arc;
+use std::{mem::MaybeUninit, sync::Arc};
 
 use hsmsim_crypto::Error;
 use hsmsim_crypto::aes::{self, AesKey, Cipher, CipherMode, Direction};
@@ -275,6 +275,14 @@ fn gcm_takes_every_iv_and_every_tag_length_of_the_standard() {
     }
 }
 
+/// How many bytes are written to so much room; which, the tests of partitions see.
+fn written(
+    room: usize,
+    encrypt: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<Option<usize>, Error>,
+) -> Option<usize> {
+    encrypt(&mut vec![MaybeUninit::uninit(); room]).unwrap()
+}
+
 #[test]
 fn gcm_gives_the_same_from_one_place_to_another_and_in_place() {
     for key_digits in [KEY_128, KEY_192, KEY_256] {
@@ -287,6 +295,14 @@ fn gcm_gives_the_same_from_one_place_to_another_and_in_place() {
                 let in_place =
                     aes::gcm_encrypt_owned(&key, iv, b"aad", tag_bits, text.clone()).unwrap();
                 assert!(sealed == in_place, "{case}");
+                for room in [sealed.len() - 1, sealed.len(), sealed.len() + 9] {
+                    let into = |room: &mut [MaybeUninit<u8>]| {
+                        aes::gcm_encrypt_into(&key, iv, b"aad", tag_bits, &text, room)
+                    };
+                    let usual = len >= 4096 && iv.len() == 12 && tag_bits == 128;
+                    let expected = (usual && room >= sealed.len()).then_some(sealed.len());
+                    assert_eq!(written(room, into), expected, "{case}, {room}");
+                }
                 let open = |aad: &[u8], blob: &[u8]| {
                     aes::gcm_decrypt(&key, iv, aad, tag_bits, blob).map(|text| text.to_vec())
                 };
@@ -314,6 +330,13 @@ fn cbc_gives_the_same_from_one_place_to_another_and_in_place() {
                 let sealed = aes::encrypt(mode, &key, iv, &text);
                 let in_place = hsmsim_crypto::block::encrypt_owned(mode, &*key, iv, text.clone());
                 assert!(sealed == in_place, "{case}");
+                for room in [len - len.min(1), len, len + 9] {
+                    let into = |room: &mut [MaybeUninit<u8>]| {
+                        aes::cbc_encrypt_into(&key, &[9; 16], &text, room)
+                    };
+                    let fits = len > 0 && len % 16 == 0 && room >= len;
+                    assert_eq!(written(room, into), fits.then_some(len), "{case}, {room}");
+                }
                 match sealed {
                     Ok(sealed) => {
                         assert!(*aes::decrypt(mode, &key, iv, &sealed).unwrap() == text, "{case}");

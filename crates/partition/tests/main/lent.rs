@@ -1,7 +1,10 @@
 //! Data that is lent: read where it is, or as it was when its caller stopped waiting.
 
-use hsmsim_partition::api::{OperationKind, Request};
-use hsmsim_types::{Data, lent::lend};
+use hsmsim_partition::api::{OperationKind, Reply, Request};
+use hsmsim_types::{
+    Data,
+    lent::{lend, lend_with_room},
+};
 
 use crate::support::*;
 
@@ -73,6 +76,63 @@ fn lent_data_and_owned_data_give_the_same() {
         let refused = lent(&mut client, &verify, &data, &[0; 32]);
         assert_eq!(rv(refused), CKR_SIGNATURE_INVALID);
     }
+}
+
+#[test]
+fn long_ciphertext_goes_once_to_the_room_that_was_lent() {
+    let (_, partition) = provisioned(open());
+    let mut client = Client::logged_in(&partition, 1);
+    let key = || with(secret_key(CKK_AES, &message(32)), vec![yes(CKA_TOKEN)]);
+    let aes = client.create(key()).unwrap();
+    let cbc = || mechanism(CKM_AES_CBC, Params::Bytes(vec![5; 16]));
+    let ctr = Params::Ctr { counter_bits: 128, block: [0; 16] };
+    let data = message(65_536);
+    for (len, mechanism, goes_there) in [
+        (65_536, mechanism(CKM_AES_GCM, gcm(128)), true),
+        (4096, mechanism(CKM_AES_GCM, gcm(128)), true),
+        (65_536, cbc(), true),
+        (65_536, mechanism(CKM_AES_GCM, gcm(96)), false),
+        (65_536, mechanism(CKM_AES_CTR, ctr), false),
+        (4095, mechanism(CKM_AES_GCM, gcm(128)), false),
+    ] {
+        let data = &data[..len];
+        let encrypt = || operation(OperationKind::Encrypt, &mechanism, Some(aes));
+        let asked = (OperationKind::Encrypt, mechanism.clone(), Some(aes));
+        let expected = lent(&mut client, &asked, data, &[]).unwrap();
+        for spare in [-1, 0, 100] {
+            let case = format!("{mechanism:?}, {len} bytes, {spare} too many");
+            let mut room = vec![9; expected.len().checked_add_signed(spare).unwrap()];
+            let replies = lend_with_room(data, &mut room, |lent| {
+                [(); 2].map(|()| {
+                    let data = Data::Lent(lent.clone());
+                    let signature = Vec::new();
+                    client.ask(Request::OnePart { operation: encrypt(), data, signature }).unwrap()
+                })
+            });
+            let (goes_there, len) = (goes_there && spare >= 0, expected.len());
+            for (reply, is_there) in replies.into_iter().zip([goes_there, false]) {
+                match reply {
+                    Reply::Written(written) => assert_eq!((written, is_there), (len, true)),
+                    Reply::Bytes(bytes) => assert!(bytes == expected && !is_there, "{case}"),
+                    other => panic!("{other:?}"),
+                }
+            }
+            let (written, rest) = room.split_at(if goes_there { len } else { 0 });
+            assert!(!goes_there || written == expected, "{case}");
+            assert!(rest.iter().all(|&byte| byte == 9), "{case}");
+        }
+    }
+    // What was used is counted on every member before anybody sees what it was used for.
+    let counted = with(key(), vec![Attribute::ulong(CKA_USAGE_LIMIT, 5)]);
+    let counted = client.create(counted).unwrap();
+    let operation = operation(OperationKind::Encrypt, &cbc(), Some(counted));
+    let mut room = vec![9; data.len()];
+    let reply = lend_with_room(&data, &mut room, |lent| {
+        let data = Data::Lent(lent.clone());
+        client.ask(Request::OnePart { operation, data, signature: Vec::new() }).unwrap()
+    });
+    assert!(matches!(reply, Reply::Bytes(bytes) if bytes.len() == data.len()));
+    assert!(room.iter().all(|&byte| byte == 9));
 }
 
 #[test]
