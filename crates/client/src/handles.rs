@@ -48,14 +48,17 @@ impl Handles {
         if let Some(&handle) = self.tables.read().by_object.get(&(group, object)) {
             return ObjectHandle(handle);
         }
-        let mut tables = self.tables.write();
-        if let Some(&handle) = tables.by_object.get(&(group, object)) {
-            return ObjectHandle(handle);
-        }
-        tables.last += 1;
-        let handle = tables.last;
-        tables.by_handle.insert(handle, Entry { group, object });
-        tables.by_object.insert((group, object), handle);
+        self.handle_of_new(group, object)
+    }
+
+    /// The same of an object that hardly has one yet.
+    pub(crate) fn handle_of_new(&self, group: usize, object: ObjectId) -> ObjectHandle {
+        let Tables { by_handle, by_object, last } = &mut *self.tables.write();
+        let handle = *by_object.entry((group, object)).or_insert_with(|| {
+            *last += 1;
+            by_handle.insert(*last, Entry { group, object });
+            *last
+        });
         ObjectHandle(handle)
     }
 

@@ -56,15 +56,13 @@ impl Client {
         request: impl Fn() -> Request,
     ) -> Result<Made> {
         let (primary, reply) = self.call_primary(session, &request).await?;
-        let mut created = match reply {
+        let created = match reply {
             Reply::Created(created) => created,
             Reply::Size(needed) => return Ok(Made::Nothing(needed as usize)),
             other => return Err(unexpected(&other)),
         };
-        let mut copies = Vec::with_capacity(created.objects.len());
-        copies.extend(created.objects.iter_mut().filter_map(|object| object.copy.take()));
-        if !copies.is_empty() {
-            self.distribute(session, primary, copies).await?;
+        if !created.copies.is_empty() {
+            self.distribute(session, primary, created.copies).await?;
         }
         let handles = self.name(session, primary, &created.objects);
         Ok(Made::Objects(handles, created.output))
@@ -75,7 +73,7 @@ impl Client {
         let group = Arc::clone(session.group());
         let mut handles = Handles::new();
         for object in created {
-            let handle = self.handles.handle(group.index, object.id);
+            let handle = self.handles.handle_of_new(group.index, object.id);
             if object.token {
                 self.event("object_created", &group, group.members.get(maker), object.id);
             } else {

@@ -585,20 +585,20 @@ pub struct Creation {
     /// The objects; of a pair the public key first, of several derived keys in the order of the
     /// mechanism's parameters.
     pub objects: Vec<Created>,
+    /// As they travel to the other members: those that the session gives away ([`GivesAway`]).
+    pub copies: Vec<SealedObject>,
     /// What the mechanism gives besides: the ciphertext of an encapsulation, the vectors of
     /// CKM_TLS12_KEY_AND_MAC_DERIVE.
     pub output: Vec<u8>,
 }
 
 /// An object that came into being.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Created {
     /// Its identity.
     pub id: ObjectId,
     /// CKA_TOKEN.
     pub token: bool,
-    /// As it travels to the other members, if the session gives it away ([`GivesAway`]).
-    pub copy: Option<SealedObject>,
 }
 
 /// The answer for one attribute (PKCS#11 3.1, 5.7.5).

@@ -17,7 +17,7 @@ use hsmsim_types::{Error, ObjectId, Result, Role, ck::*, error::fail};
 use parking_lot::RwLock;
 
 use crate::{
-    api::{AppId, SessionTag},
+    api::{AppId, SealedObject, SessionTag},
     object::{Object, sealing},
     partition::Partition,
     port::Body,
@@ -43,17 +43,24 @@ struct Transient {
 enum Held {
     /// As it is used.
     Opened(Arc<Object>),
-    /// As it came from the member that made it: most keys of a session are used there alone.
+    /// As it travels, and has not been used since it did.
     Copy(TransientCopy),
 }
 
-/// A session object that came from another member, looked through already.
+/// A session object as it travels, looked through already.
 pub(crate) struct TransientCopy {
-    pub(crate) id: ObjectId,
-    pub(crate) version: u64,
-    pub(crate) private: bool,
+    id: ObjectId,
+    version: u64,
+    private: bool,
     /// The attributes, encoded and not sealed.
-    pub(crate) plain: Body,
+    plain: Body,
+}
+
+impl TransientCopy {
+    /// Of an object that travels, its attributes not sealed.
+    pub(crate) fn of(object: &SealedObject, plain: Body) -> Self {
+        Self { id: object.id, version: object.version, private: object.private, plain }
+    }
 }
 
 impl Transient {

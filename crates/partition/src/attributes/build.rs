@@ -126,8 +126,11 @@ fn check_given(
     (class, kind): (u64, u64),
     shape: Shape,
 ) -> Result<()> {
+    let mut rules = Rule::all(shape).peekable();
     for attribute in given.iter() {
-        let Some(rule) = Rule::find(attribute.kind, shape) else {
+        // Both are in the order of the attributes' numbers.
+        while rules.next_if(|rule| rule.kind < attribute.kind).is_some() {}
+        let Some(rule) = rules.next_if(|rule| rule.kind == attribute.kind) else {
             if attribute.kind & CKA_VENDOR_DEFINED != 0 {
                 continue;
             }
@@ -240,9 +243,11 @@ fn is_empty_list(value: &AttributeValue) -> bool {
 
 /// Puts the caller's attributes to those of the operation.
 fn merge(given: Attributes, shape: Shape, all: &mut Attributes) -> Result<()> {
+    let mut rules = Rule::all(shape).peekable();
     for attribute in given.into_iter() {
-        let by_operation =
-            Rule::find(attribute.kind, shape).is_some_and(|rule| rule.source == Source::Operation);
+        while rules.next_if(|rule| rule.kind < attribute.kind).is_some() {}
+        let rule = rules.next_if(|rule| rule.kind == attribute.kind);
+        let by_operation = rule.is_some_and(|rule| rule.source == Source::Operation);
         if !by_operation {
             all.set(attribute);
         } else if all.get(attribute.kind) != Some(&attribute.value) {

@@ -219,6 +219,11 @@ impl Object {
             .map_err(Error::clone)
     }
 
+    /// Whether the key was made already: it will be used, or was costly.
+    pub(crate) fn has_material(&self) -> bool {
+        self.material.get().is_some()
+    }
+
     /// Whether all of a search template's attributes are equal. Attributes that are not shown match
     /// nothing: a search must not be a way to guess a key.
     pub(crate) fn matches(&self, template: &Template) -> bool {

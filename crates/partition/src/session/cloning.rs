@@ -38,7 +38,16 @@ impl Session {
         Ok(Reply::Sealed(sealed))
     }
 
-    /// A new object as it goes to the other members with the answer, if it is to; `stored` of one that is kept.
+    /// Whether a new object goes to the other members with the answer.
+    pub(super) fn gives_away(&self, object: &Object) -> bool {
+        match self.gives_away {
+            GivesAway::Nothing => false,
+            GivesAway::TokenObjects => object.token,
+            GivesAway::AllObjects => true,
+        }
+    }
+
+    /// A new object as it goes there; `stored` of one that is kept.
     ///
     /// # Errors
     /// CKR_CLONING_PARAMETER_MISSING on a blank token.
@@ -46,11 +55,8 @@ impl Session {
         &self,
         object: &Object,
         stored: Option<&StoredObject>,
-    ) -> Result<Option<SealedObject>> {
-        match (self.gives_away, object.token) {
-            (GivesAway::Nothing, _) | (GivesAway::TokenObjects, false) => Ok(None),
-            _ => self.travelling(object, stored, self.partition.domain()?).map(Some),
-        }
+    ) -> Result<SealedObject> {
+        self.travelling(object, stored, self.partition.domain()?)
     }
 
     /// An object as it leaves; `stored` if it was sealed already.
@@ -112,7 +118,7 @@ impl Session {
     /// CKR_USER_NOT_LOGGED_IN for a private one without a login; CKR_FAILED_TO_CLONE_AN_OBJECT if it is damaged.
     fn transient_copy(&self, sealed: SealedObject) -> Result<TransientCopy> {
         let key = if sealed.private { Some(self.application.domain_key()?) } else { None };
-        let SealedObject { id, version, private, body, .. } = &sealed;
+        let SealedObject { id, version, body, .. } = &sealed;
         let looked_through = || {
             match &key {
                 // Who can seal it is a member, and means what it says.
@@ -121,7 +127,7 @@ impl Session {
             }
         };
         let plain = looked_through().map_err(|_: Error| travel::does_not_open(&sealed))?;
-        Ok(TransientCopy { id: *id, version: *version, private: *private, plain })
+        Ok(TransientCopy::of(&sealed, plain))
     }
 
     /// # Errors

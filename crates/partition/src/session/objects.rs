@@ -7,6 +7,7 @@ use hsmsim_types::{Error, ObjectId, Result, Template, ck::*, error::fail};
 use super::Session;
 use crate::{
     api::{AttributeResult, Created, Creation, Reply},
+    application::TransientCopy,
     attributes::{
         self,
         build::{Origin, build},
@@ -62,7 +63,7 @@ impl Session {
             self.check_write(object.token, object.private)?;
         }
         let mut created = Vec::with_capacity(objects.as_ref().len());
-        let mut changes = Vec::new();
+        let (mut copies, mut changes) = (Vec::new(), Vec::new());
         for object in objects.as_ref() {
             let mut stored = None;
             if object.token {
@@ -70,8 +71,13 @@ impl Session {
                 let sealed = stored.insert(sealing::stored(object, &key)?);
                 check_size(sealed.body.len())?;
             }
-            let copy = self.given_away(object, stored.as_ref())?;
-            created.push(Created { id: object.id, token: object.token, copy });
+            if self.gives_away(object) {
+                if copies.is_empty() {
+                    copies.reserve_exact(objects.as_ref().len());
+                }
+                copies.push(self.given_away(object, stored.as_ref())?);
+            }
+            created.push(Created { id: object.id, token: object.token });
             changes.extend(stored.map(Change::Put));
         }
         if !changes.is_empty() {
@@ -79,13 +85,17 @@ impl Session {
             self.partition.store().apply(&changes)?;
         }
         for object in objects {
-            if object.token {
-                self.partition.cache.put_stored(Arc::new(object));
-            } else {
-                self.put_transient(Arc::new(object));
+            let copy = copies.iter().find(|copy| copy.id == object.id && !copy.private);
+            match copy {
+                _ if object.token => self.partition.cache.put_stored(Arc::new(object)),
+                // What is no key is seldom used: it is kept here too as the others have it.
+                Some(copy) if !object.has_material() => {
+                    self.put_transient_copy(TransientCopy::of(copy, copy.body.clone()));
+                }
+                _ => self.put_transient(Arc::new(object)),
             }
         }
-        Ok(Reply::Created(Creation { objects: created, output: Vec::new() }))
+        Ok(Reply::Created(Creation { objects: created, copies, output: Vec::new() }))
     }
 
     pub(super) fn destroy(&self, id: &ObjectId) -> Result<Reply> {
