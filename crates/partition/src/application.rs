@@ -54,12 +54,15 @@ pub(crate) struct TransientCopy {
     private: bool,
     /// The attributes, encoded and not sealed.
     plain: Body,
+    /// CKA_DESTROYABLE, if that is known without opening it.
+    destroyable: Option<bool>,
 }
 
 impl TransientCopy {
     /// Of an object that travels, its attributes not sealed.
-    pub(crate) fn of(object: &SealedObject, plain: Body) -> Self {
-        Self { id: object.id, version: object.version, private: object.private, plain }
+    pub(crate) fn of(object: &SealedObject, plain: Body, destroyable: Option<bool>) -> Self {
+        let &SealedObject { id, version, private, .. } = object;
+        Self { id, version, private, plain, destroyable }
     }
 }
 
@@ -266,6 +269,17 @@ impl Application {
             }
         }
         self.transients.write().get_mut(id)?.open().map(Arc::clone)
+    }
+
+    /// CKA_PRIVATE and CKA_DESTROYABLE of a session object that this application may see, if that is known without
+    /// opening it.
+    pub(crate) fn unopened(&self, id: &ObjectId) -> Option<(bool, bool)> {
+        match &self.transients.read().get(id)?.held {
+            Held::Copy(copy) if !copy.private || self.sees_private() => {
+                copy.destroyable.map(|destroyable| (copy.private, destroyable))
+            }
+            _ => None,
+        }
     }
 
     /// All session objects that it may see, in order of creation.

@@ -6,7 +6,7 @@
 
 use hsmsim_types::{
     Attribute, AttributeValue, Error, Result, SecretBytes, Template,
-    ck::{CKA_PRIVATE, CKA_TOKEN, CKR_DEVICE_ERROR},
+    ck::{CKA_DESTROYABLE, CKA_PRIVATE, CKA_TOKEN, CKR_DEVICE_ERROR},
     error::fail,
 };
 use zeroize::Zeroizing;
@@ -61,16 +61,27 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Attributes> {
     Ok(Attributes(list))
 }
 
-/// Whether [`decode`] would take these bytes, as an object of that CKA_TOKEN and CKA_PRIVATE.
+/// What is seen of an object without opening it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// CKA_TOKEN.
+    pub(crate) token: bool,
+    /// CKA_PRIVATE.
+    pub(crate) private: bool,
+    /// CKA_DESTROYABLE.
+    pub(crate) destroyable: bool,
+}
+
+/// Looks through what [`decode`] would take.
 ///
 /// # Errors
-/// CKR_DEVICE_ERROR otherwise.
-pub(crate) fn check(bytes: &[u8], (token, private): (bool, bool)) -> Result<()> {
+/// As [`decode`].
+pub(crate) fn look_through(bytes: &[u8]) -> Result<Seen> {
     let mut reader = Reader { rest: bytes };
     if reader.byte()? != VERSION {
         return Err(damaged());
     }
-    let mut flags = (false, false);
+    let mut seen = Seen::default();
     let mut last = None;
     for _ in 0..reader.count()? {
         let kind = reader.number()?;
@@ -80,13 +91,14 @@ pub(crate) fn check(bytes: &[u8], (token, private): (bool, bool)) -> Result<()> 
         last = Some(kind);
         let is_true = reader.rest.first() == Some(&TRUE);
         match kind {
-            CKA_TOKEN => flags.0 = is_true,
-            CKA_PRIVATE => flags.1 = is_true,
+            CKA_TOKEN => seen.token = is_true,
+            CKA_PRIVATE => seen.private = is_true,
+            CKA_DESTROYABLE => seen.destroyable = is_true,
             _ => {}
         }
         reader.skip_value(0)?;
     }
-    if reader.rest.is_empty() && flags == (token, private) { Ok(()) } else { Err(damaged()) }
+    if reader.rest.is_empty() { Ok(seen) } else { Err(damaged()) }
 }
 
 fn damaged() -> Error {
@@ -257,6 +269,7 @@ mod tests {
         [
             Attribute::ulong(CKA_CLASS, CKO_SECRET_KEY),
             Attribute::bool(CKA_TOKEN, true),
+            Attribute::bool(CKA_DESTROYABLE, true),
             Attribute::bytes(CKA_LABEL, "a label"),
             Attribute::bytes(CKA_VALUE, vec![7; 300]),
             Attribute::ulong(CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION),
@@ -282,7 +295,7 @@ mod tests {
         let whole = encode(&sample());
         for len in 0..whole.len() {
             assert_eq!(decode(&whole[..len]).unwrap_err().rv(), CKR_DEVICE_ERROR, "{len} bytes");
-            assert!(check(&whole[..len], (true, false)).is_err(), "{len} bytes");
+            assert!(look_through(&whole[..len]).is_err(), "{len} bytes");
         }
     }
 
@@ -298,12 +311,12 @@ mod tests {
                     Ok(all) => assert!(all.0.is_sorted_by(|a, b| a.kind < b.kind)),
                     Err(error) => assert_eq!(error.rv(), CKR_DEVICE_ERROR),
                 }
-                let kind_of = |all: Attributes| (all.flag(CKA_TOKEN), all.flag(CKA_PRIVATE));
-                let is_of = decoded.ok().map(kind_of);
-                for kind in [(false, false), (false, true), (true, false), (true, true)] {
-                    let passes = check(&bytes, kind).is_ok();
-                    assert_eq!(passes, is_of == Some(kind), "bit {bit} of byte {at}");
-                }
+                let seen = decoded.map(|all| Seen {
+                    token: all.flag(CKA_TOKEN),
+                    private: all.flag(CKA_PRIVATE),
+                    destroyable: all.flag(CKA_DESTROYABLE),
+                });
+                assert_eq!(look_through(&bytes).ok(), seen.ok(), "bit {bit} of byte {at}");
             }
         }
     }
@@ -331,6 +344,6 @@ mod tests {
             bytes.extend_from_slice(&[1, 0, TEMPLATE]);
         }
         assert_eq!(decode(&bytes).unwrap_err().rv(), CKR_DEVICE_ERROR);
-        assert_eq!(check(&bytes, (false, false)).unwrap_err().rv(), CKR_DEVICE_ERROR);
+        assert_eq!(look_through(&bytes).unwrap_err().rv(), CKR_DEVICE_ERROR);
     }
 }

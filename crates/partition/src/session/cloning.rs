@@ -117,17 +117,19 @@ impl Session {
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN for a private one without a login; CKR_FAILED_TO_CLONE_AN_OBJECT if it is damaged.
     fn transient_copy(&self, sealed: SealedObject) -> Result<TransientCopy> {
-        let key = if sealed.private { Some(self.application.domain_key()?) } else { None };
+        let refused = |_: Error| travel::does_not_open(&sealed);
         let SealedObject { id, version, body, .. } = &sealed;
-        let looked_through = || {
-            match &key {
-                // Who can seal it is a member, and means what it says.
-                Some(key) => sealing::opened(id, *version, (false, true), body, key),
-                None => codec::check(body, (false, false)).map(|()| body.clone()),
-            }
-        };
-        let plain = looked_through().map_err(|_: Error| travel::does_not_open(&sealed))?;
-        Ok(TransientCopy::of(&sealed, plain))
+        if sealed.private {
+            let key = self.application.domain_key()?;
+            // Who can seal it is a member, and means what it says.
+            let plain = sealing::opened(id, *version, (false, true), body, &key);
+            return Ok(TransientCopy::of(&sealed, plain.map_err(refused)?, None));
+        }
+        let seen = codec::look_through(body).map_err(refused)?;
+        if seen.token || seen.private {
+            return Err(travel::does_not_open(&sealed));
+        }
+        Ok(TransientCopy::of(&sealed, body.clone(), Some(seen.destroyable)))
     }
 
     /// # Errors

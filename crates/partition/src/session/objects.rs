@@ -90,7 +90,9 @@ impl Session {
                 _ if object.token => self.partition.cache.put_stored(Arc::new(object)),
                 // What is no key is seldom used: it is kept here too as the others have it.
                 Some(copy) if !object.has_material() => {
-                    self.put_transient_copy(TransientCopy::of(copy, copy.body.clone()));
+                    let destroyable = object.attributes.flag(CKA_DESTROYABLE);
+                    let plain = copy.body.clone();
+                    self.put_transient_copy(TransientCopy::of(copy, plain, Some(destroyable)));
                 }
                 _ => self.put_transient(Arc::new(object)),
             }
@@ -99,12 +101,18 @@ impl Session {
     }
 
     pub(super) fn destroy(&self, id: &ObjectId) -> Result<Reply> {
-        let object = self.object(id)?;
-        self.check_write(object.token, object.private)?;
-        if !object.attributes.flag(CKA_DESTROYABLE) {
+        let (token, private, destroyable) = match self.application.unopened(id) {
+            Some((private, destroyable)) => (false, private, destroyable),
+            None => {
+                let object = self.object(id)?;
+                (object.token, object.private, object.attributes.flag(CKA_DESTROYABLE))
+            }
+        };
+        self.check_write(token, private)?;
+        if !destroyable {
             return fail(CKR_ACTION_PROHIBITED, "CKA_DESTROYABLE of the object is false");
         }
-        if object.token {
+        if token {
             self.partition.store().apply(&[Change::Remove(*id)])?;
             self.partition.cache.remove(id);
         } else if !self.application.remove_transient(id) {

@@ -186,6 +186,67 @@ fn session_objects_are_cloned_into_the_session_and_end_with_it() {
     assert!(sibling.find(vec![]).is_empty());
 }
 
+/// Whatever is done first with a session object that has come from another member, it is done with the object.
+#[test]
+fn a_copy_that_was_never_used_is_like_any_other_object() {
+    let open = OpenSession {
+        app: AppId(1),
+        tag: SessionTag(1),
+        read_write: true,
+        gives_away: GivesAway::AllObjects,
+    };
+    for private in [false, true] {
+        let ((_, one), (_, two)) = (member(1), member(1));
+        let (mut here, mut there) = (Client::opened(&one, open), Client::logged_in(&two, 1));
+        here.login(Role::CryptoOfficer, USER_PIN).unwrap();
+        // On both members, and used on neither.
+        let mut fresh = |there: &mut Client, more: Vec<Attribute>| {
+            let own = [Attribute::bool(CKA_PRIVATE, private), Attribute::bytes(CKA_LABEL, "new")];
+            let template = with(without(public_data(), CKA_TOKEN), own.into());
+            let request = Request::Create { template: Template(with(template, more)) };
+            let Ok(Reply::Created(made)) = here.ask(request) else { panic!() };
+            there.ask(Request::CloneAsTarget { objects: made.copies }).unwrap();
+            made.objects[0].id
+        };
+        let labelled = |label: &str| vec![Attribute::bytes(CKA_LABEL, label)];
+
+        let found = fresh(&mut there, vec![]);
+        assert_eq!(there.find(labelled("new")), [found]);
+        assert_eq!(there.destroy(found), CKR_OK);
+        assert!(there.find(labelled("new")).is_empty());
+
+        let read = fresh(&mut there, vec![]);
+        assert_eq!(there.bytes(read, CKA_VALUE), b"in the open");
+        let changed = fresh(&mut there, vec![]);
+        assert_eq!(there.set(changed, Attribute::bytes(CKA_LABEL, "other")), CKR_OK);
+        assert_eq!(there.find(labelled("other")), [changed]);
+        let sent_on = fresh(&mut there, vec![]);
+        assert_eq!(sealed(&mut there, vec![sent_on])[0].id, sent_on);
+        let original = fresh(&mut there, vec![]);
+        let template = Template(labelled("a copy"));
+        assert_eq!(there.code(Request::Copy { object: original, template }), CKR_OK);
+        let [copy] = there.find(labelled("a copy"))[..] else { panic!("one copy") };
+        assert_eq!(there.bytes(copy, CKA_VALUE), b"in the open");
+
+        let stays = fresh(&mut there, vec![no(CKA_DESTROYABLE)]);
+        for _ in 0..2 {
+            assert_eq!(there.destroy(stays), CKR_ACTION_PROHIBITED);
+            assert_eq!(there.bytes(stays, CKA_VALUE), b"in the open");
+        }
+        let goes = fresh(&mut there, vec![]);
+        assert_eq!(there.destroy(goes), CKR_OK);
+        assert_eq!(there.destroy(goes), CKR_OBJECT_HANDLE_INVALID);
+
+        // Private ones go with the login, whether they were used or not.
+        let hidden = fresh(&mut there, vec![]);
+        there.ask(Request::Logout).unwrap();
+        assert_eq!(there.code(Request::Size { object: hidden }) == CKR_OK, !private);
+        let expected = if private { CKR_OBJECT_HANDLE_INVALID } else { CKR_OK };
+        assert_eq!(there.destroy(hidden), expected);
+        assert_eq!(there.find(labelled("new")).is_empty(), private);
+    }
+}
+
 #[test]
 fn the_higher_version_wins() {
     let ((_, one), (_, two)) = (member(1), member(1));
