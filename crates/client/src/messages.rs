@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
-use hsmsim_types::{Mechanism, MessageParams, Params, Result, SessionHandle, ck::*, error::fail};
+use hsmsim_types::{
+    Mechanism, MessageParams, Params, Passed, Result, SessionHandle, ck::*, error::fail,
+};
 
 use crate::{
     Client,
@@ -111,9 +113,10 @@ impl Client {
         &self,
         session: SessionHandle,
         params: MessageParams,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         room: Room,
     ) -> Result<Message> {
+        let data = data.into();
         let kind = OperationKind::MessageEncrypt;
         let mut session = self.checkout(session)?;
         let mut ready = between(self, &mut session, kind).await?;
@@ -124,7 +127,7 @@ impl Client {
         let operation = ready.message(kind, params);
         let request = || Request::OnePart {
             operation: operation.clone(),
-            data: data.to_vec().into(),
+            data: data.to_data(Vec::new(), 0),
             signature: Vec::new(),
         };
         let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
@@ -145,10 +148,11 @@ impl Client {
         &self,
         session: SessionHandle,
         params: MessageParams,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         tag: &[u8],
         room: Room,
     ) -> Result<Output> {
+        let data = data.into();
         let kind = OperationKind::MessageDecrypt;
         let mut session = self.checkout(session)?;
         let mut ready = between(self, &mut session, kind).await?;
@@ -159,7 +163,7 @@ impl Client {
         let operation = ready.message(kind, params);
         let request = || Request::OnePart {
             operation: operation.clone(),
-            data: data.to_vec().into(),
+            data: data.to_data(Vec::new(), 0),
             signature: tag.to_vec(),
         };
         let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
@@ -253,9 +257,10 @@ impl Client {
     pub(crate) async fn sign_message_work(
         &self,
         session: SessionHandle,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         room: Room,
     ) -> Result<Output> {
+        let data = data.into();
         let kind = OperationKind::MessageSign;
         let mut session = self.checkout(session)?;
         let ready = between(self, &mut session, kind).await?;
@@ -263,7 +268,7 @@ impl Client {
             *session.active(kind) = Active::Ready(ready);
             return Ok(output);
         }
-        let reply = self.run_one_part(&mut session, kind, &ready, data.into(), &[]).await?;
+        let reply = self.run_one_part(&mut session, kind, &ready, data, &[]).await?;
         *session.active(kind) = ready.next();
         Ok(Output::Bytes(bytes(reply)?))
     }
@@ -275,13 +280,14 @@ impl Client {
     pub(crate) async fn verify_message_work(
         &self,
         session: SessionHandle,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         signature: &[u8],
     ) -> Result<()> {
+        let data = data.into();
         let kind = OperationKind::MessageVerify;
         let mut session = self.checkout(session)?;
         let ready = between(self, &mut session, kind).await?;
-        let answer = self.run_one_part(&mut session, kind, &ready, data.into(), signature).await;
+        let answer = self.run_one_part(&mut session, kind, &ready, data, signature).await;
         if answer.as_ref().err().is_none_or(is_verdict) {
             *session.active(kind) = ready.next();
         }

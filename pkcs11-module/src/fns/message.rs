@@ -34,7 +34,10 @@ pub(crate) async fn encrypt(
         parameter.has_room_for_tag(mechanism)?;
     }
     params.aad = associated.bytes()?.to_vec();
-    let message = client.encrypt_message(session, params, data.bytes()?, room).await?;
+    let message = client.encrypt_message(session, params, data.passed(None)?, room).await;
+    // As in one part.
+    data.take_back();
+    let message = message?;
     parameter.write(mechanism, &message.nonce, &message.tag)?;
     buffer.write(&message.output)
 }
@@ -52,8 +55,9 @@ pub(crate) async fn decrypt(
     let mechanism = client.message_mechanism(session, MessageDecrypt)?;
     let (mut params, tag) = parameter.read_with_tag(mechanism)?;
     params.aad = associated.bytes()?.to_vec();
-    let data = data.bytes()?;
-    buffer.write(&client.decrypt_message(session, params, data, &tag, room).await?)
+    let plain = client.decrypt_message(session, params, data.passed(None)?, &tag, room).await;
+    data.take_back();
+    buffer.write(&plain?)
 }
 
 /// C_EncryptMessageBegin, C_DecryptMessageBegin.
@@ -121,8 +125,9 @@ pub(crate) async fn sign(
     buffer: &Buffer,
 ) -> Result<()> {
     parameter.none()?;
-    let (room, data) = (buffer.room()?, data.bytes()?);
-    buffer.write(&client.sign_message(session, data, room).await?)
+    let signature = client.sign_message(session, data.passed(None)?, buffer.room()?).await;
+    data.take_back();
+    buffer.write(&signature?)
 }
 
 /// C_SignMessageBegin, C_VerifyMessageBegin.
@@ -159,7 +164,7 @@ pub(crate) async fn verify(
     signature: &Input,
 ) -> Result<()> {
     parameter.none()?;
-    client.verify_message(session, data.bytes()?, signature.bytes()?).await
+    client.verify_message(session, data.passed(None)?, signature.bytes()?).await
 }
 
 /// C_VerifyMessageNext: the last part is the one with a signature.

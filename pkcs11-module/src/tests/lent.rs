@@ -315,3 +315,52 @@ fn a_query_for_a_length_and_too_little_room_leave_large_data_for_the_next_call()
     }
     assert!(out == expected);
 }
+
+#[test]
+fn a_large_message_is_sealed_as_in_one_part_and_comes_back_whatever_becomes_of_its_memory() {
+    let library = Library::new();
+    let session = library.session();
+    let aes = secret(session, CKK_AES);
+    for data in SIZES.map(data) {
+        let (mut iv, mut tag) = ([9; 12], [0_u8; 16]);
+        let mut gcm = gcm(&mut iv);
+        let expected = one_part(ENCRYPT, session, With::of(CKM_AES_GCM, &mut gcm), aes, &data);
+        let mut parameter = CK_GCM_MESSAGE_PARAMS {
+            pIv: iv.as_mut_ptr(),
+            ulIvLen: 12,
+            ulIvFixedBits: 0,
+            ivGenerator: CKG_NO_GENERATE,
+            pTag: tag.as_mut_ptr(),
+            ulTagBits: 128,
+        };
+        let (at, size) = ((&raw mut parameter).cast(), size_of_val(&parameter) as u64);
+        // Ciphertext goes where plaintext was, and back.
+        let mut place = data.clone();
+        let mut len = place.len() as u64;
+        begin(C_MessageEncryptInit, session, With::plain(CKM_AES_GCM), aes);
+        // SAFETY: valid pointers.
+        let rv = unsafe {
+            let text = place.as_mut_ptr();
+            C_EncryptMessage(session, at, size, null_mut(), 0, text, len, text, &mut len)
+        };
+        assert_eq!((rv, len), (CKR_OK, data.len() as u64));
+        assert!([&place[..], &tag].concat() == expected);
+        begin(C_MessageDecryptInit, session, With::plain(CKM_AES_GCM), aes);
+        for (spoilt, expected) in [(1, CKR_AEAD_DECRYPT_FAILED), (0, CKR_OK)] {
+            place[0] ^= spoilt;
+            // SAFETY: valid pointers.
+            let rv = unsafe {
+                let text = place.as_mut_ptr();
+                C_DecryptMessage(session, at, size, null_mut(), 0, text, len, text, &mut len)
+            };
+            place[0] ^= spoilt;
+            assert_eq!((rv, len), (expected, data.len() as u64));
+        }
+        assert!(place == data);
+        // SAFETY: a session.
+        unsafe {
+            assert_eq!(C_MessageEncryptFinal(session), CKR_OK);
+            assert_eq!(C_MessageDecryptFinal(session), CKR_OK);
+        }
+    }
+}

@@ -336,7 +336,7 @@ calls! {
     fn encrypt_message(
         session: SessionHandle,
         params: MessageParams,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         room: Room,
     ) -> Message;
     is "C_EncryptMessage", Session(session), OperationKind::MessageEncrypt;
@@ -347,7 +347,7 @@ calls! {
     fn decrypt_message(
         session: SessionHandle,
         params: MessageParams,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         tag: &[u8],
         room: Room,
     ) -> Output;
@@ -382,13 +382,17 @@ calls! {
     => messages_end_work
 
     /// C_SignMessage.
-    fn sign_message(session: SessionHandle, data: &[u8], room: Room) -> Output;
+    fn sign_message(session: SessionHandle, data: impl Into<Passed<'_>>, room: Room) -> Output;
     is "C_SignMessage", Session(session), OperationKind::MessageSign;
     unless room == Room::Query;
     => sign_message_work
 
     /// C_VerifyMessage.
-    fn verify_message(session: SessionHandle, data: &[u8], signature: &[u8]) -> ();
+    fn verify_message(
+        session: SessionHandle,
+        data: impl Into<Passed<'_>>,
+        signature: &[u8],
+    ) -> ();
     is "C_VerifyMessage", Session(session), OperationKind::MessageVerify;
     => verify_message_work
 
