@@ -187,7 +187,7 @@ impl Client {
         let mut session = self.checkout(session)?;
         let mut ready = between(self, &mut session, kind).await?;
         let operation = ready.message(kind, params);
-        let request = || Request::Begin { operation: operation.clone(), data: Vec::new() };
+        let request = || Request::Begin { operation: operation.clone(), data: Vec::new().into() };
         let (member, reply) = self.call_primary(&mut session, request).await?;
         let member_generation = session.group().members[member].generation();
         let streaming = Streaming { ready, member, member_generation, before: 0 };
@@ -219,7 +219,7 @@ impl Client {
             return Ok(Message { output, ..Message::default() });
         }
         let Streaming { ready, member, member_generation, before } = streaming;
-        let update = Request::Update { kind, data: data.to_vec() };
+        let update = Request::Update { kind, data: data.to_vec().into() };
         let (reply, _) = self.stream(&mut session, member, member_generation, update).await?;
         let output = Output::Bytes(bytes(reply)?);
         let Some(tag) = last else {
@@ -305,7 +305,8 @@ impl Client {
     ) -> Result<()> {
         let mut session = self.checkout(session)?;
         let ready = between(self, &mut session, kind).await?;
-        let request = || Request::Begin { operation: ready.operation(kind), data: Vec::new() };
+        let request =
+            || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
         let (member, _) = self.call_primary(&mut session, request).await?;
         let member_generation = session.group().members[member].generation();
         let streaming = Streaming { ready, member, member_generation, before: 0 };
@@ -361,7 +362,7 @@ impl Client {
         end: Option<&[u8]>,
     ) -> Result<Vec<u8>> {
         let Streaming { ready, member, member_generation, before } = streaming;
-        let update = Request::Update { kind, data: data.to_vec() };
+        let update = Request::Update { kind, data: data.to_vec().into() };
         self.stream(session, member, member_generation, update).await?;
         let Some(signature) = end else {
             let before = before + data.len();

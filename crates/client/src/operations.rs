@@ -321,45 +321,53 @@ impl Client {
         &self,
         session: SessionHandle,
         kind: OperationKind,
-        data: &[u8],
+        data: impl Into<Passed<'_>>,
         room: Room,
     ) -> Result<Output> {
+        let data = data.into();
         let mut session = self.checkout(session)?;
-        let active = session.take_active(kind);
-        if let Active::Stashed { from: Stash::Update, output, next } = active {
-            return Ok(deliver(&mut session, kind, room, output, Stash::Update, *next));
-        }
-        let (ready, before) = match &active {
-            Active::Ready(ready) => (ready.clone(), 0),
-            Active::Streaming { ready, before, .. } => (ready.clone(), *before),
+        let (ready, begun) = match session.take_active(kind) {
+            Active::Ready(ready) => (ready, None),
+            Active::Streaming { ready, member, member_generation, before } => {
+                (ready, Some((member, member_generation, before)))
+            }
+            Active::Stashed { from: Stash::Update, output, next } => {
+                return Ok(deliver(&mut session, kind, room, output, Stash::Update, *next));
+            }
             Active::None | Active::Stashed { .. } => return Err(Checkout::not_initialized(kind)),
         };
+        let before = begun.map_or(0, |(.., before)| before);
         if let Some(answer) = too_small(ready.checked.output.update(before, data.len()), room) {
-            *session.active(kind) = active;
+            *session.active(kind) = match begun {
+                None => Active::Ready(ready),
+                Some((member, member_generation, before)) => {
+                    Active::Streaming { ready, member, member_generation, before }
+                }
+            };
             return Ok(answer);
         }
-        let (reply, member) = match active {
-            Active::Streaming { member, member_generation, .. } => {
-                let request = Request::Update { kind, data: data.to_vec() };
+        let mut spare = session.take_spare();
+        let mut part = || data.to_data(std::mem::take(&mut spare), 0);
+        let (reply, member) = match begun {
+            None => {
+                let begin = || Request::Begin { operation: ready.operation(kind), data: part() };
+                let (member, reply) = self.call_primary(&mut session, begin).await?;
+                (reply, member)
+            }
+            Some((member, member_generation, _)) => {
+                let request = Request::Update { kind, data: part() };
                 match self.stream(&mut session, member, member_generation, request).await {
                     Err(error)
                         if error.rv() == CKR_DEVICE_ERROR
                             && self.planted == Some(Planted::MultiPartRetried) =>
                     {
-                        let (operation, data) = (ready.operation(kind), data.to_vec());
                         let begin =
-                            || Request::Begin { operation: operation.clone(), data: data.clone() };
+                            || Request::Begin { operation: ready.operation(kind), data: part() };
                         let (member, reply) = self.call_primary(&mut session, begin).await?;
                         (reply, member)
                     }
                     other => other?,
                 }
-            }
-            _ => {
-                let request =
-                    || Request::Begin { operation: ready.operation(kind), data: data.to_vec() };
-                let (member, reply) = self.call_primary(&mut session, request).await?;
-                (reply, member)
             }
         };
         let next = Active::Streaming {
@@ -368,6 +376,10 @@ impl Client {
             member_generation: session.group().members[member].generation(),
             before: before + data.len(),
         };
+        if let Reply::Written(len) = reply {
+            *session.active(kind) = next;
+            return Ok(Output::Written(len));
+        }
         Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next))
     }
 
@@ -394,7 +406,7 @@ impl Client {
             Some(streaming) => streaming,
             None => {
                 let request =
-                    || Request::Begin { operation: ready.operation(kind), data: Vec::new() };
+                    || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
                 let (member, _) = self.call_primary(&mut session, request).await?;
                 (member, session.group().members[member].generation(), 0)
             }
@@ -486,7 +498,7 @@ impl Client {
             Active::Streaming { member, member_generation, .. } => (member, member_generation),
             Active::Ready(ready) => {
                 let request =
-                    || Request::Begin { operation: ready.operation(kind), data: Vec::new() };
+                    || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
                 let (member, _) = self.call_primary(session, request).await?;
                 (member, session.group().members[member].generation())
             }

@@ -276,14 +276,14 @@ pub enum Request {
         /// The operation.
         operation: Operation,
         /// The first part; may be empty.
-        data: Vec<u8>,
+        data: Data,
     },
     /// A further part.
     Update {
         /// Of which operation.
         kind: OperationKind,
         /// The part.
-        data: Vec<u8>,
+        data: Data,
     },
     /// C_DigestKey: a secret key's value into the active digest.
     DigestKey {

@@ -64,9 +64,11 @@ pub(crate) async fn update(
     part: &Input,
     buffer: &Buffer,
 ) -> Result<()> {
-    let arguments = buffer.room().and_then(|room| Ok((room, part.bytes()?)));
-    let (room, part) = read(client, kind, session, arguments).await?;
-    buffer.write(&client.update(session, kind, part, room).await?)
+    let arguments = buffer.room().and_then(|room| Ok((room, part.passed(Some(buffer))?)));
+    let (room, passed) = read(client, kind, session, arguments).await?;
+    let output = client.update(session, kind, passed, room).await;
+    part.take_back();
+    buffer.write(&output?)
 }
 
 /// C_DigestUpdate, C_SignUpdate, C_VerifyUpdate: parts that give nothing back.
@@ -76,7 +78,7 @@ pub(crate) async fn update_silent(
     session: SessionHandle,
     part: &Input,
 ) -> Result<()> {
-    let part = read(client, kind, session, part.bytes()).await?;
+    let part = read(client, kind, session, part.passed(None)).await?;
     client.update(session, kind, part, Room::Bytes(0)).await.map(drop)
 }
 

@@ -104,19 +104,33 @@ fn one_part((init, call, ..): Kind, session: u64, with: With, key: u64, data: &[
 
 /// The same in parts.
 fn in_parts(kind: Kind, session: u64, with: With, key: u64, data: &[u8]) -> Vec<u8> {
-    let (init, _, update, finish) = kind;
+    in_parts_of(1000, kind, session, with, key, data)
+}
+
+/// The same in parts of that length, from memory that is overwritten as soon as each was taken.
+fn in_parts_of(
+    len: usize,
+    (init, _, update, finish): Kind,
+    session: u64,
+    with: With,
+    key: u64,
+    data: &[u8],
+) -> Vec<u8> {
     begin(init, session, with, key);
-    let mut out = vec![0; data.len() + 512];
+    let mut out = vec![0xA5; data.len() + 512];
     let mut at = 0;
-    for part in data.chunks(1000) {
+    for part in data.chunks(len) {
         let mut part = part.to_vec();
         let mut len = (out.len() - at) as u64;
         // SAFETY: valid pointers.
         let rv = unsafe {
             update(session, part.as_mut_ptr(), part.len() as u64, out[at..].as_mut_ptr(), &mut len)
         };
+        part.fill(0);
         assert_eq!(rv, CKR_OK, "{:#x}", with.kind);
         at += len as usize;
+        // A block of a cipher, and more.
+        assert!(out[at..][..64].iter().all(|&byte| byte == 0xA5), "no more than that is written");
     }
     let mut len = (out.len() - at) as u64;
     // SAFETY: valid pointers.
@@ -231,6 +245,64 @@ fn large_data_in_one_part_gives_what_it_gives_in_parts() {
             assert!(data == in_parts(DECRYPT, session, with, aes, &sealed), "{case}");
         }
     }
+}
+
+#[test]
+fn large_parts_give_what_small_parts_give() {
+    let library = Library::new();
+    let session = library.session();
+    let aes = secret(session, CKK_AES);
+    let mac = secret(session, CKK_GENERIC_SECRET);
+    let (mut block, mut iv) = ([5_u8; 16], [9; 12]);
+    let mut ctr = CK_AES_CTR_PARAMS { ulCounterBits: 32, cb: [0xFE; 16] };
+    let mut gcm = gcm(&mut iv);
+    let ciphers = [
+        With::of(CKM_AES_GCM, &mut gcm),
+        With::of(CKM_AES_CBC, &mut block),
+        With::of(CKM_AES_CBC_PAD, &mut block),
+        With::of(CKM_AES_CTS, &mut block),
+        With::of(CKM_AES_OFB, &mut block),
+        With::of(CKM_AES_CFB128, &mut block),
+        With::of(CKM_AES_CTR, &mut ctr),
+        With::plain(CKM_AES_ECB),
+    ];
+    let kinds = ciphers
+        .map(|with| (ENCRYPT, with, aes))
+        .into_iter()
+        .chain([(DIGEST, With::plain(CKM_SHA256), 0), (SIGN, With::plain(CKM_SHA256_HMAC), mac)]);
+    let data = data(80_000);
+    for (kind, with, key) in kinds {
+        let expected = in_parts_of(160, kind, session, with, key, &data);
+        // Whole blocks, and such that something of each part is left for the next.
+        for len in [LENT_MIN, 16_384, 5_000, 20_001, data.len()] {
+            let given = in_parts_of(len, kind, session, with, key, &data);
+            assert!(given == expected, "{:#x} in parts of {len}", with.kind);
+            if key == aes {
+                let back = in_parts_of(len, DECRYPT, session, with, key, &expected);
+                assert!(back == data, "{:#x} in parts of {len}", with.kind);
+            }
+        }
+    }
+}
+
+#[test]
+fn output_of_large_parts_may_go_where_the_part_was() {
+    let library = Library::new();
+    let session = library.session();
+    let aes = secret(session, CKK_AES);
+    let mut ctr = CK_AES_CTR_PARAMS { ulCounterBits: 128, cb: [1; 16] };
+    let with = With::of(CKM_AES_CTR, &mut ctr);
+    let data = data(80_000);
+    let expected = in_parts(ENCRYPT, session, with, aes, &data);
+    let mut place = data;
+    begin(C_EncryptInit, session, with, aes);
+    for part in place.chunks_mut(20_000) {
+        let (at, mut len) = (part.as_mut_ptr(), part.len() as u64);
+        // SAFETY: valid pointers.
+        let rv = unsafe { C_EncryptUpdate(session, at, len, at, &mut len) };
+        assert_eq!((rv, len), (CKR_OK, 20_000));
+    }
+    assert!(place == expected);
 }
 
 #[test]

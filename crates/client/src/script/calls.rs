@@ -268,7 +268,12 @@ calls! {
 
     /// C_EncryptUpdate, C_DecryptUpdate, C_DigestUpdate, C_SignUpdate, C_VerifyUpdate (the last
     /// three give no bytes).
-    fn update(session: SessionHandle, kind: OperationKind, data: &[u8], room: Room) -> Output;
+    fn update(
+        session: SessionHandle,
+        kind: OperationKind,
+        data: impl Into<Passed<'_>>,
+        room: Room,
+    ) -> Output;
     is names(kind)[2], Session(session), kind;
     unless room == Room::Query;
     => update_work

@@ -57,8 +57,13 @@ impl Blocks {
         self.crypt(key, direction, &mut out[start..])
     }
 
+    /// Whether so many bytes are whole blocks, before which nothing is left.
+    pub(super) fn is_whole(&self, len: usize) -> bool {
+        self.pending.len == 0 && len.is_multiple_of(self.block_len)
+    }
+
     /// Works on whole blocks, in place.
-    fn crypt<C: BlockCipher + ?Sized>(
+    pub(super) fn crypt<C: BlockCipher + ?Sized>(
         &mut self,
         key: &C,
         direction: Direction,

@@ -61,16 +61,26 @@ impl Counter {
         data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
+        let start = out.len();
+        out.extend_from_slice(data);
+        let done = self.update_in_place(key, &mut out[start..]);
+        if done.is_err() {
+            out.truncate(start);
+        }
+        done
+    }
+
+    pub(super) fn update_in_place<C: BlockCipher + ?Sized>(
+        &mut self,
+        key: &C,
+        data: &mut [u8],
+    ) -> Result<()> {
         let len = self.block_len;
         let new_blocks = data.len().saturating_sub(self.unused).div_ceil(len) as u128;
         if let Some(left) = &mut self.blocks_left {
             *left = left.checked_sub(new_blocks).ok_or(Error::InvalidLength)?;
         }
-        let start = out.len();
-        out.extend_from_slice(data);
-
-        let rest = &mut out[start..];
-        let (head, rest) = rest.split_at_mut(self.unused.min(rest.len()));
+        let (head, rest) = data.split_at_mut(self.unused.min(data.len()));
         self.apply_keystream(head);
 
         let (mut whole, tail) = rest.split_at_mut(rest.len() - rest.len() % len);

@@ -82,7 +82,15 @@ impl Feedback {
     ) -> Result<()> {
         let start = out.len();
         out.extend_from_slice(data);
-        let data = &mut out[start..];
+        self.update_in_place(key, direction, &mut out[start..])
+    }
+
+    pub(super) fn update_in_place<C: BlockCipher + ?Sized>(
+        &mut self,
+        key: &C,
+        direction: Direction,
+        data: &mut [u8],
+    ) -> Result<()> {
         match self.kind {
             Kind::Output { used } => self.output_feedback(key, used, data),
             Kind::Cipher { segment_len, used } => {

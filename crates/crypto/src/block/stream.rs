@@ -103,6 +103,32 @@ impl Cipher {
         self.state.update(&*self.key, self.direction, held, data, out)
     }
 
+    /// Whether the next so many bytes can be taken by [`update_in_place`](Self::update_in_place): nothing is held back
+    /// before them, and none of them is.
+    pub fn is_in_place(&self, len: usize) -> bool {
+        match &self.state {
+            State::Counter(_) | State::Feedback(_) => true,
+            State::Blocks(blocks) => !self.holds_last_block() && blocks.is_whole(len),
+            State::Stealing(_) => false,
+        }
+    }
+
+    /// As [`update`](Self::update), in the part's own place.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update), and [`Error::InvalidLength`] unless [`is_in_place`](Self::is_in_place) says so.
+    pub fn update_in_place(&mut self, data: &mut [u8]) -> Result<()> {
+        if !self.is_in_place(data.len()) {
+            return Err(Error::InvalidLength);
+        }
+        match &mut self.state {
+            State::Blocks(blocks) => blocks.crypt(&*self.key, self.direction, data),
+            State::Counter(counter) => counter.update_in_place(&*self.key, data),
+            State::Feedback(feedback) => feedback.update_in_place(&*self.key, self.direction, data),
+            State::Stealing(_) => Err(Error::InvalidLength),
+        }
+    }
+
     /// Ends the stream and returns the rest: empty except with padding or stealing.
     ///
     /// # Errors

@@ -142,6 +142,23 @@ impl Stream {
         }
     }
 
+    /// As [`Self::update`], to the beginning of `room`; gives how many bytes were written. `None`, and nothing is done,
+    /// where the cipher has held something back, or the room is too little.
+    pub(super) fn update_into(
+        &mut self,
+        data: &[u8],
+        room: &mut [MaybeUninit<u8>],
+    ) -> std::result::Result<Option<usize>, hsmsim_crypto::Error> {
+        let Self::Block(cipher) = self else { return Ok(None) };
+        match room.get_mut(..data.len()) {
+            Some(room) if cipher.is_in_place(data.len()) => {
+                cipher.update_in_place(room.write_copy_of_slice(data))?;
+                Ok(Some(data.len()))
+            }
+            _ => Ok(None),
+        }
+    }
+
     pub(super) fn state(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Block(cipher) => cipher.state(),

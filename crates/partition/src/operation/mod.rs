@@ -411,6 +411,19 @@ impl Active {
         }
     }
 
+    /// Takes a part, and writes what comes of it to the caller's room. `None`, and nothing is done, where that cannot be.
+    pub(crate) fn update_into(
+        &mut self,
+        data: &[u8],
+        room: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<Reply>> {
+        let State::Cipher(cipher) = &mut self.state else { return Ok(None) };
+        let written = cipher
+            .update_into(data, room)
+            .map_err(crate::failure::during(cipher::during(self.ready.act)))?;
+        Ok(written.map(Reply::Written))
+    }
+
     /// Takes a part.
     pub(crate) fn update(&mut self, data: &[u8]) -> Result<Reply> {
         let ready = match &mut self.state {

@@ -53,6 +53,9 @@ const RANDOM_MAX: usize = 1 << 24;
 /// Most bytes of memory that are kept for the data of further requests; what has more is lent mostly.
 const SPARE_MAX: usize = 4096;
 
+/// Room of the caller's for the output of a request.
+type Room<'a> = &'a mut [MaybeUninit<u8>];
+
 /// A session. Belongs to one task; its active operations need no lock. Dropping it destroys its
 /// session objects on this member.
 pub struct Session {
@@ -148,23 +151,18 @@ impl Session {
             {
                 self.one_part(&operation, Cow::Owned(data), None, &signature, now)
             }
-            Request::OnePart { operation, data: Data::Owned(mut data), signature } => {
-                let reply = self.one_part(&operation, Cow::Borrowed(&data), None, &signature, now);
-                data.clear();
-                if data.capacity() <= SPARE_MAX {
-                    self.spare = data;
-                }
-                reply
-            }
-            Request::OnePart { operation, data: Data::Lent(lent), signature } => lent
-                .work(|data, room| {
-                    self.one_part(&operation, Cow::Borrowed(data), room, &signature, now)
+            Request::OnePart { operation, data, signature } => {
+                self.with_data(data, |session, data, room| {
+                    session.one_part(&operation, Cow::Borrowed(data), room, &signature, now)
                 })
-                // Its caller has given up, and there was no memory for a copy: nobody sees the answer.
-                .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
+            }
             Request::Check { operation } => self.check(&operation),
-            Request::Begin { operation, data } => self.begin(&operation, &data),
-            Request::Update { kind, data } => self.update(kind, &data),
+            Request::Begin { operation, data } => {
+                self.with_data(data, |session, data, room| session.begin(&operation, data, room))
+            }
+            Request::Update { kind, data } => {
+                self.with_data(data, |session, data, room| session.update(kind, data, room))
+            }
             Request::Final { kind, signature } => self.finish(kind, &signature),
             Request::DigestKey { key } => self.digest_key(&key),
             Request::Save { part, set } => self.save(&part, set),
@@ -256,6 +254,28 @@ impl Session {
         }
     }
 
+    /// Works on the data of a request, and on the room that was lent with it.
+    fn with_data(
+        &mut self,
+        data: Data,
+        work: impl FnOnce(&mut Self, &[u8], Option<Room<'_>>) -> Result<Reply>,
+    ) -> Result<Reply> {
+        match data {
+            Data::Owned(mut data) => {
+                let reply = work(self, &data, None);
+                data.clear();
+                if data.capacity() <= SPARE_MAX {
+                    self.spare = data;
+                }
+                reply
+            }
+            Data::Lent(lent) => lent
+                .work(|data, room| work(self, data, room))
+                // Its caller has given up, and there was no memory for a copy: nobody sees the answer.
+                .unwrap_or_else(|| fail(CKR_DEVICE_MEMORY, "the data is gone")),
+        }
+    }
+
     fn check_power(&self) -> Result<()> {
         if self.power == self.partition.power() {
             return Ok(());
@@ -315,7 +335,7 @@ impl Session {
         &mut self,
         operation: &Operation,
         data: Cow<'_, [u8]>,
-        room: Option<&mut [MaybeUninit<u8>]>,
+        room: Option<Room<'_>>,
         sig: &[u8],
         now: Duration,
     ) -> Result<Reply> {
@@ -348,7 +368,12 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, operation: &Operation, data: &[u8]) -> Result<Reply> {
+    fn begin(
+        &mut self,
+        operation: &Operation,
+        data: &[u8],
+        room: Option<Room<'_>>,
+    ) -> Result<Reply> {
         self.active.take(operation.kind);
         let confirmed = std::mem::take(&mut self.confirmed);
         self.check_data(data)?;
@@ -359,7 +384,14 @@ impl Session {
             self.check_uses_left(key)?;
         }
         let mut active = Box::new(ready.begin()?);
-        let mut reply = active.first(data)?;
+        let written = match room.filter(|_| limited.is_none()) {
+            Some(room) => active.update_into(data, room)?,
+            None => None,
+        };
+        let mut reply = match written {
+            Some(reply) => reply,
+            None => active.first(data)?,
+        };
         if let Some(key) = limited {
             reply = self.count_use(&key, reply)?;
         }
@@ -367,11 +399,23 @@ impl Session {
         Ok(reply)
     }
 
-    fn update(&mut self, kind: OperationKind, data: &[u8]) -> Result<Reply> {
+    fn update(
+        &mut self,
+        kind: OperationKind,
+        data: &[u8],
+        room: Option<Room<'_>>,
+    ) -> Result<Reply> {
         // Taken out: whatever error comes ends the operation (5.2).
         let mut active = self.take_active(kind)?;
         self.check_data(data)?;
-        let reply = active.update(data)?;
+        let written = match room {
+            Some(room) => active.update_into(data, room)?,
+            None => None,
+        };
+        let reply = match written {
+            Some(reply) => reply,
+            None => active.update(data)?,
+        };
         self.active.put(kind, active);
         Ok(reply)
     }

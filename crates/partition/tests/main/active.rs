@@ -15,7 +15,7 @@ fn operations_of_different_kinds_run_beside_each_other() {
     let key = client.create(secret_key(CKK_AES, &message(16))).unwrap();
     let begin = |kind, mechanism: &Mechanism, key| Request::Begin {
         operation: operation(kind, mechanism, key),
-        data: message(20),
+        data: message(20).into(),
     };
     let cmac = Mechanism::plain(CKM_AES_CMAC);
     let cbc = mechanism(CKM_AES_CBC_PAD, Params::Bytes(message(16)));
@@ -31,7 +31,7 @@ fn operations_of_different_kinds_run_beside_each_other() {
     assert_eq!(rest.len(), 16);
     for kind in OperationKind::ALL {
         assert_eq!(client.code(last(kind)), CKR_OPERATION_NOT_INITIALIZED);
-        let update = Request::Update { kind, data: vec![1] };
+        let update = Request::Update { kind, data: vec![1].into() };
         assert_eq!(client.code(update), CKR_OPERATION_NOT_INITIALIZED);
     }
     assert_eq!(client.code(Request::DigestKey { key }), CKR_OPERATION_NOT_INITIALIZED);
@@ -44,7 +44,7 @@ fn an_error_ends_the_operation() {
     let key = client.create(secret_key(CKK_AES, &message(16))).unwrap();
     let kind = OperationKind::Encrypt;
     let ecb = operation(kind, &Mechanism::plain(CKM_AES_ECB), Some(key));
-    client.ask(Request::Begin { operation: ecb, data: message(17) }).unwrap();
+    client.ask(Request::Begin { operation: ecb, data: message(17).into() }).unwrap();
     let last = Request::Final { kind, signature: vec![] };
     assert_eq!(client.code(last.clone()), CKR_DATA_LEN_RANGE);
     assert_eq!(client.code(last), CKR_OPERATION_NOT_INITIALIZED);
@@ -58,9 +58,9 @@ fn logout_takes_the_key_away_from_a_running_operation() {
     let key = client.create(template).unwrap();
     let kind = OperationKind::Sign;
     let hmac = operation(kind, &Mechanism::plain(CKM_SHA256_HMAC), Some(key));
-    client.ask(Request::Begin { operation: hmac, data: message(17) }).unwrap();
+    client.ask(Request::Begin { operation: hmac, data: message(17).into() }).unwrap();
     client.ask(Request::Logout).unwrap();
-    let update = Request::Update { kind, data: message(3) };
+    let update = Request::Update { kind, data: message(3).into() };
     assert_eq!(client.code(update.clone()), CKR_USER_NOT_LOGGED_IN);
     assert_eq!(client.code(update), CKR_OPERATION_NOT_INITIALIZED);
 }

@@ -26,7 +26,7 @@ fn uses(key: ObjectId, other: ObjectId) -> Vec<Request> {
     vec![
         Request::Check { operation: sign() },
         Request::OnePart { operation: sign(), data: vec![1].into(), signature: vec![] },
-        Request::Begin { operation: sign(), data: vec![1] },
+        Request::Begin { operation: sign(), data: vec![1].into() },
         Request::Wrap {
             mechanism: kw.clone().into(),
             wrapping_key: key,

@@ -287,7 +287,7 @@ fn a_key_goes_into_a_digest_without_being_seen() {
     let (public, _) = ec_pair(&mut client, CKM_EC_KEY_PAIR_GEN, P256);
     let begin = |client: &mut Client| {
         let operation = operation(OperationKind::Digest, &Mechanism::plain(CKM_SHA256), None);
-        client.ask(Request::Begin { operation, data: b"before".to_vec() }).unwrap();
+        client.ask(Request::Begin { operation, data: b"before".to_vec().into() }).unwrap();
     };
     begin(&mut client);
     client.ask(Request::DigestKey { key }).unwrap();

@@ -79,9 +79,12 @@ fn gcm_data_in_parts_is_given_out_at_the_end_alone() {
         let mut in_parts = |kind, data: &[u8]| {
             let operation = operation(kind, &gcm(&iv), Some(key));
             let (first, rest) = data.split_at(20);
-            let begin = Request::Begin { operation, data: first.to_vec() };
+            let begin = Request::Begin { operation, data: first.to_vec().into() };
             assert_eq!(bytes(client.ask(begin)), b"");
-            assert_eq!(bytes(client.ask(Request::Update { kind, data: rest.to_vec() })), b"");
+            assert_eq!(
+                bytes(client.ask(Request::Update { kind, data: rest.to_vec().into() })),
+                b""
+            );
             bytes(client.ask(Request::Final { kind, signature: Vec::new() }))
         };
         let sealed = in_parts(OperationKind::Encrypt, TEXT);

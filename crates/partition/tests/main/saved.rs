@@ -10,7 +10,7 @@ fn set(kinds: &[OperationKind]) -> SavedSet {
 
 fn begin(client: &mut Client, kind: OperationKind, mechanism: &Mechanism, key: Option<ObjectId>) {
     let operation = operation(kind, mechanism, key);
-    client.ask(Request::Begin { operation, data: b"first ".to_vec() }).unwrap();
+    client.ask(Request::Begin { operation, data: b"first ".to_vec().into() }).unwrap();
 }
 
 /// Saves an operation that took six bytes.
@@ -45,7 +45,7 @@ fn restore(
 }
 
 fn finish(client: &mut Client, kind: OperationKind) -> Vec<u8> {
-    let mut out = bytes(client.ask(Request::Update { kind, data: b"second part".to_vec() }));
+    let mut out = bytes(client.ask(Request::Update { kind, data: b"second part".to_vec().into() }));
     out.extend(bytes(client.ask(Request::Final { kind, signature: Vec::new() })));
     out
 }
@@ -118,9 +118,9 @@ fn a_state_goes_on_on_another_member_of_the_domain_with_an_equal_key() {
         // 17 bytes are no whole blocks: what nothing pads is refused by both.
         if matches!(mechanism.kind, CKM_AES_ECB | CKM_AES_CBC) {
             for client in [&mut one, &mut other] {
-                client.ask(Request::Update { kind, data: vec![1; 10] }).unwrap();
+                client.ask(Request::Update { kind, data: vec![1; 10].into() }).unwrap();
             }
-            let last = Request::Update { kind, data: vec![2; 16] };
+            let last = Request::Update { kind, data: vec![2; 16].into() };
             let (a, b) = (one.ask(last.clone()), other.ask(last));
             assert_eq!(bytes(a), bytes(b), "{mechanism:?}");
             continue;

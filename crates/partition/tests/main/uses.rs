@@ -282,7 +282,7 @@ fn key_wraps_encrypt_data_in_one_part() {
         let refused = client.one_part(decrypt, &plain, key, &sealed[1..]);
         assert_eq!(rv(refused), CKR_ENCRYPTED_DATA_LEN_RANGE);
         let operation = operation(encrypt, &plain, key);
-        let begun = client.code(Request::Begin { operation, data: hex(data) });
+        let begun = client.code(Request::Begin { operation, data: hex(data).into() });
         assert_eq!(begun, CKR_FUNCTION_NOT_SUPPORTED, "one part only (6.16.3 of 3.2)");
     }
     let key = Some(client.create(secret_key(CKK_AES, &[7; 16])).unwrap());

@@ -232,9 +232,9 @@ impl Client {
         let mut chunks = data.chunks(step);
         let operation = operation(kind, mechanism, key);
         let first = chunks.next().unwrap_or_default().to_vec();
-        out.extend(bytes(self.ask(Request::Begin { operation, data: first })?));
+        out.extend(bytes(self.ask(Request::Begin { operation, data: first.into() })?));
         for chunk in chunks {
-            out.extend(bytes(self.ask(Request::Update { kind, data: chunk.to_vec() })?));
+            out.extend(bytes(self.ask(Request::Update { kind, data: chunk.to_vec().into() })?));
         }
         let signature = signature.to_vec();
         out.extend(bytes(self.ask(Request::Final { kind, signature })?));
