@@ -136,8 +136,27 @@ impl BlockCipher for AesKey {
         Ok(())
     }
 
+    fn cbc_into(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        out: &mut [MaybeUninit<u8>],
+        chain: &mut Block,
+    ) -> Result<()> {
+        match direction {
+            Direction::Encrypt => self.encryption()?.cbc_into(data, out, chain),
+            Direction::Decrypt => self.decryption()?.cbc_into(data, out, chain),
+        }
+        Ok(())
+    }
+
     fn ctr(&self, data: &mut [u8], counter: Block) -> Result<()> {
         self.encryption()?.ctr(data, counter);
+        Ok(())
+    }
+
+    fn ctr_into(&self, data: &[u8], out: &mut [MaybeUninit<u8>], counter: Block) -> Result<()> {
+        self.encryption()?.ctr_into(data, out, counter);
         Ok(())
     }
 }

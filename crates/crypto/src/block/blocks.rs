@@ -1,5 +1,7 @@
 //! ECB and CBC, without and with padding.
 
+use std::mem::MaybeUninit;
+
 use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, Pending};
 use crate::state::Reader;
 use crate::{Error, Result};
@@ -57,13 +59,26 @@ impl Blocks {
         self.crypt(key, direction, &mut out[start..])
     }
 
-    /// Whether so many bytes are whole blocks, before which nothing is left.
-    pub(super) fn is_whole(&self, len: usize) -> bool {
-        self.pending.len == 0 && len.is_multiple_of(self.block_len)
+    /// From one place to another, if it is whole blocks that nothing is left before. Whether it was.
+    pub(super) fn update_to<C: BlockCipher + ?Sized>(
+        &mut self,
+        key: &C,
+        direction: Direction,
+        data: &[u8],
+        out: &mut [MaybeUninit<u8>],
+    ) -> Result<bool> {
+        if self.pending.len > 0 || !data.len().is_multiple_of(self.block_len) {
+            return Ok(false);
+        }
+        match &mut self.chain {
+            None => key.ecb(direction, out.write_copy_of_slice(data))?,
+            Some(chain) => key.cbc_into(direction, data, out, chain)?,
+        }
+        Ok(true)
     }
 
     /// Works on whole blocks, in place.
-    pub(super) fn crypt<C: BlockCipher + ?Sized>(
+    fn crypt<C: BlockCipher + ?Sized>(
         &mut self,
         key: &C,
         direction: Direction,

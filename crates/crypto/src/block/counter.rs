@@ -1,5 +1,7 @@
 //! Counter mode.
 
+use std::mem::MaybeUninit;
+
 use zeroize::Zeroizing;
 
 use super::{BLOCK_LEN_MAX, Block, BlockCipher, Direction, block_number, block_of, xor};
@@ -70,16 +72,38 @@ impl Counter {
         done
     }
 
-    pub(super) fn update_in_place<C: BlockCipher + ?Sized>(
+    /// From one place to another.
+    pub(super) fn update_to<C: BlockCipher + ?Sized>(
         &mut self,
         key: &C,
-        data: &mut [u8],
+        data: &[u8],
+        out: &mut [MaybeUninit<u8>],
     ) -> Result<()> {
+        let blocks = (data.len() / self.block_len) as u128;
+        let is_one_run = self.unused == 0
+            && data.len().is_multiple_of(self.block_len)
+            && blocks <= self.mask - (self.next & self.mask);
+        if !is_one_run {
+            return self.update_in_place(key, out.write_copy_of_slice(data));
+        }
+        self.take(blocks)?;
+        key.ctr_into(data, out, block_of(self.next, self.block_len))?;
+        self.advance(blocks);
+        Ok(())
+    }
+
+    /// Counts blocks among those that may still be made.
+    fn take(&mut self, blocks: u128) -> Result<()> {
+        if let Some(left) = &mut self.blocks_left {
+            *left = left.checked_sub(blocks).ok_or(Error::InvalidLength)?;
+        }
+        Ok(())
+    }
+
+    fn update_in_place<C: BlockCipher + ?Sized>(&mut self, key: &C, data: &mut [u8]) -> Result<()> {
         let len = self.block_len;
         let new_blocks = data.len().saturating_sub(self.unused).div_ceil(len) as u128;
-        if let Some(left) = &mut self.blocks_left {
-            *left = left.checked_sub(new_blocks).ok_or(Error::InvalidLength)?;
-        }
+        self.take(new_blocks)?;
         let (head, rest) = data.split_at_mut(self.unused.min(data.len()));
         self.apply_keystream(head);
 

@@ -14,6 +14,7 @@ mod stealing;
 mod stream;
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
@@ -130,6 +131,28 @@ pub trait BlockCipher: fmt::Debug + Send + Sync {
         let start = out.len();
         out.extend_from_slice(data);
         self.cbc(direction, &mut out[start..], chain)
+    }
+
+    /// As [`cbc`](Self::cbc), from one place to another of the same length.
+    ///
+    /// # Errors
+    /// As [`ecb`](Self::ecb).
+    fn cbc_into(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        out: &mut [MaybeUninit<u8>],
+        chain: &mut Block,
+    ) -> Result<()> {
+        self.cbc(direction, out.write_copy_of_slice(data), chain)
+    }
+
+    /// As [`ctr`](Self::ctr), from one place to another of the same length.
+    ///
+    /// # Errors
+    /// As [`ecb`](Self::ecb).
+    fn ctr_into(&self, data: &[u8], out: &mut [MaybeUninit<u8>], counter: Block) -> Result<()> {
+        self.ctr(out.write_copy_of_slice(data), counter)
     }
 
     /// Adds the keystream of consecutive counter blocks. The counter counts through the whole

@@ -5,6 +5,7 @@
 //! asks.
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -103,30 +104,24 @@ impl Cipher {
         self.state.update(&*self.key, self.direction, held, data, out)
     }
 
-    /// Whether the next so many bytes can be taken by [`update_in_place`](Self::update_in_place): nothing is held back
-    /// before them, and none of them is.
-    pub fn is_in_place(&self, len: usize) -> bool {
-        match &self.state {
-            State::Counter(_) | State::Feedback(_) => true,
-            State::Blocks(blocks) => !self.holds_last_block() && blocks.is_whole(len),
-            State::Stealing(_) => false,
-        }
-    }
-
-    /// As [`update`](Self::update), in the part's own place.
+    /// As [`update`](Self::update), to the beginning of `out`; gives how many bytes were written. `None`, and nothing is
+    /// taken, where something is held back before or of the part, or there is too little room.
     ///
     /// # Errors
-    /// As [`update`](Self::update), and [`Error::InvalidLength`] unless [`is_in_place`](Self::is_in_place) says so.
-    pub fn update_in_place(&mut self, data: &mut [u8]) -> Result<()> {
-        if !self.is_in_place(data.len()) {
-            return Err(Error::InvalidLength);
-        }
-        match &mut self.state {
-            State::Blocks(blocks) => blocks.crypt(&*self.key, self.direction, data),
-            State::Counter(counter) => counter.update_in_place(&*self.key, data),
-            State::Feedback(feedback) => feedback.update_in_place(&*self.key, self.direction, data),
-            State::Stealing(_) => Err(Error::InvalidLength),
-        }
+    /// As [`update`](Self::update).
+    pub fn update_to(&mut self, data: &[u8], out: &mut [MaybeUninit<u8>]) -> Result<Option<usize>> {
+        let (key, direction, holds_last) = (&*self.key, self.direction, self.holds_last_block());
+        let Some(out) = out.get_mut(..data.len()) else { return Ok(None) };
+        let is_written = match &mut self.state {
+            State::Blocks(blocks) if !holds_last => blocks.update_to(key, direction, data, out)?,
+            State::Counter(counter) => counter.update_to(key, data, out).map(|()| true)?,
+            State::Feedback(feedback) => {
+                let data = out.write_copy_of_slice(data);
+                feedback.update_in_place(key, direction, data).map(|()| true)?
+            }
+            State::Blocks(_) | State::Stealing(_) => false,
+        };
+        Ok(is_written.then_some(data.len()))
     }
 
     /// Ends the stream and returns the rest: empty except with padding or stealing.

@@ -96,16 +96,31 @@ impl EncryptSchedule {
     /// Counter mode over whole blocks, in place, from the given counter block.
     ///
     /// The counter counts through all 128 bits: the caller ends a run before a narrower one wraps.
-    pub(crate) fn ctr(&self, data: &mut [u8], mut counter: [u8; BLOCK]) {
-        debug_assert!(data.len().is_multiple_of(BLOCK));
+    pub(crate) fn ctr(&self, data: &mut [u8], counter: [u8; BLOCK]) {
+        let (start, len) = (data.as_mut_ptr(), data.len());
+        // SAFETY: the data may be read and written in place.
+        unsafe { self.ctr_from(start, start, len, counter) }
+    }
+
+    /// The same to the beginning of `out`, which has room enough.
+    pub(crate) fn ctr_into(&self, data: &[u8], out: &mut [MaybeUninit<u8>], counter: [u8; BLOCK]) {
+        assert!(out.len() >= data.len());
+        // SAFETY: the room is borrowed for writing and as long.
+        unsafe { self.ctr_from(data.as_ptr(), out.as_mut_ptr().cast(), data.len(), counter) }
+    }
+
+    /// # Safety
+    /// From `from` on `len` bytes can be read, and written from `to` on, which is the same place or apart.
+    unsafe fn ctr_from(&self, from: *const u8, to: *mut u8, len: usize, mut counter: [u8; BLOCK]) {
+        debug_assert!(len.is_multiple_of(BLOCK));
         let mut keystream = Zeroizing::new([0; BLOCK]);
         let mut used = 0;
-        // SAFETY: the data may be read and written in place; the other buffers are whole blocks.
+        // SAFETY: as promised; the other buffers are whole blocks.
         unsafe {
             sys::AES_ctr128_encrypt(
-                data.as_ptr(),
-                data.as_mut_ptr(),
-                data.len(),
+                from,
+                to,
+                len,
                 &*self.0.0,
                 counter.as_mut_ptr(),
                 keystream.as_mut_ptr(),
@@ -147,6 +162,16 @@ impl DecryptSchedule {
     /// CBC from one place to the end of another; else as [`cbc`](Self::cbc).
     pub(crate) fn cbc_apart(&self, data: &[u8], out: &mut Vec<u8>, chain: &mut [u8; BLOCK]) {
         cbc_apart(&self.0, data, out, chain, sys::AES_DECRYPT);
+    }
+
+    /// The same to the beginning of `out`, which has room enough.
+    pub(crate) fn cbc_into(
+        &self,
+        data: &[u8],
+        out: &mut [MaybeUninit<u8>],
+        chain: &mut [u8; BLOCK],
+    ) {
+        cbc_into(&self.0, data, out, chain, sys::AES_DECRYPT);
     }
 
     /// Key unwrap (RFC 3394); fails unless the IV comes out. `data` has at least 24 bytes, a

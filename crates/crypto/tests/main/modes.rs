@@ -1,6 +1,6 @@
 //! The rarer modes: OFB and CFB (NIST SP 800-38A), CTS, XTS, CCM, GMAC, key wrap over padding.
 
-use std::sync::Arc;
+use std::{mem::MaybeUninit, sync::Arc};
 
 use hsmsim_crypto::Error;
 use hsmsim_crypto::aes::{self, AesKey, CipherMode, XtsCipher, XtsKey};
@@ -152,8 +152,33 @@ fn check_stream(key: &Arc<dyn BlockCipher>, mode: CipherMode, plaintext: &[u8], 
             assert!(rest.len() <= at_most, "{case} in parts of {part}, {direction:?}");
             output.extend(rest);
             assert_eq!(output, expected, "{case} in parts of {part}, {direction:?}");
+            let cipher = Cipher::new(direction, mode, key.clone(), &iv).unwrap();
+            check_rooms(cipher, part, input, expected, case);
         }
     }
+}
+
+/// Whatever is written to a place of the caller's (which the tests of partitions read), the stream goes on as if it
+/// had been given out.
+fn check_rooms(mut cipher: Cipher, part: usize, input: &[u8], expected: &[u8], case: &str) {
+    let mut at = 0;
+    for (index, chunk) in input.chunks(part).enumerate() {
+        let foretold = cipher.update_output_len(chunk.len());
+        let none = cipher.update_to(chunk, &mut vec![MaybeUninit::uninit(); chunk.len() - 1]);
+        assert_eq!(none, Ok(None), "{case} in parts of {part}: too little room");
+        let mut room = vec![MaybeUninit::uninit(); chunk.len() + 3];
+        let written =
+            if index % 2 == 0 { cipher.update_to(chunk, &mut room).unwrap() } else { None };
+        match written {
+            Some(written) => assert_eq!((written, chunk.len()), (foretold, foretold), "{case}"),
+            None => {
+                let given = cipher.update(chunk).unwrap();
+                assert_eq!(given, expected[at..at + foretold], "{case} in parts of {part}");
+            }
+        }
+        at += foretold;
+    }
+    assert_eq!(cipher.finish().unwrap(), expected[at..], "{case} in parts of {part}");
 }
 
 #[test]

@@ -149,13 +149,9 @@ impl Stream {
         data: &[u8],
         room: &mut [MaybeUninit<u8>],
     ) -> std::result::Result<Option<usize>, hsmsim_crypto::Error> {
-        let Self::Block(cipher) = self else { return Ok(None) };
-        match room.get_mut(..data.len()) {
-            Some(room) if cipher.is_in_place(data.len()) => {
-                cipher.update_in_place(room.write_copy_of_slice(data))?;
-                Ok(Some(data.len()))
-            }
-            _ => Ok(None),
+        match self {
+            Self::Block(cipher) => cipher.update_to(data, room),
+            Self::Xts(_) | Self::ChaCha20(_) => Ok(None),
         }
     }
 
