@@ -120,6 +120,16 @@ pub fn aes_cbc<const LEN: usize>(_: &Path) -> Runner {
     })
 }
 
+/// AES-256-CTR, encryption in place (AWS-LC).
+pub fn aes_ctr<const LEN: usize>(_: &Path) -> Runner {
+    let key = UnboundCipherKey::new(&AES_256, &KEY).and_then(EncryptingKey::ctr).expect(SOUND);
+    let mut data = vec![0x5a; LEN];
+    runner(move || {
+        let iv = EncryptionContext::Iv128(FixedLength::from([7; 16]));
+        black_box(key.less_safe_encrypt(&mut data, iv).expect(SOUND));
+    })
+}
+
 /// ECDSA over a given SHA-256 digest with P-256 (AWS-LC).
 pub fn p256_sign(_: &Path) -> Runner {
     ecdsa_sign(&ECDSA_P256_SHA256_FIXED_SIGNING, &aws_digest::SHA256)

@@ -56,6 +56,8 @@ pub enum Mechanism<'a> {
     Plain(CK_MECHANISM_TYPE),
     /// The parameter is the initialisation vector itself.
     Iv(CK_MECHANISM_TYPE, &'a [u8]),
+    /// CKM_AES_CTR with a counter of 128 bits, and the first block.
+    Ctr([u8; 16]),
     /// CKM_AES_GCM with a tag of 128 bits and no additional data.
     Gcm(&'a [u8]),
     /// CKM_RSA_PKCS_PSS with SHA-256 and a salt of 32 bytes.
@@ -81,6 +83,14 @@ impl Mechanism<'_> {
         match self {
             Self::Plain(kind) => call(&mut mechanism(*kind, null(), 0)),
             Self::Iv(kind, iv) => call(&mut mechanism(*kind, iv.as_ptr().cast(), iv.len())),
+            Self::Ctr(block) => {
+                let parameters = CK_AES_CTR_PARAMS { ulCounterBits: 128, cb: *block };
+                call(&mut mechanism(
+                    CKM_AES_CTR,
+                    (&raw const parameters).cast(),
+                    size_of_val(&parameters),
+                ))
+            }
             Self::Gcm(iv) => {
                 let parameters = CK_GCM_PARAMS {
                     pIv: iv.as_ptr().cast_mut(),

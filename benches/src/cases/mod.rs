@@ -77,7 +77,7 @@ impl Case {
     }
 }
 
-/// A call on 64 KiB or more, of which a cipher's output is copied: the primitive's time is the measure.
+/// A call on 64 KiB or more: the primitive's time is the measure.
 const LARGE: Budget = Budget { bare: Some(Limit::Times(1.3)), ..Budget::call(1.0) };
 /// Without an aim of its own.
 const ANY: Budget = Budget::free();
@@ -112,6 +112,10 @@ pub const CASES: &[Case] = &[
     case("AES-CBC 1 KiB", symmetric::aes_cbc::<KIB>, Some(bare::aes_cbc::<KIB>), Budget::call(15.0)),
     case("AES-CBC 64 KiB", symmetric::aes_cbc::<KIB64>, Some(bare::aes_cbc::<KIB64>), LARGE),
     case("AES-CBC 1 MiB", symmetric::aes_cbc::<MIB>, Some(bare::aes_cbc::<MIB>), LARGE),
+    case("SHA-256, part of 1 KiB", symmetric::sha256_part::<KIB>, Some(bare::sha256::<KIB>), Budget::call(1.0)),
+    case("SHA-256, part of 64 KiB", symmetric::sha256_part::<KIB64>, Some(bare::sha256::<KIB64>), LARGE),
+    case("AES-CBC, part of 64 KiB", symmetric::aes_cbc_part::<KIB64>, Some(bare::aes_cbc::<KIB64>), LARGE),
+    case("AES-CTR, part of 64 KiB", symmetric::aes_ctr_part::<KIB64>, Some(bare::aes_ctr::<KIB64>), LARGE),
 
     case("ECDSA P-256 sign", asymmetric::p256_sign, Some(bare::p256_sign), Budget::call(3.0).scaling()),
     case("ECDSA P-256 verify", asymmetric::p256_verify, Some(bare::p256_verify), Budget::call(1.0)),

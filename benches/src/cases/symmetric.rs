@@ -19,6 +19,37 @@ pub fn sha256<const LEN: usize>(token: &Token) -> Result<Runner> {
     })
 }
 
+/// SHA-256, one part of many.
+pub fn sha256_part<const LEN: usize>(token: &Token) -> Result<Runner> {
+    let session = token.open_session()?;
+    session.digest_init(&Mechanism::Plain(CKM_SHA256))?;
+    let part = vec![0x5a; LEN];
+    repeat(move || session.digest_update(&part))
+}
+
+/// AES-256-CTR with a token key, one part of many.
+pub fn aes_ctr_part<const LEN: usize>(token: &Token) -> Result<Runner> {
+    cipher_part::<LEN>(token, &Mechanism::Ctr([7; 16]))
+}
+
+/// AES-256-CBC with a token key, one part of many.
+pub fn aes_cbc_part<const LEN: usize>(token: &Token) -> Result<Runner> {
+    cipher_part::<LEN>(token, &Mechanism::Iv(CKM_AES_CBC, &[7; 16]))
+}
+
+fn cipher_part<const LEN: usize>(token: &Token, mechanism: &Mechanism<'_>) -> Result<Runner> {
+    let key = secret_key(token, CKM_AES_KEY_GEN, &[CKA_ENCRYPT, CKA_DECRYPT])?;
+    let session = token.open_session()?;
+    session.encrypt_init(mechanism, key)?;
+    let part = vec![0x5a; LEN];
+    let mut out = vec![0; LEN];
+    repeat(move || {
+        let len = session.encrypt_update(&part, &mut out)?;
+        assert_eq!(len, LEN);
+        Ok(())
+    })
+}
+
 /// HMAC-SHA256 with a token key.
 pub fn hmac<const LEN: usize>(token: &Token) -> Result<Runner> {
     let key = secret_key(token, CKM_GENERIC_SECRET_KEY_GEN, &[CKA_SIGN, CKA_VERIFY])?;

@@ -203,6 +203,32 @@ impl Session {
         one_part!(self, C_DigestInit(), C_Digest, mechanism, data, out)
     }
 
+    /// C_DigestInit.
+    pub fn digest_init(&self, mechanism: &Mechanism<'_>) -> Result<()> {
+        mechanism.with(|mechanism| call!(self.module, C_DigestInit(self.handle, mechanism)))
+    }
+
+    /// C_DigestUpdate.
+    pub fn digest_update(&self, part: &[u8]) -> Result<()> {
+        call!(self.module, C_DigestUpdate(self.handle, bytes(part), ulong(part.len())))
+    }
+
+    /// C_EncryptInit.
+    pub fn encrypt_init(&self, mechanism: &Mechanism<'_>, key: CK_OBJECT_HANDLE) -> Result<()> {
+        mechanism.with(|mechanism| call!(self.module, C_EncryptInit(self.handle, mechanism, key)))
+    }
+
+    /// C_EncryptUpdate; gives how many bytes came of the part.
+    pub fn encrypt_update(&self, part: &[u8], out: &mut [u8]) -> Result<usize> {
+        let mut len = ulong(out.len());
+        let (part, part_len) = (bytes(part), ulong(part.len()));
+        call!(
+            self.module,
+            C_EncryptUpdate(self.handle, part, part_len, out.as_mut_ptr(), &raw mut len)
+        )?;
+        Ok(length(len))
+    }
+
     /// C_SignInit and C_Sign; gives the length of the signature.
     pub fn sign(
         &self,

@@ -238,7 +238,11 @@ impl FarEnd {
 /// Whether the time makes no difference to a request: it uses no key, which might have dates. A look at the clock takes
 /// as long as a digest of a few bytes.
 fn is_timeless(request: &Request) -> bool {
-    matches!(request, Request::OnePart { operation, .. } if operation.key.is_none())
+    match request {
+        Request::OnePart { operation, .. } => operation.key.is_none(),
+        Request::Update { .. } => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
