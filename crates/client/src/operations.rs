@@ -376,11 +376,16 @@ impl Client {
             member_generation: session.group().members[member].generation(),
             before: before + data.len(),
         };
-        if let Reply::Written(len) = reply {
-            *session.active(kind) = next;
-            return Ok(Output::Written(len));
-        }
-        Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next))
+        let output = match reply {
+            // Of digests and signatures.
+            Reply::Done => Output::Bytes(Vec::new()),
+            Reply::Written(len) => Output::Written(len),
+            reply => {
+                return Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next));
+            }
+        };
+        *session.active(kind) = next;
+        Ok(output)
     }
 
     /// C_DigestKey: the key's value goes into the digest.
