@@ -382,7 +382,7 @@ impl Client {
 
     /// As [`Self::call_member`], if nothing has to be prepared and nothing on the way has to wait; otherwise what
     /// is left to do.
-    fn call_member_at_once(
+    pub(crate) fn call_member_at_once(
         &self,
         session: &mut Checkout,
         index: usize,
@@ -428,7 +428,7 @@ impl Client {
     }
 
     /// Does what is left of [`Self::call_member`].
-    async fn finish_call(
+    pub(crate) async fn finish_call(
         &self,
         session: &mut Checkout,
         index: usize,

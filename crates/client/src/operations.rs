@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use hsmsim_device::Left;
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Passed, Result, SessionHandle, ck::*, error::fail,
@@ -40,6 +41,24 @@ pub(crate) fn bytes(reply: Reply) -> Result<Vec<u8>> {
 impl Ready {
     pub(crate) fn operation(&self, kind: OperationKind) -> Operation {
         Operation { kind, mechanism: Arc::clone(&self.mechanism), key: self.key }
+    }
+}
+
+/// How far a part came at once.
+enum Step {
+    /// The member has answered.
+    Answered(std::result::Result<Reply, Failure>),
+    /// It is under way.
+    Left(Left),
+    /// The operation could not go on.
+    Refused(Error),
+}
+
+/// Of a reply without bytes.
+fn written(reply: &Reply) -> Output {
+    match reply {
+        Reply::Written(len) => Output::Written(*len),
+        _ => Output::Bytes(Vec::new()),
     }
 }
 
@@ -326,6 +345,33 @@ impl Client {
     ) -> Result<Output> {
         let data = data.into();
         let mut session = self.checkout(session)?;
+        // What is answered at once leaves the operation where it is.
+        let mut step = None;
+        if let Active::Streaming { ready, member, member_generation, before } = session.active(kind)
+        {
+            let (member, generation) = (*member, *member_generation);
+            let output = ready.checked.output.update(*before, data.len());
+            if let Some(answer) = too_small(output, room) {
+                return Ok(answer);
+            }
+            step = Some(match self.may_stream(&session, member, generation) {
+                Err(error) => Step::Refused(error),
+                Ok(()) => {
+                    let part = data.to_data(session.take_spare(), 0);
+                    let request = Request::Update { kind, data: part };
+                    match self.call_member_at_once(&mut session, member, request) {
+                        Ok(Ok(reply @ (Reply::Done | Reply::Written(_)))) => {
+                            if let Active::Streaming { before, .. } = session.active(kind) {
+                                *before += data.len();
+                            }
+                            return Ok(written(&reply));
+                        }
+                        Ok(answer) => Step::Answered(answer),
+                        Err(left) => Step::Left(left),
+                    }
+                }
+            });
+        }
         let (ready, begun) = match session.take_active(kind) {
             Active::Ready(ready) => (ready, None),
             Active::Streaming { ready, member, member_generation, before } => {
@@ -336,34 +382,36 @@ impl Client {
             }
             Active::None | Active::Stashed { .. } => return Err(Checkout::not_initialized(kind)),
         };
-        let before = begun.map_or(0, |(.., before)| before);
-        if let Some(answer) = too_small(ready.checked.output.update(before, data.len()), room) {
-            *session.active(kind) = match begun {
-                None => Active::Ready(ready),
-                Some((member, member_generation, before)) => {
-                    Active::Streaming { ready, member, member_generation, before }
-                }
-            };
-            return Ok(answer);
-        }
-        let mut spare = session.take_spare();
-        let mut part = || data.to_data(std::mem::take(&mut spare), 0);
+        let mut begin = || Request::Begin {
+            operation: ready.operation(kind),
+            data: data.to_data(Vec::new(), 0),
+        };
         let (reply, member) = match begun {
             None => {
-                let begin = || Request::Begin { operation: ready.operation(kind), data: part() };
+                if let Some(answer) = too_small(ready.checked.output.update(0, data.len()), room) {
+                    *session.active(kind) = Active::Ready(ready);
+                    return Ok(answer);
+                }
                 let (member, reply) = self.call_primary(&mut session, begin).await?;
                 (reply, member)
             }
-            Some((member, member_generation, _)) => {
-                let request = Request::Update { kind, data: part() };
-                match self.stream(&mut session, member, member_generation, request).await {
+            Some((member, ..)) => {
+                let answer = match step {
+                    Some(Step::Answered(answer)) => self.streamed(&session, member, answer),
+                    Some(Step::Left(left)) => {
+                        let rest = Box::pin(self.finish_call(&mut session, member, left));
+                        let answer = rest.await;
+                        self.streamed(&session, member, answer)
+                    }
+                    Some(Step::Refused(error)) => Err(error),
+                    None => return Err(Checkout::not_initialized(kind)),
+                };
+                match answer {
                     Err(error)
                         if error.rv() == CKR_DEVICE_ERROR
                             && self.planted == Some(Planted::MultiPartRetried) =>
                     {
-                        let begin =
-                            || Request::Begin { operation: ready.operation(kind), data: part() };
-                        let (member, reply) = self.call_primary(&mut session, begin).await?;
+                        let (member, reply) = self.call_primary(&mut session, &mut begin).await?;
                         (reply, member)
                     }
                     other => other?,
@@ -374,18 +422,13 @@ impl Client {
             ready,
             member,
             member_generation: session.group().members[member].generation(),
-            before: before + data.len(),
+            before: begun.map_or(0, |(.., before)| before) + data.len(),
         };
-        let output = match reply {
-            // Of digests and signatures.
-            Reply::Done => Output::Bytes(Vec::new()),
-            Reply::Written(len) => Output::Written(len),
-            reply => {
-                return Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next));
-            }
-        };
-        *session.active(kind) = next;
-        Ok(output)
+        if matches!(reply, Reply::Done | Reply::Written(_)) {
+            *session.active(kind) = next;
+            return Ok(written(&reply));
+        }
+        Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next))
     }
 
     /// C_DigestKey: the key's value goes into the digest.
@@ -431,6 +474,16 @@ impl Client {
         member_generation: u64,
         request: Request,
     ) -> Result<(Reply, usize)> {
+        self.may_stream(session, member, member_generation)?;
+        let answer = self.call_member(session, member, request).await;
+        self.streamed(session, member, answer)
+    }
+
+    /// Whether an operation that lives on `member` can go on there.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR if the member was lost, and as [`Client::alive`].
+    fn may_stream(&self, session: &Checkout, member: usize, member_generation: u64) -> Result<()> {
         self.cluster.refresh();
         self.alive(&session.slot)?;
         let held = session.subs[member]
@@ -439,7 +492,17 @@ impl Client {
         if !held || session.group().members[member].generation() != member_generation {
             return fail(CKR_DEVICE_ERROR, "the member with this operation was lost: begin anew");
         }
-        match self.call_member(session, member, request).await {
+        Ok(())
+    }
+
+    /// What became of a step of an operation on `member`.
+    fn streamed(
+        &self,
+        session: &Checkout,
+        member: usize,
+        answer: std::result::Result<Reply, Failure>,
+    ) -> Result<(Reply, usize)> {
+        match answer {
             Ok(reply) => Ok((reply, member)),
             Err(Failure::Member(error)) => Err(error),
             Err(Failure::Lost) => {

@@ -21,6 +21,9 @@ pub(crate) const MAX_BYTES: usize = 1 << 31;
 /// From so many bytes on, data is lent to a request and not copied: below, a loan costs more than the copy.
 pub(crate) const LENT_MIN: usize = 4 << 10;
 
+/// How much longer than its data an output that is written where the caller wants it can be: a tag, a block.
+const BEYOND_DATA: usize = 64;
+
 /// Length of the label that C_InitToken takes, in bytes.
 const LABEL_LEN: usize = 32;
 
@@ -109,6 +112,8 @@ impl Input {
             return Ok(bytes.into());
         }
         let (room, len) = output.and_then(Buffer::place).unwrap_or((NonNull::dangling(), 0));
+        // No more than can be wanted: some callers say that there is more than they have.
+        let len = len.min(bytes.len() + BEYOND_DATA);
         // SAFETY: by the promise given to `new` the bytes stay as they are until they are taken back or `self` is
         // dropped, either of which ends the loan. The room is the caller's, who has promised it to the buffer, and
         // which that writes after the data was taken back.
