@@ -29,6 +29,7 @@ mod messages;
 mod objects;
 mod open;
 mod operations;
+mod parts;
 pub mod pending;
 #[doc(hidden)]
 pub mod planted;

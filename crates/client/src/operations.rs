@@ -1,4 +1,4 @@
-//! Operations: init, then one call or many.
+//! Operations: init, then one call or many (`parts.rs`).
 //!
 //! An init is checked on the primary, once for each key and mechanism, and kept here. A one-part
 //! call takes it along to whichever member is chosen; the first part of many takes it to the
@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use hsmsim_device::Left;
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Passed, Result, SessionHandle, ck::*, error::fail,
@@ -17,10 +16,8 @@ use hsmsim_types::{
 use crate::{
     Client,
     api::{Output, Room},
-    call::Failure,
     checks::{CheckOf, Known, Stamp},
     group::Group,
-    planted::Planted,
     session::{Active, Checkout, Ready, Stash},
 };
 
@@ -44,26 +41,8 @@ impl Ready {
     }
 }
 
-/// How far a part came at once.
-enum Step {
-    /// The member has answered.
-    Answered(std::result::Result<Reply, Failure>),
-    /// It is under way.
-    Left(Left),
-    /// The operation could not go on.
-    Refused(Error),
-}
-
-/// Of a reply without bytes.
-fn written(reply: &Reply) -> Output {
-    match reply {
-        Reply::Written(len) => Output::Written(*len),
-        _ => Output::Bytes(Vec::new()),
-    }
-}
-
 /// Where output goes: what fits is given, what does not is kept with the state it leaves behind.
-fn deliver(
+pub(crate) fn deliver(
     session: &mut Checkout,
     kind: OperationKind,
     room: Room,
@@ -330,251 +309,6 @@ impl Client {
         })
     }
 
-    /// C_EncryptUpdate, C_DecryptUpdate, C_DigestUpdate, C_SignUpdate, C_VerifyUpdate (the last
-    /// three give no bytes).
-    ///
-    /// # Errors
-    /// CKR_OPERATION_NOT_INITIALIZED; CKR_DEVICE_ERROR if the member was lost: the operation is
-    /// ended and has to be begun anew.
-    pub(crate) async fn update_work(
-        &self,
-        session: SessionHandle,
-        kind: OperationKind,
-        data: impl Into<Passed<'_>>,
-        room: Room,
-    ) -> Result<Output> {
-        let data = data.into();
-        let mut session = self.checkout(session)?;
-        // What is answered at once leaves the operation where it is.
-        let mut step = None;
-        if let Active::Streaming { ready, member, member_generation, before } = session.active(kind)
-        {
-            let (member, generation) = (*member, *member_generation);
-            let output = ready.checked.output.update(*before, data.len());
-            if let Some(answer) = too_small(output, room) {
-                return Ok(answer);
-            }
-            step = Some(match self.may_stream(&session, member, generation) {
-                Err(error) => Step::Refused(error),
-                Ok(()) => {
-                    let part = data.to_data(session.take_spare(), 0);
-                    let request = Request::Update { kind, data: part };
-                    match self.call_member_at_once(&mut session, member, request) {
-                        Ok(Ok(reply @ (Reply::Done | Reply::Written(_)))) => {
-                            if let Active::Streaming { before, .. } = session.active(kind) {
-                                *before += data.len();
-                            }
-                            return Ok(written(&reply));
-                        }
-                        Ok(answer) => Step::Answered(answer),
-                        Err(left) => Step::Left(left),
-                    }
-                }
-            });
-        }
-        let (ready, begun) = match session.take_active(kind) {
-            Active::Ready(ready) => (ready, None),
-            Active::Streaming { ready, member, member_generation, before } => {
-                (ready, Some((member, member_generation, before)))
-            }
-            Active::Stashed { from: Stash::Update, output, next } => {
-                return Ok(deliver(&mut session, kind, room, output, Stash::Update, *next));
-            }
-            Active::None | Active::Stashed { .. } => return Err(Checkout::not_initialized(kind)),
-        };
-        let mut begin = || Request::Begin {
-            operation: ready.operation(kind),
-            data: data.to_data(Vec::new(), 0),
-        };
-        let (reply, member) = match begun {
-            None => {
-                if let Some(answer) = too_small(ready.checked.output.update(0, data.len()), room) {
-                    *session.active(kind) = Active::Ready(ready);
-                    return Ok(answer);
-                }
-                let (member, reply) = self.call_primary(&mut session, begin).await?;
-                (reply, member)
-            }
-            Some((member, ..)) => {
-                let answer = match step {
-                    Some(Step::Answered(answer)) => self.streamed(&session, member, answer),
-                    Some(Step::Left(left)) => {
-                        let rest = Box::pin(self.finish_call(&mut session, member, left));
-                        let answer = rest.await;
-                        self.streamed(&session, member, answer)
-                    }
-                    Some(Step::Refused(error)) => Err(error),
-                    None => return Err(Checkout::not_initialized(kind)),
-                };
-                match answer {
-                    Err(error)
-                        if error.rv() == CKR_DEVICE_ERROR
-                            && self.planted == Some(Planted::MultiPartRetried) =>
-                    {
-                        let (member, reply) = self.call_primary(&mut session, &mut begin).await?;
-                        (reply, member)
-                    }
-                    other => other?,
-                }
-            }
-        };
-        let next = Active::Streaming {
-            ready,
-            member,
-            member_generation: session.group().members[member].generation(),
-            before: begun.map_or(0, |(.., before)| before) + data.len(),
-        };
-        if matches!(reply, Reply::Done | Reply::Written(_)) {
-            *session.active(kind) = next;
-            return Ok(written(&reply));
-        }
-        Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Update, next))
-    }
-
-    /// C_DigestKey: the key's value goes into the digest.
-    ///
-    /// # Errors
-    /// As [`Client::update_work`]; CKR_KEY_INDIGESTIBLE for keys that have no value to digest.
-    pub(crate) async fn digest_key_work(
-        &self,
-        session: SessionHandle,
-        key: ObjectHandle,
-    ) -> Result<()> {
-        let kind = OperationKind::Digest;
-        let mut session = self.checkout(session)?;
-        let key = self.key(session.group(), key)?;
-        let (ready, streaming) = match session.take_active(kind) {
-            Active::Ready(ready) => (ready, None),
-            Active::Streaming { ready, member, member_generation, before } => {
-                (ready, Some((member, member_generation, before)))
-            }
-            _ => return Err(Checkout::not_initialized(kind)),
-        };
-        let (member, generation, before) = match streaming {
-            Some(streaming) => streaming,
-            None => {
-                let request =
-                    || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
-                let (member, _) = self.call_primary(&mut session, request).await?;
-                (member, session.group().members[member].generation(), 0)
-            }
-        };
-        self.stream(&mut session, member, generation, Request::DigestKey { key }).await?;
-        let member_generation = generation;
-        *session.active(kind) = Active::Streaming { ready, member, member_generation, before };
-        Ok(())
-    }
-
-    /// A further step of an operation that lives on `member`. If that is lost, so is the operation
-    /// (Luna guide, "Failover": multi-part operations must be restarted by the application).
-    pub(crate) async fn stream(
-        &self,
-        session: &mut Checkout,
-        member: usize,
-        member_generation: u64,
-        request: Request,
-    ) -> Result<(Reply, usize)> {
-        self.may_stream(session, member, member_generation)?;
-        let answer = self.call_member(session, member, request).await;
-        self.streamed(session, member, answer)
-    }
-
-    /// Whether an operation that lives on `member` can go on there.
-    ///
-    /// # Errors
-    /// CKR_DEVICE_ERROR if the member was lost, and as [`Client::alive`].
-    fn may_stream(&self, session: &Checkout, member: usize, member_generation: u64) -> Result<()> {
-        self.cluster.refresh();
-        self.alive(&session.slot)?;
-        let held = session.subs[member]
-            .as_ref()
-            .is_some_and(|sub| sub.member_generation == member_generation);
-        if !held || session.group().members[member].generation() != member_generation {
-            return fail(CKR_DEVICE_ERROR, "the member with this operation was lost: begin anew");
-        }
-        Ok(())
-    }
-
-    /// What became of a step of an operation on `member`.
-    fn streamed(
-        &self,
-        session: &Checkout,
-        member: usize,
-        answer: std::result::Result<Reply, Failure>,
-    ) -> Result<(Reply, usize)> {
-        match answer {
-            Ok(reply) => Ok((reply, member)),
-            Err(Failure::Member(error)) => Err(error),
-            Err(Failure::Lost) => {
-                let group = session.group();
-                self.event("multi_part_lost", group, group.members.get(member), "");
-                fail(CKR_DEVICE_ERROR, "the member was lost during the operation: begin anew")
-            }
-        }
-    }
-
-    /// C_EncryptFinal, C_DecryptFinal, C_DigestFinal, C_SignFinal.
-    ///
-    /// # Errors
-    /// As [`Client::update_work`].
-    pub(crate) async fn finish_work(
-        &self,
-        session: SessionHandle,
-        kind: OperationKind,
-        room: Room,
-    ) -> Result<Output> {
-        let mut session = self.checkout(session)?;
-        let active = session.take_active(kind);
-        if let Active::Stashed { from: Stash::Final, output, next } = active {
-            return Ok(deliver(&mut session, kind, room, output, Stash::Final, *next));
-        }
-        if let Active::Stashed { next, .. } = active {
-            // A result of C_Sign or C_SignUpdate waits for its buffer. Every error but
-            // CKR_BUFFER_TOO_SMALL ends the operation (PKCS#11 3.1, 5.2), this one too.
-            if let Active::Streaming { member, .. } = *next {
-                let _ = self.call_member(&mut session, member, Request::Cancel { kind }).await;
-            }
-            return Err(Checkout::not_initialized(kind));
-        }
-        if room == Room::Query {
-            let length = match &active {
-                Active::Ready(ready) => ready.checked.output.finish(0),
-                Active::Streaming { ready, before, .. } => ready.checked.output.finish(*before),
-                _ => return Err(Checkout::not_initialized(kind)),
-            };
-            *session.active(kind) = active;
-            return Ok(Output::Length(length));
-        }
-        if let Active::Ready(ready) | Active::Streaming { ready, .. } = &active {
-            let before = if let Active::Streaming { before, .. } = active { before } else { 0 };
-            session.expect(ready.checked.output.finish(before), room);
-        }
-        let reply = self.end(&mut session, kind, active, &[]).await?;
-        Ok(deliver(&mut session, kind, room, bytes(reply)?, Stash::Final, Active::None))
-    }
-
-    /// The last step of a multi-part operation, also of one that had no part.
-    async fn end(
-        &self,
-        session: &mut Checkout,
-        kind: OperationKind,
-        active: Active,
-        signature: &[u8],
-    ) -> Result<Reply> {
-        let last = || Request::Final { kind, signature: signature.to_vec() };
-        let (member, generation) = match active {
-            Active::Streaming { member, member_generation, .. } => (member, member_generation),
-            Active::Ready(ready) => {
-                let request =
-                    || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
-                let (member, _) = self.call_primary(session, request).await?;
-                (member, session.group().members[member].generation())
-            }
-            _ => return Err(Checkout::not_initialized(kind)),
-        };
-        Ok(self.stream(session, member, generation, last()).await?.0)
-    }
-
     /// C_Verify, C_VerifySignature; `signature` is `None` where the init was given it.
     ///
     /// # Errors
@@ -597,26 +331,6 @@ impl Client {
             }
             other => self.refuse_one_part(&mut session, kind, other).await,
         }
-    }
-
-    /// C_VerifyFinal, C_VerifySignatureFinal.
-    ///
-    /// # Errors
-    /// As [`Client::verify_work`] and [`Client::update_work`].
-    pub(crate) async fn verify_final_work(
-        &self,
-        session: SessionHandle,
-        kind: OperationKind,
-        signature: Option<&[u8]>,
-    ) -> Result<()> {
-        let mut session = self.checkout(session)?;
-        let active = session.take_active(kind);
-        let known = match &active {
-            Active::Ready(ready) | Active::Streaming { ready, .. } => ready.signature().to_vec(),
-            _ => Vec::new(),
-        };
-        self.end(&mut session, kind, active, signature.unwrap_or(&known)).await?;
-        Ok(())
     }
 
     /// C_Login with CKU_CONTEXT_SPECIFIC: confirms the operation that waits for it, on the primary.
