@@ -5,7 +5,7 @@
 //! primary, where the operation then stays. Output lengths follow from the check, so asking for a
 //! length costs no round trip; a result that does not fit is kept until the buffer does.
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
@@ -82,15 +82,17 @@ impl Client {
         &self,
         session: SessionHandle,
         kind: OperationKind,
-        mechanism: Mechanism,
+        mechanism: impl Borrow<Mechanism>,
         key: Option<ObjectHandle>,
     ) -> Result<()> {
+        // A structure that is moved just after it was written waits for its parts to be there.
+        let mechanism = mechanism.borrow();
         let mut session = self.checkout(session)?;
         if !matches!(session.active(kind), Active::None) {
             return fail(CKR_OPERATION_ACTIVE, format!("{kind:?} is active already"));
         }
         self.before_call(&session.slot.group).await;
-        let check = CheckOf::new(kind, key, &mechanism);
+        let check = CheckOf::new(kind, key, mechanism);
         let stamp = self.stamp(&session);
         let recent = stamp.and_then(|stamp| session.recent.find(&check, stamp));
         let (key, (known, checked)) = match recent {
@@ -109,7 +111,7 @@ impl Client {
                 (id, known)
             }
         };
-        let mechanism = known.unwrap_or_else(|| Arc::new(mechanism));
+        let mechanism = known.unwrap_or_else(|| Arc::new(mechanism.clone()));
         *session.active(kind) = Active::Ready(Ready { mechanism, key, checked, beside: None });
         Ok(())
     }

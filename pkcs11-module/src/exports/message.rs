@@ -20,7 +20,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_kind();
-    => operation::init[MessageEncrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[MessageEncrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Encrypts a message.
     fn C_EncryptMessage(
@@ -91,7 +91,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_kind();
-    => operation::init[MessageDecrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[MessageDecrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Decrypts a message.
     fn C_DecryptMessage(
@@ -162,7 +162,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[MessageSign, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[MessageSign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs a message.
     fn C_SignMessage(
@@ -214,7 +214,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[MessageVerify, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[MessageVerify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies a message.
     fn C_VerifyMessage(

@@ -18,7 +18,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[Encrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Encrypts in one part.
     fn C_Encrypt(
@@ -60,7 +60,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[Decrypt, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Decrypts in one part.
     fn C_Decrypt(
@@ -101,7 +101,7 @@ session_functions! {
         mechanism: *mut CK_MECHANISM,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[Digest, SessionHandle(session), mechanism, None]
+    => operation::init[Digest, SessionHandle(session), &mechanism, None]
 
     /// Goes on with what was saved.
     fn C_SetOperationState(
@@ -155,7 +155,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[Sign, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs in one part.
     fn C_Sign(
@@ -194,7 +194,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[Verify, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies in one part.
     fn C_Verify(
@@ -272,7 +272,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[SignRecover, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs so that the data comes back out of the signature.
     fn C_SignRecover(
@@ -293,7 +293,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    => operation::init[VerifyRecover, SessionHandle(session), mechanism, Some(ObjectHandle(key))]
+    => operation::init[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies a signature and gives what was signed.
     fn C_VerifyRecover(

@@ -4,7 +4,7 @@
 use hsmsim_client::{Client, Room};
 use hsmsim_partition::api::OperationKind;
 use hsmsim_types::{
-    Mechanism, ObjectHandle, Result, SessionHandle,
+    Error, Mechanism, ObjectHandle, Result, SessionHandle,
     ck::{CK_INVALID_HANDLE, CK_OBJECT_HANDLE},
 };
 
@@ -16,10 +16,10 @@ pub(crate) async fn init(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
-    mechanism: Result<Option<Mechanism>>,
+    mechanism: &Result<Option<Mechanism>>,
     key: Option<ObjectHandle>,
 ) -> Result<()> {
-    match mechanism? {
+    match mechanism.as_ref().map_err(Error::clone)? {
         Some(mechanism) => client.operation_init(session, kind, mechanism, key).await,
         None => client.operation_cancel(session, kind).await,
     }

@@ -1,6 +1,8 @@
 //! The calls of an application that reach members: each with its name and with what a call fault may
 //! ask about it, around the function that does the work.
 
+use std::borrow::Borrow;
+
 use hsmsim_partition::api::{AttributeResult, OperationKind};
 use hsmsim_types::{
     Mechanism, MessageParams, ObjectHandle, Passed, Pin, Result, SessionHandle, SlotId, Template,
@@ -248,11 +250,11 @@ calls! {
     fn operation_init(
         session: SessionHandle,
         kind: OperationKind,
-        mechanism: Mechanism,
+        mechanism: impl Borrow<Mechanism>,
         key: Option<ObjectHandle>,
     ) -> ();
     is names(kind)[0], Session(session), kind;
-    about mechanism(mechanism.kind), objects(key, None);
+    about mechanism(mechanism.borrow().kind), objects(key, None);
     => operation_init_work
 
     /// C_Encrypt, C_Decrypt, C_Digest, C_Sign, C_SignRecover, C_VerifyRecover.
