@@ -10,6 +10,7 @@ use aws_lc_rs::{
     aead as aws_aead, agreement,
     cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey},
     digest as aws_digest,
+    error::Unspecified,
     iv::FixedLength,
     kem, pbkdf2, rand as aws_rand,
     rsa::{
@@ -112,17 +113,18 @@ fn aes_gcm_long<const LEN: usize>() -> Runner {
 
 /// AES-256-CBC in place (AWS-LC).
 pub fn aes_cbc<const LEN: usize>(_: &Path) -> Runner {
-    let key = UnboundCipherKey::new(&AES_256, &KEY).and_then(EncryptingKey::cbc).expect(SOUND);
-    let mut data = vec![0x5a; LEN];
-    runner(move || {
-        let iv = EncryptionContext::Iv128(FixedLength::from([7; 16]));
-        black_box(key.less_safe_encrypt(&mut data, iv).expect(SOUND));
-    })
+    aes::<LEN>(EncryptingKey::cbc)
 }
 
 /// AES-256-CTR, encryption in place (AWS-LC).
 pub fn aes_ctr<const LEN: usize>(_: &Path) -> Runner {
-    let key = UnboundCipherKey::new(&AES_256, &KEY).and_then(EncryptingKey::ctr).expect(SOUND);
+    aes::<LEN>(EncryptingKey::ctr)
+}
+
+fn aes<const LEN: usize>(
+    mode: impl FnOnce(UnboundCipherKey) -> Result<EncryptingKey, Unspecified>,
+) -> Runner {
+    let key = UnboundCipherKey::new(&AES_256, &KEY).and_then(mode).expect(SOUND);
     let mut data = vec![0x5a; LEN];
     runner(move || {
         let iv = EncryptionContext::Iv128(FixedLength::from([7; 16]));

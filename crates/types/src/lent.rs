@@ -40,7 +40,7 @@ struct Room {
 }
 
 // SAFETY: the room is written by who has taken it out, on whatever thread, and is there as long as the loan by the
-// promise given to `Loan::with_room`.
+// promise given to `Loan::new`.
 unsafe impl Send for Room {}
 
 /// Where the bytes are.
@@ -81,7 +81,7 @@ impl Lent {
             let room = self.0.room.lock().unwrap_or_else(PoisonError::into_inner).take();
             let room = room.filter(|_| is_borrowed).map(|room| {
                 // SAFETY: the loan has not ended and cannot meanwhile; the room is writable and nobody else's by
-                // the promise given to `Loan::with_room`, and no other reader has it, since it was taken.
+                // the promise given to `Loan::new`, and no other reader has it, since it was taken.
                 unsafe { std::slice::from_raw_parts_mut(room.start.as_ptr().cast(), room.len) }
             });
             worker(bytes, room)
@@ -114,26 +114,19 @@ impl fmt::Debug for Lent {
 pub struct Loan(Lent);
 
 impl Loan {
-    /// Lends bytes.
+    /// Lends bytes, and room for what comes of them: where it begins, and its length. Room that lies where the bytes
+    /// do is not lent.
     ///
     /// # Safety
     /// The bytes stay readable and unchanged until [`Self::end`] has returned or the loan was dropped, one of
-    /// which comes to pass: it is not forgotten.
-    pub unsafe fn new(bytes: &[u8]) -> Self {
-        // SAFETY: as promised; there is no room.
-        unsafe { Self::with_room(bytes, NonNull::dangling(), 0) }
-    }
-
-    /// Lends bytes, and room for what comes of them. Room that lies where the bytes do is not lent.
-    ///
-    /// # Safety
-    /// As [`Self::new`]; and from `room` on as many bytes can be written as `len` says, and nobody else reads or
-    /// writes them, for as long.
-    pub unsafe fn with_room(bytes: &[u8], room: NonNull<u8>, len: usize) -> Self {
-        let (start, end) = (room.addr().get(), room.addr().get().saturating_add(len));
+    /// which comes to pass: it is not forgotten. For as long the room can be written, and nobody else reads or writes it.
+    pub unsafe fn new(bytes: &[u8], room: Option<(NonNull<u8>, usize)>) -> Self {
         let read = bytes.as_ptr_range();
-        let apart = end <= read.start.addr() || start >= read.end.addr();
-        let room = (len > 0 && apart).then_some(Room { start: room, len });
+        let room = room.map(|(start, len)| Room { start, len }).filter(|room| {
+            let start = room.start.addr().get();
+            let end = start.saturating_add(room.len);
+            end <= read.start.addr() || start >= read.end.addr()
+        });
         let place = RwLock::new(Place::Borrowed(NonNull::from(bytes).cast()));
         Self(Lent(Arc::new(Shared { len: bytes.len(), place, room: Mutex::new(room) })))
     }
@@ -177,14 +170,17 @@ impl fmt::Debug for Loan {
 
 /// Lends bytes for as long as `work` takes.
 pub fn lend<R>(bytes: &[u8], work: impl FnOnce(&Lent) -> R) -> R {
-    lend_with_room(bytes, &mut [], work)
+    // SAFETY: the bytes are borrowed, and so unchanged, for longer than this function takes; the loan stays
+    // here and is dropped when it returns or unwinds.
+    let loan = unsafe { Loan::new(bytes, None) };
+    work(loan.lent())
 }
 
 /// The same, with room for what comes of them.
 pub fn lend_with_room<R>(bytes: &[u8], room: &mut [u8], work: impl FnOnce(&Lent) -> R) -> R {
-    // SAFETY: the bytes are borrowed, and so unchanged, for longer than this function takes, and so is the room; the
-    // loan stays here and is dropped when it returns or unwinds.
-    let loan = unsafe { Loan::with_room(bytes, NonNull::from(&mut *room).cast(), room.len()) };
+    let place = (NonNull::from(&mut *room).cast(), room.len());
+    // SAFETY: as above, and so is the room.
+    let loan = unsafe { Loan::new(bytes, Some(place)) };
     work(loan.lent())
 }
 
@@ -232,7 +228,7 @@ mod tests {
     fn nothing_is_copied_when_nobody_else_has_a_handle() {
         let bytes = [7; 100];
         // SAFETY: the bytes outlive the loan.
-        let loan = unsafe { Loan::new(&bytes) };
+        let loan = unsafe { Loan::new(&bytes, None) };
         drop(loan.lent().clone());
         loan.end();
         assert_eq!(copied(loan.lent()), None);
@@ -242,7 +238,7 @@ mod tests {
     fn a_loan_that_has_ended_stays_ended() {
         let mut bytes = vec![7; 100];
         // SAFETY: the loan ends before the bytes are changed.
-        let loan = unsafe { Loan::new(&bytes) };
+        let loan = unsafe { Loan::new(&bytes, None) };
         let kept = loan.lent().clone();
         loan.end();
         bytes.fill(8);
@@ -276,7 +272,7 @@ mod tests {
         let (ends, has_ended) = channel();
         let sum = thread::scope(|scope| {
             // SAFETY: the loan ends before the bytes are changed, and nobody looks at the room before that.
-            let loan = unsafe { Loan::with_room(&bytes, NonNull::from(&mut room).cast(), 10) };
+            let loan = unsafe { Loan::new(&bytes, Some((NonNull::from(&mut room).cast(), 10))) };
             let lent = loan.lent().clone();
             let worker = scope.spawn(move || {
                 lent.work(|bytes, room| {
@@ -353,7 +349,7 @@ mod tests {
             // SAFETY: within the array, which nobody else uses.
             let loan = unsafe {
                 let bytes = std::slice::from_raw_parts(start.as_ptr().add(10), 79);
-                Loan::with_room(bytes, start.add(room), len)
+                Loan::new(bytes, Some((start.add(room), len)))
             };
             assert_eq!(written(loan.lent(), 7).is_some(), is_lent, "{len} bytes from {room}");
         }

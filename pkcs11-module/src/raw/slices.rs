@@ -1,6 +1,6 @@
 //! Bytes that the caller lends: data, signatures, PINs, labels.
 
-use std::{ptr::NonNull, sync::OnceLock};
+use std::sync::OnceLock;
 
 use hsmsim_client::extensions::Uid;
 use hsmsim_types::{
@@ -111,13 +111,13 @@ impl Input {
         if bytes.len() < LENT_MIN || self.kept.is_some() {
             return Ok(bytes.into());
         }
-        let (room, len) = output.and_then(Buffer::place).unwrap_or((NonNull::dangling(), 0));
         // No more than can be wanted: some callers say that there is more than they have.
-        let len = len.min(bytes.len() + BEYOND_DATA);
+        let most = bytes.len() + BEYOND_DATA;
+        let room = output.and_then(Buffer::place).map(|(start, len)| (start, len.min(most)));
         // SAFETY: by the promise given to `new` the bytes stay as they are until they are taken back or `self` is
         // dropped, either of which ends the loan. The room is the caller's, who has promised it to the buffer, and
         // which that writes after the data was taken back.
-        let loan = self.loan.get_or_init(|| unsafe { Loan::with_room(bytes, room, len) });
+        let loan = self.loan.get_or_init(|| unsafe { Loan::new(bytes, room) });
         Ok(loan.lent().into())
     }
 

@@ -182,7 +182,7 @@ pub fn cbc_encrypt_into(
         return Ok(None);
     }
     let mut chain = block::iv_block(iv, BLOCK_LEN)?;
-    key.encryption()?.cbc_into(data, out, &mut chain);
+    key.cbc_into(Direction::Encrypt, data, &mut out[..data.len()], &mut chain)?;
     Ok(Some(data.len()))
 }
 

@@ -126,11 +126,9 @@ fn check_given(
     (class, kind): (u64, u64),
     shape: Shape,
 ) -> Result<()> {
-    let mut rules = Rule::all(shape).peekable();
+    let mut rule_of = Rule::in_order(shape);
     for attribute in given.iter() {
-        // Both are in the order of the attributes' numbers.
-        while rules.next_if(|rule| rule.kind < attribute.kind).is_some() {}
-        let Some(rule) = rules.next_if(|rule| rule.kind == attribute.kind) else {
+        let Some(rule) = rule_of(attribute.kind) else {
             if attribute.kind & CKA_VENDOR_DEFINED != 0 {
                 continue;
             }
@@ -243,11 +241,10 @@ fn is_empty_list(value: &AttributeValue) -> bool {
 
 /// Puts the caller's attributes to those of the operation.
 fn merge(given: Attributes, shape: Shape, all: &mut Attributes) -> Result<()> {
-    let mut rules = Rule::all(shape).peekable();
+    let mut rule_of = Rule::in_order(shape);
     for attribute in given.into_iter() {
-        while rules.next_if(|rule| rule.kind < attribute.kind).is_some() {}
-        let rule = rules.next_if(|rule| rule.kind == attribute.kind);
-        let by_operation = rule.is_some_and(|rule| rule.source == Source::Operation);
+        let by_operation =
+            rule_of(attribute.kind).is_some_and(|rule| rule.source == Source::Operation);
         if !by_operation {
             all.set(attribute);
         } else if all.get(attribute.kind) != Some(&attribute.value) {

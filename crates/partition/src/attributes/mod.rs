@@ -278,6 +278,15 @@ impl Rule {
         BY_SHAPE[shape as usize].rules().iter().map(|&row| &table::RULES[usize::from(row)])
     }
 
+    /// Finds the rules of attributes that come in the order of their numbers.
+    pub(crate) fn in_order(shape: Shape) -> impl FnMut(CK_ATTRIBUTE_TYPE) -> Option<&'static Self> {
+        let mut rules = Self::all(shape).peekable();
+        move |kind| {
+            while rules.next_if(|rule| rule.kind < kind).is_some() {}
+            rules.next_if(|rule| rule.kind == kind)
+        }
+    }
+
     /// Those of them that have a default.
     pub(crate) fn with_default(shape: Shape) -> impl Iterator<Item = &'static Self> + Clone {
         WITH_DEFAULT[shape as usize].rules().iter().map(|&row| &table::RULES[usize::from(row)])

@@ -411,21 +411,18 @@ impl Active {
         }
     }
 
-    /// Takes a part, and writes what comes of it to the caller's room. `None`, and nothing is done, where that cannot be.
-    pub(crate) fn update_into(
+    /// Takes a part. What comes of it goes to the caller's room if there is any and the cipher can do that.
+    pub(crate) fn update(
         &mut self,
         data: &[u8],
-        room: &mut [MaybeUninit<u8>],
-    ) -> Result<Option<Reply>> {
-        let State::Cipher(cipher) = &mut self.state else { return Ok(None) };
-        let written = cipher
-            .update_into(data, room)
-            .map_err(crate::failure::during(cipher::during(self.ready.act)))?;
-        Ok(written.map(Reply::Written))
-    }
-
-    /// Takes a part.
-    pub(crate) fn update(&mut self, data: &[u8]) -> Result<Reply> {
+        room: Option<&mut [MaybeUninit<u8>]>,
+    ) -> Result<Reply> {
+        let during = crate::failure::during(cipher::during(self.ready.act));
+        if let (State::Cipher(cipher), Some(room)) = (&mut self.state, room)
+            && let Some(written) = cipher.update_into(data, room).map_err(&during)?
+        {
+            return Ok(Reply::Written(written));
+        }
         let ready = match &mut self.state {
             State::Hash(hasher) => {
                 hasher.update(data);
@@ -446,9 +443,7 @@ impl Active {
                 whole.extend_from_slice(data);
                 Vec::new()
             }
-            State::Cipher(cipher) => cipher
-                .update(data)
-                .map_err(crate::failure::during(cipher::during(self.ready.act)))?,
+            State::Cipher(cipher) => cipher.update(data).map_err(during)?,
             State::Message(stream) => stream.update(&self.ready, data)?,
         };
         Ok(match self.ready.act {
@@ -458,8 +453,12 @@ impl Active {
     }
 
     /// The first part: a message that begins tells its nonce too.
-    pub(crate) fn first(&mut self, data: &[u8]) -> Result<Reply> {
-        let reply = self.update(data)?;
+    pub(crate) fn first(
+        &mut self,
+        data: &[u8],
+        room: Option<&mut [MaybeUninit<u8>]>,
+    ) -> Result<Reply> {
+        let reply = self.update(data, room)?;
         Ok(match (&self.ready.nonce, reply) {
             (Some(nonce), Reply::Bytes(bytes)) => Reply::Message { nonce: nonce.clone(), bytes },
             (_, reply) => reply,

@@ -384,14 +384,7 @@ impl Session {
             self.check_uses_left(key)?;
         }
         let mut active = Box::new(ready.begin()?);
-        let written = match room.filter(|_| limited.is_none()) {
-            Some(room) => active.update_into(data, room)?,
-            None => None,
-        };
-        let mut reply = match written {
-            Some(reply) => reply,
-            None => active.first(data)?,
-        };
+        let mut reply = active.first(data, room.filter(|_| limited.is_none()))?;
         if let Some(key) = limited {
             reply = self.count_use(&key, reply)?;
         }
@@ -408,14 +401,7 @@ impl Session {
         // Taken out: whatever error comes ends the operation (5.2).
         let mut active = self.take_active(kind)?;
         self.check_data(data)?;
-        let written = match room {
-            Some(room) => active.update_into(data, room)?,
-            None => None,
-        };
-        let reply = match written {
-            Some(reply) => reply,
-            None => active.update(data)?,
-        };
+        let reply = active.update(data, room)?;
         self.active.put(kind, active);
         Ok(reply)
     }
