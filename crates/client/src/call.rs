@@ -20,7 +20,7 @@ use crate::{
     group::Group,
     member::{InFlight, Loss, Member},
     session::{Checkout, SessionSlot, Sub},
-    transport::{Call, CallError, Connection, MemberSession},
+    transport::{AtOnce, Call, CallError, Connection, MemberSession},
 };
 
 /// Why a request gave no reply.
@@ -30,6 +30,14 @@ pub(crate) enum Failure {
     Lost,
     /// The member answered with an error.
     Member(Error),
+}
+
+/// A call that has begun on a member.
+pub(crate) struct Begun {
+    /// The member.
+    pub(crate) index: usize,
+    /// Its answer; `None` if that has to be waited for.
+    pub(crate) answer: Option<std::result::Result<Reply, Failure>>,
 }
 
 /// Waits for `future` at most `limit`; the clock is looked at only if the future has to wait.
@@ -406,15 +414,28 @@ impl Client {
         place: &mut Option<Sub>,
         request: Request,
     ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
+        self.sub_at_once(group, index, place, request, MemberSession::call_at_once)
+    }
+
+    /// The same of what is asked so.
+    #[inline]
+    pub(crate) fn sub_at_once<Q>(
+        &self,
+        group: &Group,
+        index: usize,
+        place: &mut Option<Sub>,
+        asked: Q,
+        ask: impl FnOnce(&mut MemberSession, Q) -> AtOnce<Q>,
+    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left<Q>> {
         let member = &group.members[index];
         let is_ready = !member.is_down()
             && Self::is_current(member, place)
             && Self::needs_no_login(group, member);
         let Some(sub) = place.as_mut().filter(|_| is_ready) else {
-            return Err(Left::Ask(request));
+            return Err(Left::Ask(asked));
         };
         let (since, in_flight) = (member.generation(), member.load.begin());
-        let answer = sub.session.call_at_once(request)?;
+        let answer = ask(&mut sub.session, asked)?;
         let answer = self.judge(group, index, since, in_flight, Some(answer));
         Self::empty_if_lost(place, &answer);
         Ok(answer)
@@ -476,7 +497,7 @@ impl Client {
     }
 
     /// What C_GetSessionInfo and the record say of an answer.
-    fn note_answer(slot: &SessionSlot, index: usize, answer: &std::result::Result<Reply, Failure>) {
+    pub(crate) fn note_answer(slot: &SessionSlot, index: usize, answer: &std::result::Result<Reply, Failure>) {
         match answer {
             Err(Failure::Lost) => {}
             Err(Failure::Member(error)) => {
@@ -503,16 +524,36 @@ impl Client {
         &self,
         session: &mut Checkout,
         choose: impl Fn(&Group) -> Option<usize>,
-        mut request: impl FnMut() -> Request,
+        request: impl FnMut() -> Request,
     ) -> Result<(usize, Reply)> {
         self.before_call(&session.slot.group).await;
         self.alive(&session.slot)?;
+        self.call_chosen_from(session, &mut None, choose, request).await
+    }
+
+    /// The same of a call that has begun on a member.
+    pub(crate) async fn call_chosen_from(
+        &self,
+        session: &mut Checkout,
+        begun: &mut Option<Begun>,
+        choose: impl Fn(&Group) -> Option<usize>,
+        mut request: impl FnMut() -> Request,
+    ) -> Result<(usize, Reply)> {
         loop {
-            let group = session.group();
-            let Some(index) = choose(group) else {
-                return fail(CKR_DEVICE_ERROR, "every member of the slot is lost");
+            let (index, answer) = match begun.take() {
+                Some(Begun { index, answer: Some(answer) }) => (index, answer),
+                Some(Begun { index, answer: None }) => {
+                    let rest = Box::pin(self.finish_call(session, index, Left::Wait));
+                    (index, rest.await)
+                }
+                None => {
+                    let Some(index) = choose(session.group()) else {
+                        return fail(CKR_DEVICE_ERROR, "every member of the slot is lost");
+                    };
+                    (index, self.call_member(session, index, request()).await)
+                }
             };
-            match self.call_member(session, index, request()).await {
+            match answer {
                 Ok(answer) => {
                     let group = session.group();
                     if group.members[index].standby

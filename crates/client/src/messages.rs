@@ -51,11 +51,12 @@ impl Messages {
 
 impl Ready {
     /// The operation for one message of an AEAD.
-    fn message(&mut self, kind: OperationKind, mut params: MessageParams) -> Operation {
+    fn message(&mut self, mut params: MessageParams) -> Operation {
         self.beside().messages.number(&mut params);
         let params = Params::Message(Box::new(params));
-        let mechanism = Arc::new(Mechanism { kind: self.mechanism.kind, params });
-        Operation { kind, mechanism, key: self.key }
+        let of = &self.operation;
+        let mechanism = Arc::new(Mechanism { kind: of.mechanism.kind, params });
+        Operation { kind: of.kind, mechanism, key: of.key }
     }
 
     /// After a message has ended.
@@ -124,7 +125,7 @@ impl Client {
             *session.active(kind) = Active::Ready(ready);
             return Ok(Message { output, ..Message::default() });
         }
-        let operation = ready.message(kind, params);
+        let operation = ready.message(params);
         let request = || Request::OnePart {
             operation: operation.clone(),
             data: data.to_data(Vec::new(), 0),
@@ -160,7 +161,7 @@ impl Client {
             *session.active(kind) = Active::Ready(ready);
             return Ok(output);
         }
-        let operation = ready.message(kind, params);
+        let operation = ready.message(params);
         let request = || Request::OnePart {
             operation: operation.clone(),
             data: data.to_data(Vec::new(), 0),
@@ -186,7 +187,7 @@ impl Client {
     ) -> Result<Vec<u8>> {
         let mut session = self.checkout(session)?;
         let mut ready = between(self, &mut session, kind).await?;
-        let operation = ready.message(kind, params);
+        let operation = ready.message(params);
         let request = || Request::Begin { operation: operation.clone(), data: Vec::new().into() };
         let (member, reply) = self.call_primary(&mut session, request).await?;
         let member_generation = session.group().members[member].generation();
@@ -268,7 +269,7 @@ impl Client {
             *session.active(kind) = Active::Ready(ready);
             return Ok(output);
         }
-        let reply = self.run_one_part(&mut session, kind, &ready, data, &[]).await?;
+        let reply = self.run_one_part(&mut session, &mut None, &ready, data, &[]).await?;
         *session.active(kind) = ready.next();
         Ok(Output::Bytes(bytes(reply)?))
     }
@@ -287,7 +288,7 @@ impl Client {
         let kind = OperationKind::MessageVerify;
         let mut session = self.checkout(session)?;
         let ready = between(self, &mut session, kind).await?;
-        let answer = self.run_one_part(&mut session, kind, &ready, data, signature).await;
+        let answer = self.run_one_part(&mut session, &mut None, &ready, data, signature).await;
         if answer.as_ref().err().is_none_or(is_verdict) {
             *session.active(kind) = ready.next();
         }
@@ -306,7 +307,7 @@ impl Client {
         let mut session = self.checkout(session)?;
         let ready = between(self, &mut session, kind).await?;
         let request =
-            || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
+            || Request::Begin { operation: ready.operation.clone(), data: Vec::new().into() };
         let (member, _) = self.call_primary(&mut session, request).await?;
         let member_generation = session.group().members[member].generation();
         let streaming = Streaming { ready, member, member_generation, before: 0 };

@@ -7,6 +7,7 @@
 
 use std::{borrow::Borrow, sync::Arc};
 
+use hsmsim_device::Left;
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Passed, Result, SessionHandle, ck::*, error::fail,
@@ -16,6 +17,7 @@ use hsmsim_types::{
 use crate::{
     Client,
     api::{Output, Room},
+    call::Begun,
     checks::{CheckOf, Known, Stamp},
     group::Group,
     session::{Active, Checkout, Ready, Stash},
@@ -32,12 +34,6 @@ pub(crate) fn bytes(reply: Reply) -> Result<Vec<u8>> {
         Reply::Bytes(bytes) => Ok(bytes),
         Reply::Done => Ok(Vec::new()),
         other => Err(unexpected(&other)),
-    }
-}
-
-impl Ready {
-    pub(crate) fn operation(&self, kind: OperationKind) -> Operation {
-        Operation { kind, mechanism: Arc::clone(&self.mechanism), key: self.key }
     }
 }
 
@@ -68,6 +64,14 @@ pub(crate) fn deliver(
             *session.active(kind) = Active::Stashed { from, output, next: Box::new(next) };
             Output::Length(needed)
         }
+    }
+}
+
+impl Ready {
+    /// The member that a one-part operation goes to: the one it is balanced to, or the primary if the key asks for a
+    /// login of its own each time.
+    fn chosen(&self, group: &Group) -> Option<usize> {
+        if self.checked.on_primary() { group.primary() } else { group.one_part() }
     }
 }
 
@@ -112,7 +116,8 @@ impl Client {
             }
         };
         let mechanism = known.unwrap_or_else(|| Arc::new(mechanism.clone()));
-        *session.active(kind) = Active::Ready(Ready { mechanism, key, checked, beside: None });
+        let operation = Operation { kind, mechanism, key };
+        *session.active(kind) = Active::Ready(Ready { operation, checked, beside: None });
         Ok(())
     }
 
@@ -219,6 +224,27 @@ impl Client {
     ) -> Result<Output> {
         let data = data.into();
         let mut session = self.checkout(session)?;
+        let mut begun = match room {
+            Room::Query => None,
+            Room::Bytes(_) => self.one_part_at_once(&mut session, kind, data, room, None),
+        };
+        match begun {
+            Some(Begun { answer: Some(Ok(Reply::Written(len))), .. }) => {
+                *session.active(kind) = Active::None;
+                return Ok(Output::Written(len));
+            }
+            Some(Begun { answer: Some(Ok(Reply::Bytes(output))), .. }) => {
+                return Ok(deliver(
+                    &mut session,
+                    kind,
+                    room,
+                    output,
+                    Stash::OnePart,
+                    Active::None,
+                ));
+            }
+            _ => {}
+        }
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
             Active::Ready(ready) if room == Room::Query => {
@@ -228,7 +254,8 @@ impl Client {
             }
             Active::Ready(ready) => {
                 session.expect(ready.checked.output.one_part(data.len()), room);
-                let output = match self.run_one_part(&mut session, kind, &ready, data, &[]).await? {
+                let call = self.run_one_part(&mut session, &mut begun, &ready, data, &[]);
+                let output = match call.await? {
                     Reply::Written(len) => return Ok(Output::Written(len)),
                     reply => bytes(reply)?,
                 };
@@ -256,32 +283,77 @@ impl Client {
         fail(CKR_OPERATION_ACTIVE, "a one-part call after a part: the operation is ended")
     }
 
-    /// Sends a one-part operation to the member it is balanced to, or to the primary if the key
-    /// asks for a login of its own each time. Members that are asked in turn share data that is lent.
-    pub(crate) async fn run_one_part(
+    /// A one-part operation on the member that [`Self::run_one_part`] would send it to first, if nothing on the way has to
+    /// wait: read where it is, without a request being made of it. `None`, and nothing is done, otherwise. The
+    /// operation stays active.
+    fn one_part_at_once(
         &self,
         session: &mut Checkout,
         kind: OperationKind,
+        data: Passed<'_>,
+        room: Room,
+        signature: Option<&[u8]>,
+    ) -> Option<Begun> {
+        let (slot, active, subs) = session.parts(kind);
+        let Some(Active::Ready(ready)) = active else { return None };
+        let group = &*slot.group;
+        self.cluster.refresh();
+        if ready.checked.changes_key || self.may_recover_in_call(group) || self.alive(slot).is_err()
+        {
+            return None;
+        }
+        let index = ready.chosen(group)?;
+        let member = &group.members[index];
+        if member.asynchronous || member.standby {
+            return None;
+        }
+        slot.expect(ready.checked.output.one_part(data.len()), room);
+        let signature = signature.unwrap_or(ready.signature());
+        let answer = data.work(|data, room| {
+            self.sub_at_once(group, index, &mut subs[index], (), |session, ()| {
+                session.one_part_at_once(&ready.operation, data, room, signature)
+            })
+        });
+        let answer = match answer? {
+            Ok(answer) => Some(answer),
+            Err(Left::Wait) => None,
+            Err(Left::Ask(())) => return None,
+        };
+        if let Some(answer) = &answer {
+            Self::note_answer(slot, index, answer);
+        }
+        Some(Begun { index, answer })
+    }
+
+    /// Sends a one-part operation to the member it is balanced to, or to the primary if the key
+    /// asks for a login of its own each time, unless it has begun. Members that are asked in turn share data that is lent.
+    pub(crate) async fn run_one_part(
+        &self,
+        session: &mut Checkout,
+        begun: &mut Option<Begun>,
         ready: &Ready,
         data: Passed<'_>,
         signature: &[u8],
     ) -> Result<Reply> {
         // With room for the output of a cipher that works in place.
-        let room = match kind {
+        let room = match ready.operation.kind {
             OperationKind::Encrypt => ready.checked.output.one_part(data.len()),
             _ => 0,
         };
         let mut spare = session.take_spare();
         let request = move || Request::OnePart {
-            operation: ready.operation(kind),
+            operation: ready.operation.clone(),
             data: data.to_data(std::mem::take(&mut spare), room),
             signature: signature.to_vec(),
         };
-        if let (true, Some(key)) = (ready.checked.changes_key, ready.key) {
+        if let (true, Some(key)) = (ready.checked.changes_key, ready.operation.key) {
             return self.run_changing(session, request, key).await;
         }
-        let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
-        let (_, reply) = self.call_chosen(session, choose, request).await?;
+        let choose = |group: &Group| ready.chosen(group);
+        let (_, reply) = match begun {
+            Some(_) => self.call_chosen_from(session, begun, choose, request).await?,
+            None => self.call_chosen(session, choose, request).await?,
+        };
         Ok(reply)
     }
 
@@ -324,11 +396,17 @@ impl Client {
     ) -> Result<()> {
         let data = data.into();
         let mut session = self.checkout(session)?;
+        let room = Room::Bytes(0);
+        let mut begun = self.one_part_at_once(&mut session, kind, data, room, signature);
+        if let Some(Begun { answer: Some(Ok(Reply::Done)), .. }) = begun {
+            *session.active(kind) = Active::None;
+            return Ok(());
+        }
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
             Active::Ready(ready) => {
                 let signature = signature.unwrap_or(ready.signature());
-                self.run_one_part(&mut session, kind, &ready, data, signature).await?;
+                self.run_one_part(&mut session, &mut begun, &ready, data, signature).await?;
                 Ok(())
             }
             other => self.refuse_one_part(&mut session, kind, other).await,

@@ -89,7 +89,7 @@ impl Client {
             Active::None | Active::Stashed { .. } => return Err(Checkout::not_initialized(kind)),
         };
         let mut begin = || Request::Begin {
-            operation: ready.operation(kind),
+            operation: ready.operation.clone(),
             data: data.to_data(Vec::new(), 0),
         };
         let (reply, member) = match begun {
@@ -160,7 +160,7 @@ impl Client {
             Some(streaming) => streaming,
             None => {
                 let request =
-                    || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
+                    || Request::Begin { operation: ready.operation.clone(), data: Vec::new().into() };
                 let (member, _) = self.call_primary(&mut session, request).await?;
                 (member, session.group().members[member].generation(), 0)
             }
@@ -272,7 +272,7 @@ impl Client {
             Active::Streaming { member, member_generation, .. } => (member, member_generation),
             Active::Ready(ready) => {
                 let request =
-                    || Request::Begin { operation: ready.operation(kind), data: Vec::new().into() };
+                    || Request::Begin { operation: ready.operation.clone(), data: Vec::new().into() };
                 let (member, _) = self.call_primary(session, request).await?;
                 (member, session.group().members[member].generation())
             }

@@ -71,7 +71,7 @@ impl Client {
             };
             let request = || Request::Save {
                 part: SavedPart {
-                    operation: ready.operation(kind),
+                    operation: ready.operation.clone(),
                     begun: begun.is_some(),
                     before: begun.map_or(0, |(_, _, before)| before as u64),
                     signature: ready.signature().to_vec(),
@@ -132,12 +132,8 @@ impl Client {
         let member_generation = session.group().members[member].generation();
         for one in restored {
             let kind = one.operation.kind;
-            let mut ready = Ready {
-                mechanism: one.operation.mechanism,
-                key: one.operation.key,
-                checked: one.checked,
-                beside: None,
-            };
+            let mut ready =
+                Ready { operation: one.operation, checked: one.checked, beside: None };
             if !one.signature.is_empty() {
                 ready.beside().signature = one.signature;
             }

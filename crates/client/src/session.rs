@@ -15,8 +15,8 @@ use std::{
 
 use crossbeam_utils::atomic::AtomicCell;
 use foldhash::fast::FixedState;
-use hsmsim_partition::api::{Checked, OperationKind};
-use hsmsim_types::{Error, Mechanism, ObjectId, Result, SessionHandle, ck::*, error::fail};
+use hsmsim_partition::api::{Checked, Operation, OperationKind};
+use hsmsim_types::{Error, ObjectId, Result, SessionHandle, ck::*, error::fail};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -107,8 +107,7 @@ pub(crate) enum Stash {
 /// An operation that was allowed.
 #[derive(Clone)]
 pub(crate) struct Ready {
-    pub(crate) mechanism: Arc<Mechanism>,
-    pub(crate) key: Option<ObjectId>,
+    pub(crate) operation: Operation,
     pub(crate) checked: Checked,
     /// Apart, as an operation is moved several times a call.
     pub(crate) beside: Option<Box<Beside>>,
@@ -254,6 +253,14 @@ impl SessionSlot {
         }
     }
 
+    /// Says that the answer has at most `length` bytes and there is that much room: one that may not fit is
+    /// waited for, since a function that finds its buffer too small says so itself (PKCS#11 3.2, 5.22.1).
+    pub(crate) fn expect(&self, length: usize, room: Room) {
+        if !matches!(room, Room::Bytes(room) if room >= length) {
+            self.waits.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// A member has answered the call under way.
     pub(crate) fn answers(&self, index: usize) {
         self.answered.store(index + 1, Ordering::Relaxed);
@@ -276,7 +283,7 @@ impl SessionSlot {
             match active {
                 Active::None => return None,
                 Active::Ready(ready) | Active::Streaming { ready, .. } => {
-                    return Some((ready.mechanism.kind, ready.key));
+                    return Some((ready.operation.mechanism.kind, ready.operation.key));
                 }
                 Active::Stashed { next, .. } => active = next,
             }
@@ -453,12 +460,20 @@ impl Checkout {
         (&self.slot, &mut state.subs[index])
     }
 
-    /// Says that the answer has at most `length` bytes and there is that much room: one that may not fit is
-    /// waited for, since a function that finds its buffer too small says so itself (PKCS#11 3.2, 5.22.1).
+    /// What never changes; what is active of that kind, unless there has never been any; and the places for sessions
+    /// on members.
+    pub(crate) fn parts(
+        &mut self,
+        kind: OperationKind,
+    ) -> (&SessionSlot, Option<&mut Active>, &mut Subs) {
+        let state = self.state.as_deref_mut().expect("a checkout holds its state");
+        let active = state.active.iter_mut().find(|(other, _)| *other == kind);
+        (&self.slot, active.map(|(_, active)| active), &mut state.subs)
+    }
+
+    /// As [`SessionSlot::expect`].
     pub(crate) fn expect(&self, length: usize, room: Room) {
-        if !matches!(room, Room::Bytes(room) if room >= length) {
-            self.slot.waits.store(true, Ordering::Relaxed);
-        }
+        self.slot.expect(length, room);
     }
 
     /// As [`Self::expect`], of an answer whose length only a member knows: it fits for certain where its length

@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    mem::MaybeUninit,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use hsmsim_device::{DeviceSession, Left};
-use hsmsim_partition::api::{OpenSession, Reply, Request};
+use hsmsim_partition::api::{OpenSession, Operation, Reply, Request};
 use hsmsim_types::{Error, Result, ck::CKR_GENERAL_ERROR};
 
 /// A boxed future.
@@ -78,6 +79,9 @@ pub trait Connection: Send + Sync {
 /// The client's end of a session on a member.
 pub struct MemberSession(DeviceSession);
 
+/// The answer of a member that nothing held up, or what is left to do.
+pub(crate) type AtOnce<Q> = std::result::Result<std::result::Result<Reply, CallError>, Left<Q>>;
+
 /// Why a call on a member gave no reply.
 #[derive(Debug)]
 pub(crate) enum CallError {
@@ -119,12 +123,31 @@ impl MemberSession {
     ///
     /// # Errors
     /// What is left to do.
-    pub(crate) fn call_at_once(
+    pub(crate) fn call_at_once(&mut self, request: Request) -> AtOnce<Request> {
+        self.at_once(|session| session.answer_at_once(request))
+    }
+
+    /// The same of a one-part operation that is read where it is, and of which no request is made.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub(crate) fn one_part_at_once(
         &mut self,
-        request: Request,
-    ) -> std::result::Result<std::result::Result<Reply, CallError>, Left> {
+        operation: &Operation,
+        data: &[u8],
+        room: Option<&mut [MaybeUninit<u8>]>,
+        signature: &[u8],
+    ) -> AtOnce<()> {
+        self.at_once(|session| session.one_part_at_once(operation, data, room, signature))
+    }
+
+    #[inline]
+    fn at_once<Q>(
+        &mut self,
+        ask: impl FnOnce(&mut DeviceSession) -> std::result::Result<Result<Reply>, Left<Q>>,
+    ) -> AtOnce<Q> {
         let session = &mut self.0;
-        match std::panic::catch_unwind(AssertUnwindSafe(|| session.answer_at_once(request))) {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| ask(session))) {
             Ok(answered) => answered.map(|answer| answer.map_err(CallError::Member)),
             Err(_) => Ok(Err(panicked(session))),
         }

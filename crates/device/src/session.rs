@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -15,7 +16,7 @@ use std::{
 use hsmsim_network::Flow;
 use hsmsim_partition::{
     Partition, Session,
-    api::{Reply, Request},
+    api::{Operation, Reply, Request},
 };
 use hsmsim_types::Result;
 
@@ -33,9 +34,9 @@ pub struct DeviceSession {
 
 /// What is left to do for a request that could not be answered at once.
 #[derive(Debug)]
-pub enum Left {
+pub enum Left<Q = Request> {
     /// It has not been done.
-    Ask(Request),
+    Ask(Q),
     /// It has been done, and its answer has to wait.
     Wait,
 }
@@ -79,13 +80,46 @@ impl DeviceSession {
     /// # Errors
     /// What is left to do.
     pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
-        let Some(end) = &mut self.end else { return Err(Left::Ask(request)) };
-        let reply = end.serve_at_once(request).map_err(Left::Ask)?;
+        let Some(end) = self.free_end() else { return Err(Left::Ask(request)) };
+        let now = if is_timeless(&request) { Duration::ZERO } else { end.now() };
+        let reply = end.session.handle(request, now);
         if end.answers_at_once() {
             return Ok(reply);
         }
+        Err(self.hold(reply))
+    }
+
+    /// The same for a one-part operation that is read where it is, and of which no request is made.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub fn one_part_at_once(
+        &mut self,
+        operation: &Operation,
+        data: &[u8],
+        room: Option<&mut [MaybeUninit<u8>]>,
+        signature: &[u8],
+    ) -> std::result::Result<Result<Reply>, Left<()>> {
+        let Some(end) = self.free_end() else { return Err(Left::Ask(())) };
+        let now = if operation.key.is_none() { Duration::ZERO } else { end.now() };
+        let reply = end.session.handle_one_part(operation, data, room, signature, now);
+        if end.answers_at_once() {
+            return Ok(reply);
+        }
+        Err(self.hold(reply))
+    }
+
+    /// The far end, if nothing that is asked of it may have to wait or be refused on its way, as
+    /// [`FarEnd::serve`] says.
+    fn free_end(&mut self) -> Option<&mut FarEnd> {
+        self.end.as_deref_mut().filter(|end| end.is_free())
+    }
+
+    /// Keeps an answer that has to wait on its way back.
+    #[cold]
+    fn hold<Q>(&mut self, reply: Result<Reply>) -> Left<Q> {
         self.become_task(|end| Box::pin(end.answer(reply)));
-        Err(Left::Wait)
+        Left::Wait
     }
 
     /// The answer to the last request; `None` if the connection was refused or reset.
@@ -146,24 +180,22 @@ struct FarEnd {
 }
 
 impl FarEnd {
-    /// Does at once what is asked; gives it back, and nothing is done, if it may have to wait or be refused on
-    /// its way, as [`Self::serve`] says.
-    fn serve_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Request> {
-        let connection = &*self.seated.0;
-        let Established { device, wire, seat, begin, .. } = connection;
-        let free = !wire.is_cut_since(*begin)
+    /// Whether what is asked can be done at once, and would not be refused on its way, as [`Self::serve`] says.
+    fn is_free(&self) -> bool {
+        let Established { device, wire, seat, begin, .. } = &*self.seated.0;
+        !wire.is_cut_since(*begin)
             && wire.is_free_there(&self.there)
             && device.admits_at_once(seat)
             && device.shared.engines.is_none()
-            && !device.troubles.are_any();
-        if !free {
-            return Err(request);
-        }
-        let now_ns = if is_timeless(&request) { 0 } else { wire.clock.unix_now() };
-        Ok(self.session.handle(request, Duration::from_nanos(now_ns)))
+            && !device.troubles.are_any()
     }
 
-    /// Sends an answer back at once, after [`Self::serve_at_once`]. `false`: it has to wait, or is refused, as
+    /// The time of the device, since 1970.
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.seated.0.wire.clock.unix_now())
+    }
+
+    /// Sends an answer back at once, to what [`Self::is_free`] let through. `false`: it has to wait, or is refused, as
     /// [`Self::answer`] says.
     fn answers_at_once(&self) -> bool {
         let Established { device, wire, seat, .. } = &*self.seated.0;

@@ -1,6 +1,6 @@
 //! What is digested, signed, encrypted: as a caller passes it, and as it travels.
 
-use std::fmt;
+use std::{fmt, mem::MaybeUninit};
 
 use crate::Lent;
 
@@ -61,6 +61,18 @@ impl Passed<'_> {
     /// Whether it has none.
     pub fn is_empty(self) -> bool {
         self.len() == 0
+    }
+
+    /// Works on it where it is, and on the room that was lent with it; `None` if it is gone.
+    #[inline]
+    pub fn work<R>(
+        self,
+        worker: impl FnOnce(&[u8], Option<&mut [MaybeUninit<u8>]>) -> R,
+    ) -> Option<R> {
+        match self {
+            Self::Bytes(bytes) => Some(worker(bytes, None)),
+            Self::Lent(lent) => lent.work(worker),
+        }
     }
 
     /// For a request; a copy has room for so many bytes, and uses the memory of `spare` if that is enough.

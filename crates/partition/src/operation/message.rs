@@ -122,7 +122,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(ready: &Ready) -> Result<Self> {
+    pub(super) fn new(ready: &Ready<'_>) -> Result<Self> {
         let keystream = match (&ready.work, &ready.mechanism.params, ready.key()?) {
             (Work::Gcm { .. }, Params::Gcm { iv, .. }, KeyMaterial::Secret(key))
                 if iv.len() == 12 =>
@@ -142,7 +142,7 @@ impl Stream {
     }
 
     /// What a part becomes.
-    pub(super) fn update(&mut self, ready: &Ready, data: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn update(&mut self, ready: &Ready<'_>, data: &[u8]) -> Result<Vec<u8>> {
         if self.whole.len() + data.len() > WHOLE_MAX {
             return fail(CKR_DATA_LEN_RANGE, "the message is too long for this mechanism");
         }
@@ -166,7 +166,7 @@ impl Stream {
     ///
     /// # Errors
     /// CKR_AEAD_DECRYPT_FAILED.
-    pub(super) fn finish(mut self, ready: &Ready, tag: &[u8]) -> Result<Reply> {
+    pub(super) fn finish(mut self, ready: &Ready<'_>, tag: &[u8]) -> Result<Reply> {
         let params = &ready.mechanism.params;
         match ready.act {
             Act::Encrypt => {

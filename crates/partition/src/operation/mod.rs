@@ -147,10 +147,11 @@ pub(crate) fn check_fit(key: &Object, entry: &Entry, codes: &KeyCodes) -> Result
 }
 
 /// An operation that may begin.
-pub(crate) struct Ready {
+pub(crate) struct Ready<'m> {
     act: Act,
     entry: Entry,
-    mechanism: Arc<Mechanism>,
+    /// Whose request it is in, if that is answered before anything else is done.
+    mechanism: Cow<'m, Arc<Mechanism>>,
     work: Work,
     key: Option<Arc<Object>>,
     /// Of a message whose nonce goes back to the caller.
@@ -159,13 +160,13 @@ pub(crate) struct Ready {
     message: bool,
 }
 
-impl Ready {
+impl<'m> Ready<'m> {
     /// Checks an operation.
     ///
     /// # Errors
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_KEY_HANDLE_INVALID and what
     /// [`check_key`] says.
-    pub(crate) fn new(session: &Session, operation: &Operation) -> Result<Self> {
+    pub(crate) fn new(session: &Session, operation: &'m Operation) -> Result<Self> {
         let (flag, usage) = operation.kind.flag_and_usage();
         let mechanisms = &session.partition.personality().mechanisms;
         let entry = mechanisms.usable_with(&operation.mechanism, flag)?;
@@ -182,11 +183,11 @@ impl Ready {
         let act = operation.kind.act();
         let message =
             matches!(operation.kind, OperationKind::MessageEncrypt | OperationKind::MessageDecrypt);
-        let mut mechanism = Arc::clone(&operation.mechanism);
+        let mut mechanism = Cow::Borrowed(&operation.mechanism);
         let mut nonce = None;
         if message {
             let (params, made) = message::params(entry.scheme, act, &mechanism.params)?;
-            mechanism = Arc::new(Mechanism { kind: mechanism.kind, params });
+            mechanism = Cow::Owned(Arc::new(Mechanism { kind: mechanism.kind, params }));
             nonce = (act == Act::Encrypt).then_some(made);
         }
         let work = Work::new(entry.scheme, &mechanism.params)?;
@@ -366,7 +367,9 @@ impl Ready {
             }
             _ => return single_part_only(),
         };
-        Ok(Active { ready: self, state })
+        let Self { act, entry, mechanism, work, key, nonce, message } = self;
+        let mechanism = Cow::Owned(mechanism.into_owned());
+        Ok(Active { ready: Ready { act, entry, mechanism, work, key, nonce, message }, state })
     }
 }
 
@@ -381,7 +384,7 @@ fn unfit<T>() -> Result<T> {
 
 /// A multi-part operation.
 pub(crate) struct Active {
-    ready: Ready,
+    ready: Ready<'static>,
     state: State,
 }
 

@@ -17,11 +17,10 @@ impl Session {
     ///
     /// # Errors
     /// CKR_KEY_NOT_ACTIVE (Luna), CKR_KEY_FUNCTION_NOT_PERMITTED.
-    pub(super) fn check_dates(&self, request: &Request) -> Result<()> {
-        if !self.partition.personality().key_dates {
+    pub(super) fn check_dates(&self, worker: Option<&ObjectId>) -> Result<()> {
+        let Some(key) = worker.filter(|_| self.partition.personality().key_dates) else {
             return Ok(());
-        }
-        let Some(key) = worker(request) else { return Ok(()) };
+        };
         // Whoever looks for the key next says in its own words that there is none.
         let Ok(key) = self.object(key) else { return Ok(()) };
         let day = |kind| key.attributes.bytes(kind).filter(|day| !day.is_empty());
@@ -56,7 +55,7 @@ impl Session {
 }
 
 /// The key that a request puts to work.
-fn worker(request: &Request) -> Option<&ObjectId> {
+pub(super) fn worker(request: &Request) -> Option<&ObjectId> {
     match request {
         Request::Check { operation }
         | Request::OnePart { operation, .. }

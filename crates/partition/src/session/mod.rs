@@ -32,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use hsmsim_types::{Data, Error, Pin, Result, ck::*, error::fail, role::UserType};
+use hsmsim_types::{Data, Error, ObjectId, Pin, Result, ck::*, error::fail, role::UserType};
 
 use self::actives::Actives;
 use crate::{
@@ -137,13 +137,7 @@ impl Session {
     /// # Errors
     /// The return value that the standard (or Luna) names, with the rule that was broken.
     pub fn handle(&mut self, request: Request, now: Duration) -> Result<Reply> {
-        self.now = now;
-        self.check_power()?;
-        self.partition.refresh(&self.application)?;
-        if self.application.login_was_taken() && request.uses_objects() {
-            return Err(self.login_is_gone());
-        }
-        self.check_dates(&request)?;
+        self.meet(now, request.uses_objects(), dates::worker(&request))?;
         match request {
             // Ciphers work in place.
             Request::OnePart { operation, data: Data::Owned(data), signature }
@@ -252,6 +246,35 @@ impl Session {
             Request::Inventory => self.inventory(),
             Request::ReplayDeletion { objects } => self.replay_deletion(&objects),
         }
+    }
+
+    /// Answers a one-part operation whose data and mechanism are read where they are: as [`Self::handle`] answers a
+    /// request that was made of them. What comes of it may be written in `room`.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub fn handle_one_part(
+        &mut self,
+        operation: &Operation,
+        data: &[u8],
+        room: Option<Room<'_>>,
+        signature: &[u8],
+        now: Duration,
+    ) -> Result<Reply> {
+        self.meet(now, operation.key.is_some(), operation.key.as_ref())?;
+        self.one_part(operation, Cow::Borrowed(data), room, signature, now)
+    }
+
+    /// What every request meets first: what has happened since the last one, and the dates of the key that it puts
+    /// to work.
+    fn meet(&mut self, now: Duration, uses_objects: bool, worker: Option<&ObjectId>) -> Result<()> {
+        self.now = now;
+        self.check_power()?;
+        self.partition.refresh(&self.application)?;
+        if uses_objects && self.application.login_was_taken() {
+            return Err(self.login_is_gone());
+        }
+        self.check_dates(worker)
     }
 
     /// Works on the data of a request, and on the room that was lent with it.
