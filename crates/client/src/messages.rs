@@ -133,7 +133,7 @@ impl Client {
         };
         let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
         let (nonce, mut sealed) = match self.call_chosen(&mut session, choose, request).await? {
-            (_, Reply::Message { nonce, bytes }) => (nonce, bytes),
+            (_, Reply::Message(message)) => (message.nonce, message.bytes),
             (_, other) => return Err(unexpected(&other)),
         };
         *session.active(kind) = ready.next();
@@ -194,7 +194,7 @@ impl Client {
         let streaming = Streaming { ready, member, member_generation, before: 0 };
         *session.active(kind) = streaming.into();
         match reply {
-            Reply::Message { nonce, .. } => Ok(nonce),
+            Reply::Message(message) => Ok(message.nonce),
             _ => Ok(Vec::new()),
         }
     }

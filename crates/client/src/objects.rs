@@ -331,7 +331,7 @@ impl Client {
         };
         session.expect_announced(kind, keys, room);
         let (nonce, mut wrapped) = match self.call_primary(&mut session, request).await?.1 {
-            Reply::Message { nonce, bytes } => (nonce, bytes),
+            Reply::Message(message) => (message.nonce, message.bytes),
             other => (Vec::new(), bytes(other)?),
         };
         let tag = wrapped.split_off(wrapped.len().saturating_sub(tag_len));

@@ -490,18 +490,13 @@ pub enum Reply {
     Written(usize),
     /// A message that was encrypted or begun: its nonce, given or generated, and the ciphertext with its
     /// tag.
-    Message {
-        /// The nonce.
-        nonce: Vec<u8>,
-        /// Ciphertext and tag; empty where a message begins.
-        bytes: Vec<u8>,
-    },
+    Message(Box<SealedMessage>),
     /// The operation is allowed.
-    Checked(Checked),
+    Checked(Box<Checked>),
     /// The operations of a state, which go on.
     Restored(Vec<Restored>),
     /// Objects came into being.
-    Created(Creation),
+    Created(Box<Creation>),
     /// Objects that match, or the inventory's names.
     Found(Vec<ObjectId>),
     /// One entry for each attribute asked for, in that order.
@@ -524,13 +519,29 @@ pub enum Reply {
     },
 }
 
+impl Reply {
+    pub(crate) fn message(nonce: Vec<u8>, bytes: Vec<u8>) -> Self {
+        Self::Message(Box::new(SealedMessage { nonce, bytes }))
+    }
+}
+
+/// A message of an AEAD that was encrypted or begun.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedMessage {
+    /// The nonce.
+    pub nonce: Vec<u8>,
+    /// Ciphertext and tag; empty where a message begins.
+    pub bytes: Vec<u8>,
+}
+
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => f.write_str("Done"),
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
             Self::Written(len) => write!(f, "Written({len})"),
-            Self::Message { nonce, bytes } => {
+            Self::Message(message) => {
+                let SealedMessage { nonce, bytes } = &**message;
                 write!(f, "Message(nonce of {}, {})", nonce.len(), bytes.len())
             }
             Self::Checked(checked) => checked.fmt(f),

@@ -32,8 +32,14 @@ impl fmt::Debug for ReturnValue {
 
 /// A refused call: the return value for the application, and one sentence for the log that says
 /// which attribute, parameter or rule it was. Never holds a secret.
+///
+/// One word, so that the results of what succeeds are as small as they can be: on the way of a call they are handed
+/// on a dozen times.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Refusal>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Refusal {
     rv: ReturnValue,
     rule: Cow<'static, str>,
 }
@@ -44,28 +50,28 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error with its return value and the rule that was broken.
     pub fn new(rv: CK_RV, rule: impl Into<Cow<'static, str>>) -> Self {
-        Self { rv: ReturnValue(rv), rule: rule.into() }
+        Self(Box::new(Refusal { rv: ReturnValue(rv), rule: rule.into() }))
     }
 
     /// The return value for the application.
     pub fn rv(&self) -> CK_RV {
-        self.rv.0
+        self.0.rv.0
     }
 
     /// The return value with its name.
     pub fn return_value(&self) -> ReturnValue {
-        self.rv
+        self.0.rv
     }
 
     /// The sentence for the log.
     pub fn rule(&self) -> &str {
-        &self.rule
+        &self.0.rule
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rv, self.rule)
+        write!(f, "{}: {}", self.0.rv, self.0.rule)
     }
 }
 
@@ -85,6 +91,12 @@ pub fn fail<T>(rv: CK_RV, rule: impl Into<Cow<'static, str>>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_is_no_larger_than_what_it_gives() {
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<Vec<u8>>>(), size_of::<Vec<u8>>());
+    }
 
     #[test]
     fn error_names_its_code_and_rule() {

@@ -281,7 +281,7 @@ impl<'m> Ready<'m> {
                 let params = &self.mechanism.params;
                 let bytes = cipher::encrypt(&self.work, params, self.key()?, data)?;
                 Ok(match &self.nonce {
-                    Some(nonce) => Reply::Message { nonce: nonce.clone(), bytes },
+                    Some(nonce) => Reply::message(nonce.clone(), bytes),
                     None => Reply::Bytes(bytes),
                 })
             }
@@ -463,7 +463,7 @@ impl Active {
     ) -> Result<Reply> {
         let reply = self.update(data, room)?;
         Ok(match (&self.ready.nonce, reply) {
-            (Some(nonce), Reply::Bytes(bytes)) => Reply::Message { nonce: nonce.clone(), bytes },
+            (Some(nonce), Reply::Bytes(bytes)) => Reply::message(nonce.clone(), bytes),
             (_, reply) => reply,
         })
     }

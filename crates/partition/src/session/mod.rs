@@ -214,11 +214,13 @@ impl Session {
                 self.generate_key_pair(&mechanism, public, private)
             }
             Request::Wrap { mechanism, wrapping_key, key, associated, room } => {
-                let is_given = |reply: &Reply| match reply {
-                    Reply::Bytes(out) | Reply::Message { bytes: out, .. } => {
-                        room.is_some_and(|room| room >= out.len())
-                    }
-                    _ => false,
+                let is_given = |reply: &Reply| {
+                    let out = match reply {
+                        Reply::Bytes(out) => out,
+                        Reply::Message(message) => &message.bytes,
+                        _ => return false,
+                    };
+                    room.is_some_and(|room| room >= out.len())
                 };
                 self.counted_if(&wrapping_key, is_given, |session| {
                     session.wrap(&mechanism, &wrapping_key, &key, associated)
@@ -351,7 +353,7 @@ impl Session {
         if let Some(key) = ready.key_object() {
             self.check_uses_left(key)?;
         }
-        Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
+        Ok(Reply::Checked(Box::new(Checked { ends_by_date: ends, ..ready.checked()? })))
     }
 
     fn one_part(

@@ -97,7 +97,8 @@ impl Session {
                 _ => self.put_transient(Arc::new(object)),
             }
         }
-        Ok(Reply::Created(Creation { objects: created, copies, output: Vec::new() }))
+        let creation = Creation { objects: created, copies, output: Vec::new() };
+        Ok(Reply::Created(Box::new(creation)))
     }
 
     pub(super) fn destroy(&self, id: &ObjectId) -> Result<Reply> {

@@ -80,7 +80,7 @@ impl Session {
         }
         let bytes = wrapped(&work, &params, wrapping.material()?, &plain)?;
         Ok(match nonce {
-            Some(nonce) => Reply::Message { nonce, bytes },
+            Some(nonce) => Reply::message(nonce, bytes),
             None => Reply::Bytes(bytes),
         })
     }

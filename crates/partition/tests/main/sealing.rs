@@ -25,7 +25,7 @@ fn seal(
         room: Some(usize::MAX),
     })?;
     Ok(match reply {
-        Reply::Message { nonce, bytes } => (nonce, bytes),
+        Reply::Message(message) => (message.nonce, message.bytes),
         Reply::Bytes(bytes) => (Vec::new(), bytes),
         other => panic!("{other:?}"),
     })

@@ -66,7 +66,7 @@ fn creation(
     let (mechanism, template) = (mechanism.clone(), Template(template));
     client.ask(Request::Derive { mechanism: mechanism.into(), base_key, template }).map(|reply| {
         match reply {
-            Reply::Created(creation) => creation,
+            Reply::Created(creation) => *creation,
             other => panic!("{other:?}"),
         }
     })
