@@ -32,6 +32,9 @@ pub(crate) enum Failure {
     Member(Error),
 }
 
+/// The answer to what was asked so, or what is left to do.
+pub(crate) type AnsweredOr<Q> = std::result::Result<std::result::Result<Reply, Failure>, Left<Q>>;
+
 /// A call that has begun on a member.
 pub(crate) struct Begun {
     /// The member.
@@ -395,7 +398,7 @@ impl Client {
         session: &mut Checkout,
         index: usize,
         request: Request,
-    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
+    ) -> AnsweredOr<Request> {
         let (slot, place) = session.place(index);
         if slot.group.members[index].asynchronous {
             return Err(Left::Ask(request));
@@ -413,7 +416,7 @@ impl Client {
         index: usize,
         place: &mut Option<Sub>,
         request: Request,
-    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left> {
+    ) -> AnsweredOr<Request> {
         self.sub_at_once(group, index, place, request, MemberSession::call_at_once)
     }
 
@@ -426,7 +429,7 @@ impl Client {
         place: &mut Option<Sub>,
         asked: Q,
         ask: impl FnOnce(&mut MemberSession, Q) -> AtOnce<Q>,
-    ) -> std::result::Result<std::result::Result<Reply, Failure>, Left<Q>> {
+    ) -> AnsweredOr<Q> {
         let member = &group.members[index];
         let is_ready = !member.is_down()
             && Self::is_current(member, place)
@@ -497,7 +500,11 @@ impl Client {
     }
 
     /// What C_GetSessionInfo and the record say of an answer.
-    pub(crate) fn note_answer(slot: &SessionSlot, index: usize, answer: &std::result::Result<Reply, Failure>) {
+    pub(crate) fn note_answer(
+        slot: &SessionSlot,
+        index: usize,
+        answer: &std::result::Result<Reply, Failure>,
+    ) {
         match answer {
             Err(Failure::Lost) => {}
             Err(Failure::Member(error)) => {

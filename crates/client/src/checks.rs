@@ -35,6 +35,17 @@ enum Shape {
 
 impl Shape {
     fn of(params: &Params) -> Self {
+        Self::lengths(params).unwrap_or_else(|| Self::All(params.clone()))
+    }
+
+    fn is_of(&self, params: &Params) -> bool {
+        match self {
+            Self::All(all) => all == params,
+            lengths => Self::lengths(params).as_ref() == Some(lengths),
+        }
+    }
+
+    fn lengths(params: &Params) -> Option<Self> {
         let nonce = |bytes: &[u8]| bytes.len().min(64) as u64;
         let lengths = match params {
             Params::Bytes(bytes) => [bytes.len() as u64, 0, 0],
@@ -45,9 +56,9 @@ impl Shape {
             Params::ChaCha20 { nonce: bytes, .. }
             | Params::ChaCha20Poly1305 { nonce: bytes, .. } => [nonce(bytes), 0, 0],
             Params::Ctr { counter_bits, .. } => [*counter_bits, 0, 0],
-            other => return Self::All(other.clone()),
+            _ => return None,
         };
-        Self::Lengths(discriminant(params), lengths)
+        Some(Self::Lengths(discriminant(params), lengths))
     }
 }
 
@@ -63,6 +74,16 @@ pub(crate) struct CheckOf<K> {
 impl<K> CheckOf<K> {
     pub(crate) fn new(kind: OperationKind, key: Option<K>, mechanism: &Mechanism) -> Self {
         Self { kind, key, mechanism: mechanism.kind, shape: Shape::of(&mechanism.params) }
+    }
+
+    /// Whether it is the check of that.
+    fn is_of(&self, kind: OperationKind, key: &Option<K>, mechanism: &Mechanism) -> bool
+    where
+        K: PartialEq,
+    {
+        (self.kind, self.mechanism) == (kind, mechanism.kind)
+            && self.key == *key
+            && self.shape.is_of(&mechanism.params)
     }
 
     /// The same check of a key by another name.
@@ -151,14 +172,17 @@ impl RecentChecks {
     /// The key and the answer, if it was checked under that stamp.
     pub(crate) fn find(
         &self,
-        check: &CheckOf<ObjectHandle>,
+        kind: OperationKind,
+        mechanism: &Mechanism,
+        key: Option<ObjectHandle>,
         stamp: Stamp,
-    ) -> Option<(Option<ObjectId>, Known)> {
+    ) -> Option<(&Option<ObjectId>, &Known)> {
         if self.stamp != Some(stamp) {
             return None;
         }
-        let found = self.recent.iter().find(|(known, ..)| known == check)?;
-        Some((found.1, found.2.clone()))
+        let is_it = |check: &CheckOf<_>| check.is_of(kind, &key, mechanism);
+        let (_, id, known) = self.recent.iter().find(|(check, ..)| is_it(check))?;
+        Some((id, known))
     }
 
     /// Remembers one, in the place of the oldest.
@@ -225,19 +249,29 @@ mod tests {
         };
         assert!(check(1, gcm(b"a")) == check(1, gcm(b"other")));
         assert!(check(1, gcm(b"a")) != check(1, gcm(b"")));
+        for (params, is_it) in [(gcm(b"other"), true), (gcm(b""), false), (iv(1, 12), false)] {
+            let (kind, key) = (OperationKind::Encrypt, Some(ObjectHandle(1)));
+            let mechanism = Mechanism { kind: CKM_AES_CBC, params };
+            assert_eq!(check(1, gcm(b"a")).is_of(kind, &key, &mechanism), is_it, "{mechanism:?}");
+        }
     }
 
     #[test]
     fn a_session_remembers_its_last_few_checks_until_something_changes() {
         let mut recent = RecentChecks::default();
         let of = |handle| check(handle, Params::None);
+        let find = |recent: &RecentChecks, handle, stamp| {
+            let (mechanism, key) = (Mechanism::plain(CKM_AES_CBC), Some(ObjectHandle(handle)));
+            let found = recent.find(OperationKind::Encrypt, &mechanism, key, stamp);
+            found.map(|(id, _)| *id)
+        };
         for handle in 1..=5 {
             recent.keep(of(handle), stamp(2), Some(ObjectId([handle as u8; 16])), known());
         }
-        assert_eq!(recent.find(&of(5), stamp(2)).unwrap().0, Some(ObjectId([5; 16])));
-        assert!(recent.find(&of(1), stamp(2)).is_none(), "the oldest made room");
-        assert!(recent.find(&of(5), stamp(4)).is_none(), "the objects have changed");
+        assert_eq!(find(&recent, 5, stamp(2)), Some(Some(ObjectId([5; 16]))));
+        assert!(find(&recent, 1, stamp(2)).is_none(), "the oldest made room");
+        assert!(find(&recent, 5, stamp(4)).is_none(), "the objects have changed");
         recent.keep(of(1), stamp(4), None, known());
-        assert!(recent.find(&of(5), stamp(4)).is_none(), "what held before does not come back");
+        assert!(find(&recent, 5, stamp(4)).is_none(), "what held before does not come back");
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod again;
 mod api;
+mod at_once;
 mod call;
 mod catch_up;
 mod checks;
@@ -49,6 +50,7 @@ pub use api::{
     Derived, HaState, InitOptions, LibraryInfo, MechanismInfo, Message, Output, Room, SessionInfo,
     SlotInfo, TokenInfo,
 };
+pub use at_once::PlaceForOutput;
 pub use client::Client;
 pub use listing::{GroupListing, MemberListing};
 pub use recover::MemberRecovery;

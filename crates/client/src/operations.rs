@@ -7,7 +7,6 @@
 
 use std::{borrow::Borrow, sync::Arc};
 
-use hsmsim_device::Left;
 use hsmsim_partition::api::{Operation, OperationKind, Reply, Request};
 use hsmsim_types::{
     Error, Mechanism, ObjectHandle, ObjectId, Passed, Result, SessionHandle, ck::*, error::fail,
@@ -17,6 +16,7 @@ use hsmsim_types::{
 use crate::{
     Client,
     api::{Output, Room},
+    at_once::Came,
     call::Begun,
     checks::{CheckOf, Known, Stamp},
     group::Group,
@@ -70,8 +70,19 @@ pub(crate) fn deliver(
 impl Ready {
     /// The member that a one-part operation goes to: the one it is balanced to, or the primary if the key asks for a
     /// login of its own each time.
-    fn chosen(&self, group: &Group) -> Option<usize> {
+    pub(crate) fn chosen(&self, group: &Group) -> Option<usize> {
         if self.checked.on_primary() { group.primary() } else { group.one_part() }
+    }
+
+    /// An operation that has been checked, and may begin.
+    pub(crate) fn of(
+        kind: OperationKind,
+        mechanism: &Mechanism,
+        key: Option<ObjectId>,
+        (same, checked): &Known,
+    ) -> Self {
+        let mechanism = same.as_ref().map_or_else(|| Arc::new(mechanism.clone()), Arc::clone);
+        Self { operation: Operation { kind, mechanism, key }, checked: *checked, beside: None }
     }
 }
 
@@ -89,40 +100,37 @@ impl Client {
         mechanism: impl Borrow<Mechanism>,
         key: Option<ObjectHandle>,
     ) -> Result<()> {
-        // A structure that is moved just after it was written waits for its parts to be there.
         let mechanism = mechanism.borrow();
-        let mut session = self.checkout(session)?;
-        if !matches!(session.active(kind), Active::None) {
-            return fail(CKR_OPERATION_ACTIVE, format!("{kind:?} is active already"));
+        match self.init_begins(session, kind, mechanism, key)? {
+            None => Ok(()),
+            Some(session) => self.init_from(session, kind, mechanism, key).await,
         }
+    }
+
+    /// What is left of it if the session does not remember that it is allowed.
+    pub(crate) async fn init_from(
+        &self,
+        mut session: Checkout,
+        kind: OperationKind,
+        mechanism: &Mechanism,
+        key: Option<ObjectHandle>,
+    ) -> Result<()> {
         self.before_call(&session.slot.group).await;
         let check = CheckOf::new(kind, key, mechanism);
         let stamp = self.stamp(&session);
-        let recent = stamp.and_then(|stamp| session.recent.find(&check, stamp));
-        let (key, (known, checked)) = match recent {
-            Some(recent) => {
-                self.alive(&session.slot)?;
-                recent
-            }
-            None => {
-                let id = key.map(|handle| self.key(session.group(), handle)).transpose()?;
-                self.alive(&session.slot)?;
-                let of_id = check.clone().of_key(id);
-                let known = self.check(&mut session, of_id, kind, mechanism.clone(), id).await?;
-                if let (Some(stamp), true) = (stamp, known.1.holds_on()) {
-                    session.recent.keep(check, stamp, id, known.clone());
-                }
-                (id, known)
-            }
-        };
-        let mechanism = known.unwrap_or_else(|| Arc::new(mechanism.clone()));
-        let operation = Operation { kind, mechanism, key };
-        *session.active(kind) = Active::Ready(Ready { operation, checked, beside: None });
+        let id = key.map(|handle| self.key(session.group(), handle)).transpose()?;
+        self.alive(&session.slot)?;
+        let of_id = check.clone().of_key(id);
+        let known = self.check(&mut session, of_id, kind, mechanism.clone(), id).await?;
+        *session.active(kind) = Active::Ready(Ready::of(kind, mechanism, id, &known));
+        if let (Some(stamp), true) = (stamp, known.1.holds_on()) {
+            session.recent.keep(check, stamp, id, known);
+        }
         Ok(())
     }
 
     /// What a session's remembered checks depend on; `None` if it has no session on the primary.
-    fn stamp(&self, session: &Checkout) -> Option<Stamp> {
+    pub(crate) fn stamp(&self, session: &Checkout) -> Option<Stamp> {
         let group = session.group();
         let primary = group.primary()?;
         let sub = session.subs[primary].as_ref()?;
@@ -223,28 +231,23 @@ impl Client {
         room: Room,
     ) -> Result<Output> {
         let data = data.into();
-        let mut session = self.checkout(session)?;
-        let mut begun = match room {
-            Room::Query => None,
-            Room::Bytes(_) => self.one_part_at_once(&mut session, kind, data, room, None),
-        };
-        match begun {
-            Some(Begun { answer: Some(Ok(Reply::Written(len))), .. }) => {
-                *session.active(kind) = Active::None;
-                return Ok(Output::Written(len));
+        match self.one_part_begins(session, kind, data, room, None)? {
+            Came::Done(output) => Ok(output),
+            Came::Left(session, begun) => {
+                self.one_part_from(session, begun, kind, data, room).await
             }
-            Some(Begun { answer: Some(Ok(Reply::Bytes(output))), .. }) => {
-                return Ok(deliver(
-                    &mut session,
-                    kind,
-                    room,
-                    output,
-                    Stash::OnePart,
-                    Active::None,
-                ));
-            }
-            _ => {}
         }
+    }
+
+    /// What is left of it.
+    pub(crate) async fn one_part_from(
+        &self,
+        mut session: Checkout,
+        mut begun: Option<Begun>,
+        kind: OperationKind,
+        data: Passed<'_>,
+        room: Room,
+    ) -> Result<Output> {
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
             Active::Ready(ready) if room == Room::Query => {
@@ -281,48 +284,6 @@ impl Client {
             let _ = self.call_member(session, member, Request::Cancel { kind }).await;
         }
         fail(CKR_OPERATION_ACTIVE, "a one-part call after a part: the operation is ended")
-    }
-
-    /// A one-part operation on the member that [`Self::run_one_part`] would send it to first, if nothing on the way has to
-    /// wait: read where it is, without a request being made of it. `None`, and nothing is done, otherwise. The
-    /// operation stays active.
-    fn one_part_at_once(
-        &self,
-        session: &mut Checkout,
-        kind: OperationKind,
-        data: Passed<'_>,
-        room: Room,
-        signature: Option<&[u8]>,
-    ) -> Option<Begun> {
-        let (slot, active, subs) = session.parts(kind);
-        let Some(Active::Ready(ready)) = active else { return None };
-        let group = &*slot.group;
-        self.cluster.refresh();
-        if ready.checked.changes_key || self.may_recover_in_call(group) || self.alive(slot).is_err()
-        {
-            return None;
-        }
-        let index = ready.chosen(group)?;
-        let member = &group.members[index];
-        if member.asynchronous || member.standby {
-            return None;
-        }
-        slot.expect(ready.checked.output.one_part(data.len()), room);
-        let signature = signature.unwrap_or(ready.signature());
-        let answer = data.work(|data, room| {
-            self.sub_at_once(group, index, &mut subs[index], (), |session, ()| {
-                session.one_part_at_once(&ready.operation, data, room, signature)
-            })
-        });
-        let answer = match answer? {
-            Ok(answer) => Some(answer),
-            Err(Left::Wait) => None,
-            Err(Left::Ask(())) => return None,
-        };
-        if let Some(answer) = &answer {
-            Self::note_answer(slot, index, answer);
-        }
-        Some(Begun { index, answer })
     }
 
     /// Sends a one-part operation to the member it is balanced to, or to the primary if the key
@@ -395,13 +356,23 @@ impl Client {
         signature: Option<&[u8]>,
     ) -> Result<()> {
         let data = data.into();
-        let mut session = self.checkout(session)?;
-        let room = Room::Bytes(0);
-        let mut begun = self.one_part_at_once(&mut session, kind, data, room, signature);
-        if let Some(Begun { answer: Some(Ok(Reply::Done)), .. }) = begun {
-            *session.active(kind) = Active::None;
-            return Ok(());
+        match self.verify_begins(session, kind, data, signature)? {
+            Came::Done(()) => Ok(()),
+            Came::Left(session, begun) => {
+                self.verify_from(session, begun, kind, data, signature).await
+            }
         }
+    }
+
+    /// What is left of it.
+    pub(crate) async fn verify_from(
+        &self,
+        mut session: Checkout,
+        mut begun: Option<Begun>,
+        kind: OperationKind,
+        data: Passed<'_>,
+        signature: Option<&[u8]>,
+    ) -> Result<()> {
         match session.take_active(kind) {
             Active::None => Err(Checkout::not_initialized(kind)),
             Active::Ready(ready) => {

@@ -5,30 +5,21 @@
 use hsmsim_device::Left;
 use hsmsim_partition::api::{OperationKind, Reply, Request};
 use hsmsim_types::{
-    Error, ObjectHandle, Passed, Result, SessionHandle, ck::CKR_DEVICE_ERROR, error::fail,
+    ObjectHandle, Passed, Result, SessionHandle, ck::CKR_DEVICE_ERROR, error::fail,
 };
 
 use crate::{
     Client,
     api::{Output, Room},
-    call::Failure,
+    at_once::Came,
+    call::{Begun, Failure},
     operations::{bytes, deliver, too_small},
     planted::Planted,
-    session::{Active, Checkout, Stash},
+    session::{Active, Checkout, SessionSlot, Stash, Subs},
 };
 
-/// How far a part came at once.
-enum Step {
-    /// The member has answered.
-    Answered(std::result::Result<Reply, Failure>),
-    /// It is under way.
-    Left(Left),
-    /// The operation could not go on.
-    Refused(Error),
-}
-
 /// Of a reply without bytes.
-fn written(reply: &Reply) -> Output {
+pub(crate) fn written(reply: &Reply) -> Output {
     match reply {
         Reply::Written(len) => Output::Written(*len),
         _ => Output::Bytes(Vec::new()),
@@ -50,35 +41,22 @@ impl Client {
         room: Room,
     ) -> Result<Output> {
         let data = data.into();
-        let mut session = self.checkout(session)?;
-        // What is answered at once leaves the operation where it is.
-        let mut step = None;
-        if let Active::Streaming { ready, member, member_generation, before } = session.active(kind)
-        {
-            let (member, generation) = (*member, *member_generation);
-            let output = ready.checked.output.update(*before, data.len());
-            if let Some(answer) = too_small(output, room) {
-                return Ok(answer);
-            }
-            step = Some(match self.may_stream(&session, member, generation) {
-                Err(error) => Step::Refused(error),
-                Ok(()) => {
-                    let part = data.to_data(session.take_spare(), 0);
-                    let request = Request::Update { kind, data: part };
-                    match self.call_member_at_once(&mut session, member, request) {
-                        Ok(Ok(reply @ (Reply::Done | Reply::Written(_)))) => {
-                            if let Active::Streaming { before, .. } = session.active(kind) {
-                                *before += data.len();
-                            }
-                            return Ok(written(&reply));
-                        }
-                        Ok(answer) => Step::Answered(answer),
-                        Err(left) => Step::Left(left),
-                    }
-                }
-            });
+        match self.update_begins(session, kind, data, room, None)? {
+            Came::Done(output) => Ok(output),
+            Came::Left(session, begun) => self.update_from(session, begun, kind, data, room).await,
         }
-        let (ready, begun) = match session.take_active(kind) {
+    }
+
+    /// What is left of it.
+    pub(crate) async fn update_from(
+        &self,
+        mut session: Checkout,
+        begun: Option<Begun>,
+        kind: OperationKind,
+        data: Passed<'_>,
+        room: Room,
+    ) -> Result<Output> {
+        let (ready, streaming) = match session.take_active(kind) {
             Active::Ready(ready) => (ready, None),
             Active::Streaming { ready, member, member_generation, before } => {
                 (ready, Some((member, member_generation, before)))
@@ -92,7 +70,7 @@ impl Client {
             operation: ready.operation.clone(),
             data: data.to_data(Vec::new(), 0),
         };
-        let (reply, member) = match begun {
+        let (reply, member) = match streaming {
             None => {
                 if let Some(answer) = too_small(ready.checked.output.update(0, data.len()), room) {
                     *session.active(kind) = Active::Ready(ready);
@@ -101,16 +79,29 @@ impl Client {
                 let (member, reply) = self.call_primary(&mut session, begin).await?;
                 (reply, member)
             }
-            Some((member, ..)) => {
-                let answer = match step {
-                    Some(Step::Answered(answer)) => self.streamed(&session, member, answer),
-                    Some(Step::Left(left)) => {
-                        let rest = Box::pin(self.finish_call(&mut session, member, left));
+            Some((member, generation, before)) => {
+                if let Some(answer) =
+                    too_small(ready.checked.output.update(before, data.len()), room)
+                {
+                    let member_generation = generation;
+                    *session.active(kind) =
+                        Active::Streaming { ready, member, member_generation, before };
+                    return Ok(answer);
+                }
+                let answer = match begun {
+                    Some(Begun { answer: Some(answer), .. }) => {
+                        self.streamed(&session, member, answer)
+                    }
+                    Some(Begun { answer: None, .. }) => {
+                        let rest = Box::pin(self.finish_call(&mut session, member, Left::Wait));
                         let answer = rest.await;
                         self.streamed(&session, member, answer)
                     }
-                    Some(Step::Refused(error)) => Err(error),
-                    None => return Err(Checkout::not_initialized(kind)),
+                    None => {
+                        let part = data.to_data(session.take_spare(), 0);
+                        let request = Request::Update { kind, data: part };
+                        self.stream(&mut session, member, generation, request).await
+                    }
                 };
                 match answer {
                     Err(error)
@@ -128,7 +119,7 @@ impl Client {
             ready,
             member,
             member_generation: session.group().members[member].generation(),
-            before: begun.map_or(0, |(.., before)| before) + data.len(),
+            before: streaming.map_or(0, |(.., before)| before) + data.len(),
         };
         if matches!(reply, Reply::Done | Reply::Written(_)) {
             *session.active(kind) = next;
@@ -159,8 +150,10 @@ impl Client {
         let (member, generation, before) = match streaming {
             Some(streaming) => streaming,
             None => {
-                let request =
-                    || Request::Begin { operation: ready.operation.clone(), data: Vec::new().into() };
+                let request = || Request::Begin {
+                    operation: ready.operation.clone(),
+                    data: Vec::new().into(),
+                };
                 let (member, _) = self.call_primary(&mut session, request).await?;
                 (member, session.group().members[member].generation(), 0)
             }
@@ -180,7 +173,7 @@ impl Client {
         member_generation: u64,
         request: Request,
     ) -> Result<(Reply, usize)> {
-        self.may_stream(session, member, member_generation)?;
+        self.may_stream(&session.slot, &session.subs, member, member_generation)?;
         let answer = self.call_member(session, member, request).await;
         self.streamed(session, member, answer)
     }
@@ -189,13 +182,18 @@ impl Client {
     ///
     /// # Errors
     /// CKR_DEVICE_ERROR if the member was lost, and as [`Client::alive`].
-    fn may_stream(&self, session: &Checkout, member: usize, member_generation: u64) -> Result<()> {
+    pub(crate) fn may_stream(
+        &self,
+        slot: &SessionSlot,
+        subs: &Subs,
+        member: usize,
+        member_generation: u64,
+    ) -> Result<()> {
         self.cluster.refresh();
-        self.alive(&session.slot)?;
-        let held = session.subs[member]
-            .as_ref()
-            .is_some_and(|sub| sub.member_generation == member_generation);
-        if !held || session.group().members[member].generation() != member_generation {
+        self.alive(slot)?;
+        let held =
+            subs[member].as_ref().is_some_and(|sub| sub.member_generation == member_generation);
+        if !held || slot.group.members[member].generation() != member_generation {
             return fail(CKR_DEVICE_ERROR, "the member with this operation was lost: begin anew");
         }
         Ok(())
@@ -271,8 +269,10 @@ impl Client {
         let (member, generation) = match active {
             Active::Streaming { member, member_generation, .. } => (member, member_generation),
             Active::Ready(ready) => {
-                let request =
-                    || Request::Begin { operation: ready.operation.clone(), data: Vec::new().into() };
+                let request = || Request::Begin {
+                    operation: ready.operation.clone(),
+                    data: Vec::new().into(),
+                };
                 let (member, _) = self.call_primary(session, request).await?;
                 (member, session.group().members[member].generation())
             }

@@ -132,8 +132,7 @@ impl Client {
         let member_generation = session.group().members[member].generation();
         for one in restored {
             let kind = one.operation.kind;
-            let mut ready =
-                Ready { operation: one.operation, checked: one.checked, beside: None };
+            let mut ready = Ready { operation: one.operation, checked: one.checked, beside: None };
             if !one.signature.is_empty() {
                 ready.beside().signature = one.signature;
             }

@@ -16,11 +16,18 @@ use std::{
 use crossbeam_utils::atomic::AtomicCell;
 use foldhash::fast::FixedState;
 use hsmsim_partition::api::{Checked, Operation, OperationKind};
-use hsmsim_types::{Error, ObjectId, Result, SessionHandle, ck::*, error::fail};
+use hsmsim_types::{
+    Error, Mechanism, ObjectHandle, ObjectId, Result, SessionHandle, ck::*, error::fail,
+};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    CANCEL_FLAGS, api::Room, checks::RecentChecks, group::Group, handles::Table, pending::Pending,
+    CANCEL_FLAGS,
+    api::Room,
+    checks::{RecentChecks, Stamp},
+    group::Group,
+    handles::Table,
+    pending::Pending,
     transport::MemberSession,
 };
 
@@ -173,6 +180,22 @@ pub(crate) struct SessionState {
 }
 
 impl SessionState {
+    /// Begins an operation that was allowed before, if that still holds.
+    pub(crate) fn recall(
+        &mut self,
+        kind: OperationKind,
+        mechanism: &Mechanism,
+        key: Option<ObjectHandle>,
+        stamp: Stamp,
+    ) -> bool {
+        let Some((key, known)) = self.recent.find(kind, mechanism, key, stamp) else {
+            return false;
+        };
+        let ready = Ready::of(kind, mechanism, *key, known);
+        *self.active(kind) = Active::Ready(ready);
+        true
+    }
+
     pub(crate) fn active(&mut self, kind: OperationKind) -> &mut Active {
         let known = self.active.iter().position(|(other, _)| *other == kind);
         let place = known.unwrap_or_else(|| {

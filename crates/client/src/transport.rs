@@ -14,7 +14,7 @@ use std::{
 };
 
 use hsmsim_device::{DeviceSession, Left};
-use hsmsim_partition::api::{OpenSession, Operation, Reply, Request};
+use hsmsim_partition::api::{OpenSession, Operation, OperationKind, Reply, Request};
 use hsmsim_types::{Error, Result, ck::CKR_GENERAL_ERROR};
 
 /// A boxed future.
@@ -139,6 +139,19 @@ impl MemberSession {
         signature: &[u8],
     ) -> AtOnce<()> {
         self.at_once(|session| session.one_part_at_once(operation, data, room, signature))
+    }
+
+    /// The same of a part of an operation that has begun.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub(crate) fn part_at_once(
+        &mut self,
+        kind: OperationKind,
+        data: &[u8],
+        room: Option<&mut [MaybeUninit<u8>]>,
+    ) -> AtOnce<()> {
+        self.at_once(|session| session.part_at_once(kind, data, room))
     }
 
     #[inline]

@@ -6,6 +6,7 @@
 //! [`crate::aes::gmac`].
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 
 use ring::hmac as ring_hmac;
@@ -151,6 +152,20 @@ impl MacKey {
         let mut mac = self.start();
         mac.update(data);
         mac.finish()
+    }
+
+    /// The first `len` bytes of the MAC of a whole message, written to the beginning of `room`. `None`, and nothing is done,
+    /// where the MAC does not come so, or the room is too little.
+    pub fn sign_into(
+        &self,
+        data: &[u8],
+        len: usize,
+        room: &mut [MaybeUninit<u8>],
+    ) -> Option<usize> {
+        let Prepared::Ring { whole, .. } = &*self.prepared else { return None };
+        let room = room.get_mut(..len)?;
+        let mac = ring_hmac::sign(whole, data);
+        Some(room.write_copy_of_slice(mac.as_ref().get(..len)?).len())
     }
 
     /// Checks an untruncated MAC of a whole message, in constant time.

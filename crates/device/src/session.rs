@@ -16,7 +16,7 @@ use std::{
 use hsmsim_network::Flow;
 use hsmsim_partition::{
     Partition, Session,
-    api::{Operation, Reply, Request},
+    api::{Operation, OperationKind, Reply, Request},
 };
 use hsmsim_types::Result;
 
@@ -103,6 +103,24 @@ impl DeviceSession {
         let Some(end) = self.free_end() else { return Err(Left::Ask(())) };
         let now = if operation.key.is_none() { Duration::ZERO } else { end.now() };
         let reply = end.session.handle_one_part(operation, data, room, signature, now);
+        if end.answers_at_once() {
+            return Ok(reply);
+        }
+        Err(self.hold(reply))
+    }
+
+    /// The same for a part of an operation that has begun.
+    ///
+    /// # Errors
+    /// What is left to do.
+    pub fn part_at_once(
+        &mut self,
+        kind: OperationKind,
+        data: &[u8],
+        room: Option<&mut [MaybeUninit<u8>]>,
+    ) -> std::result::Result<Result<Reply>, Left<()>> {
+        let Some(end) = self.free_end() else { return Err(Left::Ask(())) };
+        let reply = end.session.handle_part(kind, data, room);
         if end.answers_at_once() {
             return Ok(reply);
         }

@@ -559,7 +559,7 @@ impl fmt::Debug for Reply {
 }
 
 /// The answer to [`Request::Check`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// How long outputs will be.
     pub output: OutputLen,

@@ -63,15 +63,16 @@ impl Passed<'_> {
         self.len() == 0
     }
 
-    /// Works on it where it is, and on the room that was lent with it; `None` if it is gone.
+    /// As [`Lent::work_if`].
     #[inline]
-    pub fn work<R>(
+    pub fn work_if<R>(
         self,
         worker: impl FnOnce(&[u8], Option<&mut [MaybeUninit<u8>]>) -> R,
+        is_done: impl FnOnce(&R) -> bool,
     ) -> Option<R> {
         match self {
             Self::Bytes(bytes) => Some(worker(bytes, None)),
-            Self::Lent(lent) => lent.work(worker),
+            Self::Lent(lent) => lent.work_if(worker, is_done),
         }
     }
 

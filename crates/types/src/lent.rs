@@ -77,14 +77,30 @@ impl Lent {
         &self,
         worker: impl FnOnce(&[u8], Option<&mut [MaybeUninit<u8>]>) -> R,
     ) -> Option<R> {
+        self.work_if(worker, |_| true)
+    }
+
+    /// The same; the next reader may have the room if the result says that nothing was done.
+    pub fn work_if<R>(
+        &self,
+        worker: impl FnOnce(&[u8], Option<&mut [MaybeUninit<u8>]>) -> R,
+        is_done: impl FnOnce(&R) -> bool,
+    ) -> Option<R> {
         self.read_at(|bytes, is_borrowed| {
-            let room = self.0.room.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let room = room.filter(|_| is_borrowed).map(|room| {
-                // SAFETY: the loan has not ended and cannot meanwhile; the room is writable and nobody else's by
-                // the promise given to `Loan::new`, and no other reader has it, since it was taken.
-                unsafe { std::slice::from_raw_parts_mut(room.start.as_ptr().cast(), room.len) }
-            });
-            worker(bytes, room)
+            let lent = || self.0.room.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut room = lent().take().filter(|_| is_borrowed);
+            let result = worker(
+                bytes,
+                room.as_mut().map(|room| {
+                    // SAFETY: the loan has not ended and cannot meanwhile; the room is writable and nobody else's
+                    // by the promise given to `Loan::new`, and no other reader has it, since it was taken.
+                    unsafe { std::slice::from_raw_parts_mut(room.start.as_ptr().cast(), room.len) }
+                }),
+            );
+            if !is_done(&result) {
+                *lent() = room;
+            }
+            result
         })
     }
 
@@ -329,6 +345,18 @@ mod tests {
             assert_eq!((written(&other, 1), written(lent, 2)), (Some(10), None));
         });
         assert_eq!(room, [1; 10]);
+    }
+
+    #[test]
+    fn room_in_which_nothing_was_done_goes_to_the_next() {
+        let mut room = [0; 10];
+        lend_with_room(&[7; 100], &mut room, |lent| {
+            for is_done in [false, true] {
+                let had = lent.work_if(|_, room| room.is_some(), |_| is_done);
+                assert_eq!(had, Some(true));
+            }
+            assert_eq!(written(lent, 1), None);
+        });
     }
 
     #[test]

@@ -60,16 +60,28 @@ macro_rules! c_functions {
     )*};
 }
 
+/// The result of a function for a caller who waits, by the one made for that if there is one.
+macro_rules! for_who_waits {
+    ($client:ident; now $now:path [$($with:expr),*]; => $function:path [$($value:expr),*]) => {
+        $now($client, $($with),*)
+    };
+    ($client:ident; => $function:path [$($value:expr),*]) => {
+        $client.run($function($client, $($value),*))
+    };
+}
+
 /// Writes wrappers of functions that may be left pending on an asynchronous session (PKCS#11 3.2, 5.22). Their
 /// first argument is the session. What is behind `read` is read before the function begins, and is its own; what
 /// is behind `let` is kept ([`raw::keep`](crate::raw::keep)). The function is async; what it does before it first
-/// waits is done on the caller's thread, before he has an answer.
+/// waits is done on the caller's thread, before he has an answer. What is behind `now` does the same for a caller who
+/// waits, without a future where nothing holds it up.
 macro_rules! session_functions {
     ($(
         $(#[$doc:meta])*
         fn $name:ident($session:ident: CK_SESSION_HANDLE $(, $arg:ident: $type:ty)* $(,)?);
         $(let $memory:ident = $adapter:ident($($part:ident),*);)*
         $(read $owned:ident = $reader:ident($($place:ident),*).$read:ident();)*
+        $(now $now:path [$($with:expr),*];)?
         => $function:path [$($value:expr),*]
     )*) => {$(
         $(#[$doc])*
@@ -85,7 +97,8 @@ macro_rules! session_functions {
                 let client = entered.client();
                 $(
                     // SAFETY: as in `c_functions`; of what is kept the types say how long it has to stay.
-                    let $memory = unsafe { $adapter::new($($part),*) };
+                    #[allow(unused_mut)]
+                    let mut $memory = unsafe { $adapter::new($($part),*) };
                 )*
                 $(
                     // SAFETY: as above; nothing of it is kept.
@@ -94,7 +107,9 @@ macro_rules! session_functions {
                 let handle = hsmsim_types::SessionHandle($session);
                 let waits = false $(|| $memory.waits())* $(|| $owned.waits())*;
                 if waits || !client.is_asynchronous(handle) {
-                    return client.run($function(client, $($value),*));
+                    return for_who_waits!(
+                        client; $(now $now [$($with),*];)? => $function [$($value),*]
+                    );
                 }
                 $(let $memory = $memory.keep()?;)*
                 let terms = hsmsim_client::pending::Terms {

@@ -18,6 +18,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
     => operation::init[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Encrypts in one part.
@@ -30,6 +31,7 @@ session_functions! {
     );
     let data = Input(data, data_len);
     let encrypted = Buffer(encrypted, encrypted_len);
+    now operation::one_part_now[Encrypt, SessionHandle(session), &data, &mut encrypted];
     => operation::one_part[Encrypt, SessionHandle(session), &data, &encrypted]
 
     /// Encrypts a part.
@@ -42,6 +44,7 @@ session_functions! {
     );
     let part = Input(part, part_len);
     let encrypted = Buffer(encrypted, encrypted_len);
+    now operation::update_now[Encrypt, SessionHandle(session), &part, &mut encrypted];
     => operation::update[Encrypt, SessionHandle(session), &part, &encrypted]
 
     /// Ends an encryption in parts.
@@ -60,6 +63,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
     => operation::init[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Decrypts in one part.
@@ -72,6 +76,7 @@ session_functions! {
     );
     let encrypted = Input(encrypted, encrypted_len);
     let data = Buffer(data, data_len);
+    now operation::one_part_now[Decrypt, SessionHandle(session), &encrypted, &mut data];
     => operation::one_part[Decrypt, SessionHandle(session), &encrypted, &data]
 
     /// Decrypts a part.
@@ -84,6 +89,7 @@ session_functions! {
     );
     let encrypted = Input(encrypted, encrypted_len);
     let part = Buffer(part, part_len);
+    now operation::update_now[Decrypt, SessionHandle(session), &encrypted, &mut part];
     => operation::update[Decrypt, SessionHandle(session), &encrypted, &part]
 
     /// Ends a decryption in parts.
@@ -101,6 +107,7 @@ session_functions! {
         mechanism: *mut CK_MECHANISM,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[Digest, SessionHandle(session), &mechanism, None];
     => operation::init[Digest, SessionHandle(session), &mechanism, None]
 
     /// Goes on with what was saved.
@@ -124,6 +131,7 @@ session_functions! {
     );
     let data = Input(data, data_len);
     let digest = Buffer(digest, digest_len);
+    now operation::one_part_now[Digest, SessionHandle(session), &data, &mut digest];
     => operation::one_part[Digest, SessionHandle(session), &data, &digest]
 
     /// Digests a part.
@@ -133,6 +141,7 @@ session_functions! {
         part_len: CK_ULONG,
     );
     let part = Input(part, part_len);
+    now operation::update_silent_now[Digest, SessionHandle(session), &part];
     => operation::update_silent[Digest, SessionHandle(session), &part]
 
     /// Digests the value of a secret key.
@@ -155,6 +164,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
     => operation::init[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs in one part.
@@ -167,6 +177,7 @@ session_functions! {
     );
     let data = Input(data, data_len);
     let signature = Buffer(signature, signature_len);
+    now operation::one_part_now[Sign, SessionHandle(session), &data, &mut signature];
     => operation::one_part[Sign, SessionHandle(session), &data, &signature]
 
     /// Signs a part.
@@ -176,6 +187,7 @@ session_functions! {
         part_len: CK_ULONG,
     );
     let part = Input(part, part_len);
+    now operation::update_silent_now[Sign, SessionHandle(session), &part];
     => operation::update_silent[Sign, SessionHandle(session), &part]
 
     /// Ends a signature in parts.
@@ -194,6 +206,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
     => operation::init[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies in one part.
@@ -206,6 +219,7 @@ session_functions! {
     );
     let data = Input(data, data_len);
     let signature = SignatureIn(signature, signature_len);
+    now verify::one_part_now[SessionHandle(session), &data, &signature];
     => verify::one_part[SessionHandle(session), &data, &signature]
 
     /// Verifies a part.
@@ -215,6 +229,7 @@ session_functions! {
         part_len: CK_ULONG,
     );
     let part = Input(part, part_len);
+    now operation::update_silent_now[Verify, SessionHandle(session), &part];
     => operation::update_silent[Verify, SessionHandle(session), &part]
 
     /// Ends a verification in parts.
@@ -250,6 +265,7 @@ session_functions! {
         data_len: CK_ULONG,
     );
     let data = Input(data, data_len);
+    now verify::signature_now[SessionHandle(session), &data];
     => verify::signature[SessionHandle(session), &data]
 
     /// Verifies a part.
@@ -259,6 +275,7 @@ session_functions! {
         part_len: CK_ULONG,
     );
     let part = Input(part, part_len);
+    now operation::update_silent_now[VerifySignature, SessionHandle(session), &part];
     => operation::update_silent[VerifySignature, SessionHandle(session), &part]
 
     /// Ends a verification in parts.
@@ -272,6 +289,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
     => operation::init[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs so that the data comes back out of the signature.
@@ -284,6 +302,7 @@ session_functions! {
     );
     let data = Input(data, data_len);
     let signature = Buffer(signature, signature_len);
+    now operation::one_part_now[SignRecover, SessionHandle(session), &data, &mut signature];
     => operation::one_part[SignRecover, SessionHandle(session), &data, &signature]
 
     /// Begins to verify signatures that hold what was signed.
@@ -293,6 +312,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
+    now operation::init_now[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
     => operation::init[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies a signature and gives what was signed.
@@ -305,6 +325,7 @@ session_functions! {
     );
     let signature = Input(signature, signature_len);
     let data = Buffer(data, data_len);
+    now operation::one_part_now[VerifyRecover, SessionHandle(session), &signature, &mut data];
     => operation::one_part[VerifyRecover, SessionHandle(session), &signature, &data]
 
     /// Digests a part and encrypts it.

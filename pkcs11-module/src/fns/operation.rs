@@ -25,6 +25,20 @@ pub(crate) async fn init(
     }
 }
 
+/// The same for a caller who waits.
+pub(crate) fn init_now(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    mechanism: &Result<Option<Mechanism>>,
+    key: Option<ObjectHandle>,
+) -> Result<()> {
+    match mechanism {
+        Ok(Some(mechanism)) => client.operation_init_now(session, kind, mechanism, key),
+        other => client.run(init(client, kind, session, other, key)),
+    }
+}
+
 /// What was read from the arguments. If that failed the active operation ends: every error but
 /// CKR_BUFFER_TOO_SMALL ends it (PKCS#11 3.1, 5.2), and the client does not hear of this one.
 pub(crate) async fn read<T>(
@@ -56,6 +70,23 @@ pub(crate) async fn one_part(
     buffer.write(&output?)
 }
 
+/// The same for a caller who waits.
+pub(crate) fn one_part_now(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    data: &Input,
+    buffer: &mut Buffer,
+) -> Result<()> {
+    let (Ok(room), Ok(bytes)) = (buffer.room(), data.bytes()) else {
+        return client.run(one_part(client, kind, session, data, buffer));
+    };
+    let place = (room, buffer.place_apart_from(bytes));
+    let output = client.one_part_now(session, kind, bytes, place, || data.passed(None));
+    data.take_back();
+    buffer.write(&output?)
+}
+
 /// C_EncryptUpdate, C_DecryptUpdate.
 pub(crate) async fn update(
     client: &Client,
@@ -71,6 +102,23 @@ pub(crate) async fn update(
     buffer.write(&output?)
 }
 
+/// The same for a caller who waits.
+pub(crate) fn update_now(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    part: &Input,
+    buffer: &mut Buffer,
+) -> Result<()> {
+    let (Ok(room), Ok(bytes)) = (buffer.room(), part.bytes()) else {
+        return client.run(update(client, kind, session, part, buffer));
+    };
+    let place = (room, buffer.place_apart_from(bytes));
+    let output = client.update_now(session, kind, bytes, place, || part.passed(None));
+    part.take_back();
+    buffer.write(&output?)
+}
+
 /// C_DigestUpdate, C_SignUpdate, C_VerifyUpdate: parts that give nothing back.
 pub(crate) async fn update_silent(
     client: &Client,
@@ -80,6 +128,20 @@ pub(crate) async fn update_silent(
 ) -> Result<()> {
     let part = read(client, kind, session, part.passed(None)).await?;
     client.update(session, kind, part, Room::Bytes(0)).await.map(drop)
+}
+
+/// The same for a caller who waits.
+pub(crate) fn update_silent_now(
+    client: &Client,
+    kind: OperationKind,
+    session: SessionHandle,
+    part: &Input,
+) -> Result<()> {
+    let Ok(bytes) = part.bytes() else {
+        return client.run(update_silent(client, kind, session, part));
+    };
+    let nowhere = (Room::Bytes(0), None);
+    client.update_now(session, kind, bytes, nowhere, || part.passed(None)).map(drop)
 }
 
 /// C_GetOperationState. It ends nothing, whatever it answers.

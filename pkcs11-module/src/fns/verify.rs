@@ -24,6 +24,21 @@ pub(crate) async fn one_part(
     client.verify(session, Verify, data, Some(signature)).await
 }
 
+/// The same for a caller who waits.
+pub(crate) fn one_part_now(
+    client: &Client,
+    session: SessionHandle,
+    data: &Input,
+    signature: &SignatureIn,
+) -> Result<()> {
+    match (data.bytes(), signature.bytes()) {
+        (Ok(bytes), Ok(known)) if !signature.may_be_otp() => {
+            client.verify_now(session, Verify, bytes, Some(known), || data.passed(None))
+        }
+        _ => client.run(one_part(client, session, data, signature)),
+    }
+}
+
 /// C_VerifyFinal.
 pub(crate) async fn finish(
     client: &Client,
@@ -53,6 +68,14 @@ pub(crate) async fn signature_init(
 pub(crate) async fn signature(client: &Client, session: SessionHandle, data: &Input) -> Result<()> {
     let data = read(client, VerifySignature, session, data.passed(None)).await?;
     client.verify(session, VerifySignature, data, None).await
+}
+
+/// The same for a caller who waits.
+pub(crate) fn signature_now(client: &Client, session: SessionHandle, data: &Input) -> Result<()> {
+    match data.bytes() {
+        Ok(bytes) => client.verify_now(session, VerifySignature, bytes, None, || data.passed(None)),
+        Err(_) => client.run(self::signature(client, session, data)),
+    }
 }
 
 /// C_VerifySignatureFinal.

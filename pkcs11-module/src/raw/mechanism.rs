@@ -200,6 +200,10 @@ impl MechanismIn {
         // SAFETY: not NULL, so a mechanism with a parameter as promised to `new`.
         unsafe {
             let raw = self.0.read_unaligned();
+            if raw.ulParameterLen == 0 && matches!(shape(raw.mechanism), Shape::Plain) {
+                // Made where it is returned: what is moved just after it was written waits for it to be there.
+                return Ok(Some(Mechanism::plain(raw.mechanism)));
+            }
             let params = or_malformed(raw.mechanism, read_params(&raw))?;
             Ok(Some(Mechanism { kind: raw.mechanism, params }))
         }

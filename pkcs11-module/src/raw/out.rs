@@ -1,7 +1,7 @@
 //! Places for answers: single values, bytes and lists by the two-call convention (PKCS#11 3.2,
 //! 5.2).
 
-use std::{ptr::NonNull, sync::OnceLock};
+use std::{mem::MaybeUninit, ptr::NonNull, sync::OnceLock};
 
 use hsmsim_client::{Output, Room};
 use hsmsim_types::{
@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::{
     keep::{Answer, Keep, Ptr},
-    slices::MAX_BYTES,
+    slices::{BEYOND_DATA, MAX_BYTES},
 };
 
 /// The most object handles that one C_FindObjects gives.
@@ -234,6 +234,21 @@ impl Buffer {
             }
             _ => None,
         }
+    }
+
+    /// The same as memory, unless it lies where the data is.
+    pub(crate) fn place_apart_from(&mut self, data: &[u8]) -> Option<&mut [MaybeUninit<u8>]> {
+        let (start, len) = self.place()?;
+        // No more than can be wanted: some callers say that there is more than they have.
+        let len = len.min(data.len() + BEYOND_DATA);
+        let (from, to) = (start.addr().get(), start.addr().get().saturating_add(len));
+        let data = data.as_ptr_range();
+        if from < data.end.addr() && data.start.addr() < to {
+            return None;
+        }
+        // SAFETY: by the promise given to `new` it can be written and nobody else uses it, and by this borrow this
+        // library does not either.
+        Some(unsafe { std::slice::from_raw_parts_mut(start.as_ptr().cast(), len) })
     }
 
     /// How many bytes were gathered.

@@ -22,7 +22,7 @@ pub(crate) const MAX_BYTES: usize = 1 << 31;
 pub(crate) const LENT_MIN: usize = 4 << 10;
 
 /// How much longer than its data an output that is written where the caller wants it can be: a tag, a block.
-const BEYOND_DATA: usize = 64;
+pub(super) const BEYOND_DATA: usize = 64;
 
 /// Length of the label that C_InitToken takes, in bytes.
 const LABEL_LEN: usize = 32;

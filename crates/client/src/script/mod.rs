@@ -277,7 +277,7 @@ impl Client {
 
     /// Whether there is certainly no rule.
     #[inline]
-    fn is_unscripted(&self) -> bool {
+    pub(crate) fn is_unscripted(&self) -> bool {
         !self.script.has_own && self.cluster.has_no_call_faults()
     }
 
@@ -406,7 +406,7 @@ impl Client {
     /// The error of a call, as it is since a rule has taken the login away: what is not seen for the
     /// want of it is refused for the want of it.
     #[cold]
-    fn without_login(&self, on: CalledOn, error: Error) -> Error {
+    pub(crate) fn without_login(&self, on: CalledOn, error: Error) -> Error {
         let group = match on {
             CalledOn::Slot(_) => return error,
             CalledOn::Session(session) => self.session(session).map(|slot| Arc::clone(&slot.group)),

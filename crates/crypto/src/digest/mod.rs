@@ -4,6 +4,8 @@
 mod sponge;
 mod xof;
 
+use std::mem::MaybeUninit;
+
 use ring::digest as ring_digest;
 
 use self::sponge::Sponge;
@@ -263,6 +265,14 @@ impl std::fmt::Debug for Hasher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hasher").field("alg", &self.alg).finish_non_exhaustive()
     }
+}
+
+/// The digest of a whole message, written to the beginning of `room`; gives its length. `None`, and nothing is done, where
+/// the digest does not come so, or the room is too little.
+pub fn hash_into(alg: HashAlg, data: &[u8], room: &mut [MaybeUninit<u8>]) -> Option<usize> {
+    let algorithm = alg.in_ring()?;
+    let room = room.get_mut(..algorithm.output_len())?;
+    Some(room.write_copy_of_slice(ring_digest::digest(algorithm, data).as_ref()).len())
 }
 
 /// The digest of a whole message.

@@ -6,7 +6,10 @@ pub mod review;
 pub(crate) mod service;
 mod table;
 
-use std::sync::LazyLock;
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use hsmsim_crypto::{
     block::BlockAlg,
@@ -455,6 +458,33 @@ impl Mechanisms {
         match &mechanism.params {
             Params::Malformed(rule) => fail(CKR_MECHANISM_PARAM_INVALID, rule.clone()),
             _ => Ok(entry),
+        }
+    }
+
+    /// As [`Self::usable_with`], for a session that used the one at `last` before.
+    ///
+    /// # Errors
+    /// As [`Self::usable_with`].
+    pub(crate) fn usable_again(
+        &self,
+        mechanism: &Mechanism,
+        flag: CK_FLAGS,
+        last: &AtomicUsize,
+    ) -> Result<&Entry> {
+        match self.0.get(last.load(Ordering::Relaxed)) {
+            Some(entry)
+                if entry.kind == mechanism.kind
+                    && entry.info.flags & flag != 0
+                    && !matches!(mechanism.params, Params::Malformed(_)) =>
+            {
+                Ok(entry)
+            }
+            _ => {
+                let entry = self.usable_with(mechanism, flag)?;
+                let at = self.0.binary_search_by_key(&entry.kind, |entry| entry.kind);
+                last.store(at.unwrap_or_default(), Ordering::Relaxed);
+                Ok(entry)
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ mod sign;
 use std::{borrow::Cow, mem::MaybeUninit, sync::Arc};
 
 use hsmsim_crypto::{
-    digest::{Hasher, XofHasher, expand, hash},
+    digest::{Hasher, XofHasher, expand, hash, hash_into},
     mac::Mac,
 };
 use hsmsim_types::{AttributeValue, Error, Mechanism, Params, Result, ck::*, error::fail};
@@ -169,7 +169,7 @@ impl<'m> Ready<'m> {
     pub(crate) fn new(session: &Session, operation: &'m Operation) -> Result<Self> {
         let (flag, usage) = operation.kind.flag_and_usage();
         let mechanisms = &session.partition.personality().mechanisms;
-        let entry = mechanisms.usable_with(&operation.mechanism, flag)?;
+        let entry = mechanisms.usable_again(&operation.mechanism, flag, &session.mechanism)?;
         let key = match (entry.scheme, &operation.key) {
             (Scheme::Digest(_) | Scheme::Xof(_) | Scheme::Sha512T, _) => None,
             (_, None) => return fail(CKR_KEY_HANDLE_INVALID, "the mechanism needs a key"),
@@ -304,11 +304,18 @@ impl<'m> Ready<'m> {
         data: &[u8],
         room: &mut [MaybeUninit<u8>],
     ) -> Result<Option<Reply>> {
-        if self.act != Act::Encrypt || self.nonce.is_some() {
-            return Ok(None);
-        }
-        let params = &self.mechanism.params;
-        let written = cipher::encrypt_into(&self.work, params, self.key()?, data, room)?;
+        let written = match (self.act, self.work) {
+            (Act::Encrypt, _) if self.nonce.is_none() => {
+                let params = &self.mechanism.params;
+                cipher::encrypt_into(&self.work, params, self.key()?, data, room)?
+            }
+            (Act::Digest, Work::Digest(alg)) => hash_into(alg, data, room),
+            (Act::Sign, Work::Mac { alg, len }) => match self.key()? {
+                KeyMaterial::Secret(key) => key.mac(alg)?.sign_into(data, len, room),
+                _ => None,
+            },
+            _ => None,
+        };
         Ok(written.map(Reply::Written))
     }
 

@@ -27,7 +27,7 @@ use std::{
     mem::MaybeUninit,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -71,6 +71,8 @@ pub struct Session {
     has_made_transients: AtomicBool,
     /// A context-specific login that no operation has used yet.
     confirmed: bool,
+    /// Where the mechanism of the last operation is in the profile's list: the next one's is often the same.
+    pub(crate) mechanism: AtomicUsize,
     /// The time of the request that is being answered, since 1970.
     now: Duration,
     /// Memory that data of an earlier request came in, empty.
@@ -94,6 +96,7 @@ impl Session {
             active: Actives::default(),
             has_made_transients: AtomicBool::new(false),
             confirmed: false,
+            mechanism: AtomicUsize::new(0),
             now: Duration::ZERO,
             spare: Vec::new(),
         }
@@ -265,6 +268,20 @@ impl Session {
     ) -> Result<Reply> {
         self.meet(now, operation.key.is_some(), operation.key.as_ref())?;
         self.one_part(operation, Cow::Borrowed(data), room, signature, now)
+    }
+
+    /// The same for a part of an operation that has begun.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub fn handle_part(
+        &mut self,
+        kind: OperationKind,
+        data: &[u8],
+        room: Option<Room<'_>>,
+    ) -> Result<Reply> {
+        self.meet(Duration::ZERO, false, None)?;
+        self.update(kind, data, room)
     }
 
     /// What every request meets first: what has happened since the last one, and the dates of the key that it puts
