@@ -11,7 +11,7 @@ use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request, SealedObject, SessionTag};
 use hsmsim_store::{NewOwed, OwedKind};
 use hsmsim_types::{Error, ObjectId, Result, ck::*};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::{
     Client,
@@ -108,9 +108,9 @@ impl Client {
         source: usize,
         sealed: Vec<SealedObject>,
     ) -> Result<()> {
-        let group = Arc::clone(session.group());
         let (token, own) = by_kind(sealed);
         if !token.is_empty() {
+            let group = Arc::clone(session.group());
             let targets: Targets = (0..group.members.len())
                 .filter(|&index| index != source && !group.members[index].asynchronous)
                 .collect();
@@ -125,8 +125,10 @@ impl Client {
             self.told_by_devices();
         }
         if !own.is_empty() && self.clones_session_objects {
-            let targets: Targets = (0..group.members.len())
-                .filter(|&index| index != source && !group.members[index].standby)
+            let members = session.group().members.iter().enumerate();
+            let targets: Targets = members
+                .filter(|&(index, member)| index != source && !member.standby)
+                .map(|(index, _)| index)
                 .collect();
             self.spread(session, &targets, Request::CloneAsTarget { objects: own }).await;
         }
@@ -156,9 +158,9 @@ impl Client {
     /// for a reason that may pass. Any other refusal is logged: the member then differs from the others
     /// until somebody finds out why.
     async fn spread(&self, session: &mut Checkout, targets: &[usize], request: Request) -> Missed {
-        let group = Arc::clone(session.group());
         let mut missed = Missed::default();
         for (index, answer) in self.send_to_all(session, targets, request).await {
+            let group = session.group();
             let member = &group.members[index];
             match answer {
                 Ok(_) => {}
@@ -166,7 +168,7 @@ impl Client {
                 Err(Failure::Member(error)) => {
                     tracing::error!(group = %group.label, member = %member.device, %error,
                         "not replicated");
-                    self.event("not_replicated", &group, Some(member), error.rule());
+                    self.event("not_replicated", group, Some(member), error.rule());
                     if passes(&error) {
                         missed.refused.push(index);
                     }
@@ -184,6 +186,16 @@ impl Client {
         targets: &[usize],
         request: Request,
     ) -> Answers {
+        if let &[index] = targets {
+            let (slot, place) = session.place(index);
+            let answer = match self.call_sub_at_once(&slot.group, index, place, request) {
+                Ok(answer) => answer,
+                Err(left) => {
+                    Box::pin(self.finish_sub_call(slot, index, place, left)).await.flatten()
+                }
+            };
+            return smallvec![(index, answer)];
+        }
         let slot = Arc::clone(&session.slot);
         let slot = &*slot;
         let mut answers = Answers::new();

@@ -81,7 +81,7 @@ impl DeviceSession {
     /// What is left to do.
     pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
         let Some(end) = self.free_end() else { return Err(Left::Ask(request)) };
-        let now = if is_timeless(&request) { Duration::ZERO } else { end.now() };
+        let now = if request.is_timeless() { Duration::ZERO } else { end.now() };
         let reply = end.session.handle(request, now);
         if end.answers_at_once() {
             return Ok(reply);
@@ -282,16 +282,6 @@ impl FarEnd {
         device.count_served();
         wire.back(back, connection).await.ok()?;
         Some((self, reply))
-    }
-}
-
-/// Whether the time makes no difference to a request: it uses no key, which might have dates. A look at the clock takes
-/// as long as a digest of a few bytes.
-fn is_timeless(request: &Request) -> bool {
-    match request {
-        Request::OnePart { operation, .. } => operation.key.is_none(),
-        Request::Update { .. } => true,
-        _ => false,
     }
 }
 

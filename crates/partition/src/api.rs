@@ -12,7 +12,7 @@ use hsmsim_types::{
     role::UserType,
 };
 
-use crate::output::OutputLen;
+use crate::{built_in, output::OutputLen};
 
 /// One application on one client machine: whoever shares a login (Luna guide, "application ID").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -437,6 +437,32 @@ impl Request {
             | Self::Decapsulate { mechanism, .. }
             | Self::Derive { mechanism, .. } => Some(mechanism.kind),
             _ => None,
+        }
+    }
+
+    /// Whether the time makes no difference to it: it uses no key, which might have dates, and does not look at the
+    /// device's clock. A look at the clock takes as long as a digest of a few bytes.
+    pub fn is_timeless(&self) -> bool {
+        match self {
+            Self::Check { operation }
+            | Self::OnePart { operation, .. }
+            | Self::Begin { operation, .. } => operation.key.is_none(),
+            Self::Update { .. }
+            | Self::Final { .. }
+            | Self::Cancel { .. }
+            | Self::Create { .. }
+            | Self::GenerateKey { .. }
+            | Self::GenerateKeyPair { .. }
+            | Self::Random { .. }
+            | Self::SeedRandom
+            | Self::ReplayDeletion { .. } => true,
+            Self::Destroy { object } | Self::GetAttributes { object, .. } => {
+                !built_in::is_one(object)
+            }
+            Self::CloneAsTarget { objects } => {
+                objects.iter().all(|object| !built_in::is_one(&object.id))
+            }
+            _ => false,
         }
     }
 

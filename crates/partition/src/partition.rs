@@ -39,8 +39,10 @@ pub struct Partition {
     applications: Mutex<HashMap<AppId, Weak<Application>>>,
     pub(crate) cache: Cache,
     power: AtomicU64,
-    /// Where the identities of new objects come from; the system's random numbers if absent.
+    /// Where the identities of new objects come from; random numbers if absent.
     identities: Option<Identities>,
+    // Lock: one identity, and now and then a draw.
+    random_ids: Mutex<RandomIds>,
 }
 
 /// A source of identities for new objects: a simulation with a seed must name them the same every
@@ -92,6 +94,7 @@ impl Partition {
             cache: Cache::default(),
             power: AtomicU64::new(0),
             identities,
+            random_ids: Mutex::default(),
         })
     }
 
@@ -102,7 +105,7 @@ impl Partition {
     pub(crate) fn new_id(&self) -> Result<ObjectId> {
         match &self.identities {
             Some(next) => Ok(next()),
-            None => Ok(ObjectId(random_16()?)),
+            None => self.random_ids.lock().next(),
         }
     }
 
@@ -341,6 +344,31 @@ impl Partition {
 
     fn visible(&self, application: &Application, object: &Arc<Object>) -> Option<Arc<Object>> {
         (!object.private || application.sees_private()).then(|| Arc::clone(object))
+    }
+}
+
+/// Random identities, of which many are drawn at once: drawing one by itself takes as long as all else that a new
+/// session object costs its device. A forked child repeats none: it has to open the cluster anew.
+#[derive(Default)]
+struct RandomIds {
+    bytes: Vec<u8>,
+}
+
+impl RandomIds {
+    /// How many are drawn at once.
+    const DRAWN: usize = 64;
+
+    /// # Errors
+    /// CKR_FUNCTION_FAILED without random numbers.
+    fn next(&mut self) -> Result<ObjectId> {
+        if self.bytes.is_empty() {
+            let mut bytes = vec![0; Self::DRAWN * 16];
+            hsmsim_crypto::random::fill(&mut bytes).map_err(during(During::Generate))?;
+            self.bytes = bytes;
+        }
+        let id = self.bytes.last_chunk().copied().unwrap_or_default();
+        self.bytes.truncate(self.bytes.len() - id.len());
+        Ok(ObjectId(id))
     }
 }
 
