@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+pub use ring::aead::NONCE_LEN;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
@@ -71,6 +72,19 @@ impl SealingKey {
     pub fn seal(&self, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0; NONCE_LEN];
         random::fill(&mut nonce)?;
+        self.seal_under(nonce, aad, plaintext)
+    }
+
+    /// The same under a nonce that was drawn at random for this.
+    ///
+    /// # Errors
+    /// [`Error::DataTooLarge`] above GCM's 64 GiB.
+    pub fn seal_under(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>> {
         let mut blob = Vec::with_capacity(plaintext.len() + OVERHEAD);
         blob.extend_from_slice(&nonce);
         blob.extend_from_slice(plaintext);

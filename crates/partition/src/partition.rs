@@ -41,8 +41,8 @@ pub struct Partition {
     power: AtomicU64,
     /// Where the identities of new objects come from; random numbers if absent.
     identities: Option<Identities>,
-    // Lock: one identity, and now and then a draw.
-    random_ids: Mutex<RandomIds>,
+    // Lock: a few bytes, and now and then a draw.
+    drawn: Mutex<Drawn>,
 }
 
 /// A source of identities for new objects: a simulation with a seed must name them the same every
@@ -94,7 +94,7 @@ impl Partition {
             cache: Cache::default(),
             power: AtomicU64::new(0),
             identities,
-            random_ids: Mutex::default(),
+            drawn: Mutex::default(),
         })
     }
 
@@ -105,8 +105,16 @@ impl Partition {
     pub(crate) fn new_id(&self) -> Result<ObjectId> {
         match &self.identities {
             Some(next) => Ok(next()),
-            None => self.random_ids.lock().next(),
+            None => self.draw().map(ObjectId),
         }
+    }
+
+    /// Random bytes for an identity or a nonce, which are no secrets.
+    ///
+    /// # Errors
+    /// CKR_FUNCTION_FAILED without random numbers.
+    pub(crate) fn draw<const LEN: usize>(&self) -> Result<[u8; LEN]> {
+        self.drawn.lock().take()
     }
 
     /// The rules it follows.
@@ -347,28 +355,31 @@ impl Partition {
     }
 }
 
-/// Random identities, of which many are drawn at once: drawing one by itself takes as long as all else that a new
-/// session object costs its device. A forked child repeats none: it has to open the cluster anew.
+/// Random bytes, of which many are drawn at once: a system call for each identity takes as long as all else that a new
+/// session object costs its device. A forked child repeats none, since it has to open the cluster anew.
 #[derive(Default)]
-struct RandomIds {
-    bytes: Vec<u8>,
-}
+struct Drawn(Vec<u8>);
 
-impl RandomIds {
-    /// How many are drawn at once.
-    const DRAWN: usize = 64;
+impl Drawn {
+    /// How many bytes are drawn at once.
+    const AT_ONCE: usize = 1024;
 
     /// # Errors
     /// CKR_FUNCTION_FAILED without random numbers.
-    fn next(&mut self) -> Result<ObjectId> {
-        if self.bytes.is_empty() {
-            let mut bytes = vec![0; Self::DRAWN * 16];
-            hsmsim_crypto::random::fill(&mut bytes).map_err(during(During::Generate))?;
-            self.bytes = bytes;
+    fn take<const LEN: usize>(&mut self) -> Result<[u8; LEN]> {
+        const { assert!(LEN <= Self::AT_ONCE) };
+        if self.0.len() < LEN {
+            self.0.resize(Self::AT_ONCE, 0);
+            hsmsim_crypto::random::fill(&mut self.0).map_err(|error| {
+                self.0.clear();
+                during(During::Generate)(error)
+            })?;
         }
-        let id = self.bytes.last_chunk().copied().unwrap_or_default();
-        self.bytes.truncate(self.bytes.len() - id.len());
-        Ok(ObjectId(id))
+        let rest = self.0.len() - LEN;
+        let mut bytes = [0; LEN];
+        bytes.copy_from_slice(&self.0[rest..]);
+        self.0.truncate(rest);
+        Ok(bytes)
     }
 }
 

@@ -47,7 +47,7 @@ impl Partition {
     /// CKR_FAILED_TO_CLONE_AN_OBJECT for a public one that is damaged.
     pub fn incoming(&self, sealed: SealedObject) -> Result<StoredObject> {
         if !sealed.private {
-            return sealing::stored(&opened_public(&sealed)?, self.device_key());
+            return sealing::stored(&opened_public(&sealed)?, self.device_key(), self.draw()?);
         }
         let SealedObject { id, version, private, tags, body, .. } = sealed;
         Ok(StoredObject { id, version, private, tags, body })

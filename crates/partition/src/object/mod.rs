@@ -91,12 +91,12 @@ impl Attributes {
         };
         let new = rules.clone().filter(is_new).count();
         let mut merged = Vec::with_capacity(self.0.len() + new);
-        let mut own = std::mem::take(&mut self.0).into_iter().peekable();
+        let mut own = std::mem::take(&mut self.0).into_iter();
         for rule in rules {
-            while let Some(before) = own.next_if(|own| own.kind < rule.kind) {
-                merged.push(before);
+            while own.as_slice().first().is_some_and(|own| own.kind < rule.kind) {
+                merged.extend(own.next());
             }
-            if own.peek().is_none_or(|own| own.kind != rule.kind) {
+            if own.as_slice().first().is_none_or(|own| own.kind != rule.kind) {
                 merged.push(Attribute { kind: rule.kind, value: value(rule) });
             }
         }

@@ -2,7 +2,7 @@
 //! the device's if public. The identity, the version and the kind of object are authenticated with
 //! the body, so that nobody can swap bodies in a store.
 
-use hsmsim_crypto::seal::SealingKey;
+use hsmsim_crypto::seal::{NONCE_LEN, SealingKey};
 use hsmsim_types::{Error, ObjectId, Result, SecretBytes, ck::*, error::fail};
 
 use super::{Attributes, Object, codec};
@@ -21,14 +21,14 @@ fn associated(id: &ObjectId, version: u64, token: bool, private: bool) -> [u8; 2
     data
 }
 
-/// The sealed attributes of an object.
+/// The sealed attributes of an object, under a nonce that was drawn for this.
 ///
 /// # Errors
-/// CKR_FUNCTION_FAILED without random numbers.
-pub(crate) fn seal(object: &Object, key: &SealingKey) -> Result<Body> {
+/// None in practice.
+pub(crate) fn seal(object: &Object, key: &SealingKey, nonce: [u8; NONCE_LEN]) -> Result<Body> {
     let data = associated(&object.id, object.version, object.token, object.private);
     let plain = codec::encode(&object.attributes);
-    let sealed = key.seal(&data, &plain).map_err(during(During::Stored))?;
+    let sealed = key.seal_under(nonce, &data, &plain).map_err(during(During::Stored))?;
     Ok(Body::new(sealed))
 }
 
@@ -97,13 +97,17 @@ pub(crate) fn from_plain(
 ///
 /// # Errors
 /// As [`seal`].
-pub(crate) fn stored(object: &Object, key: &SealingKey) -> Result<StoredObject> {
+pub(crate) fn stored(
+    object: &Object,
+    key: &SealingKey,
+    nonce: [u8; NONCE_LEN],
+) -> Result<StoredObject> {
     Ok(StoredObject {
         id: object.id,
         version: object.version,
         private: object.private,
         tags: tags(&object.attributes, key),
-        body: seal(object, key)?,
+        body: seal(object, key, nonce)?,
     })
 }
 

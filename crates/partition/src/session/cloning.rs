@@ -71,7 +71,10 @@ impl Session {
                 Body::from(SecretBytes::from(codec::encode(&object.attributes)))
             }
             Some(stored) => stored.body.clone(),
-            None => sealing::seal(object, &*self.partition.sealing_key(&self.application, true)?)?,
+            None => {
+                let key = self.partition.sealing_key(&self.application, true)?;
+                sealing::seal(object, &key, self.partition.draw()?)?
+            }
         };
         Ok(SealedObject {
             id: object.id,

@@ -43,7 +43,7 @@ const EXPONENT: &[u8] = &[1, 0, 1];
 impl Session {
     pub(super) fn generate_key(&self, mechanism: &Mechanism, template: Template) -> Result<Reply> {
         let mechanisms = &self.partition.personality().mechanisms;
-        match mechanisms.usable_with(mechanism, CKF_GENERATE)?.scheme {
+        match mechanisms.usable_again(mechanism, CKF_GENERATE, &self.mechanism)?.scheme {
             Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
             Scheme::HotpKeyGen => return self.generate_hotp(mechanism, template),
             Scheme::TlsPremasterGen => return self.generate_premaster(mechanism, template),
@@ -52,7 +52,7 @@ impl Session {
             | Scheme::DsaProvableParameterGen
             | Scheme::DhParameterGen
             | Scheme::X942ParameterGen => {
-                let entry = mechanisms.usable_with(mechanism, CKF_GENERATE)?;
+                let entry = mechanisms.usable_again(mechanism, CKF_GENERATE, &self.mechanism)?;
                 return self.generate_parameters(entry, mechanism, template);
             }
             _ => {}
@@ -129,7 +129,11 @@ impl Session {
     }
 
     fn generator(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {
-        let entry = self.partition.personality().mechanisms.usable_with(mechanism, flag)?;
+        let entry = self.partition.personality().mechanisms.usable_again(
+            mechanism,
+            flag,
+            &self.mechanism,
+        )?;
         match &mechanism.params {
             Params::None => Ok(entry),
             Params::Bytes(bytes) if bytes.is_empty() => Ok(entry),

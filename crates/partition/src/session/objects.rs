@@ -68,7 +68,7 @@ impl Session {
             let mut stored = None;
             if object.token {
                 let key = self.partition.sealing_key(&self.application, object.private)?;
-                let sealed = stored.insert(sealing::stored(object, &key)?);
+                let sealed = stored.insert(sealing::stored(object, &key, self.partition.draw()?)?);
                 check_size(sealed.body.len())?;
             }
             if self.gives_away(object) {
@@ -181,7 +181,7 @@ impl Session {
         let version = version::next(old.version, now, &self.partition.store().serial());
         let new = Object::new(old.id, version, all);
         let key = self.partition.sealing_key(&self.application, new.private)?;
-        let stored = sealing::stored(&new, &key)?;
+        let stored = sealing::stored(&new, &key, self.partition.draw()?)?;
         check_size(stored.body.len())?;
         let changes = [Change::Update { object: stored, before: old.version }];
         self.partition.check_room(&changes)?;
