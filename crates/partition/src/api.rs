@@ -706,3 +706,41 @@ pub struct TokenInfo {
     /// utcTime, when a session asks; blank without CKF_CLOCK_ON_TOKEN.
     pub utc_time: [u8; 16],
 }
+
+#[cfg(test)]
+mod tests {
+    use hsmsim_types::ck::{CKM_SHA256, CKM_SHA256_HMAC};
+
+    use super::*;
+
+    #[test]
+    fn what_uses_a_key_or_the_clock_is_told_the_time() {
+        let own = ObjectId([0xFF; 16]);
+        let mut clock = ObjectId([0; 16]);
+        clock.0[..built_in::PREFIX.len()].copy_from_slice(built_in::PREFIX);
+        let one_part = |kind, key| {
+            let operation = Operation {
+                kind: OperationKind::Digest,
+                mechanism: Mechanism::plain(kind).into(),
+                key,
+            };
+            Request::OnePart { operation, data: Vec::new().into(), signature: Vec::new() }
+        };
+        let attributes =
+            |object| Request::GetAttributes { object, kinds: Vec::new(), lengths: false };
+        for (request, is_timeless) in [
+            (one_part(CKM_SHA256, None), true),
+            (one_part(CKM_SHA256_HMAC, Some(own)), false),
+            (Request::Create { template: Template(Vec::new()) }, true),
+            (Request::Find { template: Template(Vec::new()) }, false),
+            (attributes(own), true),
+            (attributes(clock), false),
+            (Request::Destroy { object: own }, true),
+            (Request::Destroy { object: clock }, false),
+            (Request::TokenInfo, false),
+            (Request::Logout, false),
+        ] {
+            assert_eq!(request.is_timeless(), is_timeless, "{request:?}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the identities of built-in objects begin with; class and number follow.
-const PREFIX: &[u8; 8] = b"built-in";
+pub(crate) const PREFIX: &[u8; 8] = b"built-in";
 
 /// The version of the standard that brought profile objects.
 const V3_0: CryptokiVersion = CryptokiVersion { major: 3, minor: 0 };

@@ -392,3 +392,24 @@ pub(crate) fn random_16() -> Result<[u8; 16]> {
     hsmsim_crypto::random::fill(&mut bytes).map_err(during(During::Generate))?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_byte_that_was_drawn_is_given_twice() {
+        let mut drawn = Drawn::default();
+        let mut seen = HashSet::new();
+        for _ in 0..1000 {
+            assert!(seen.insert(drawn.take::<16>().unwrap().to_vec()));
+            assert!(seen.insert(drawn.take::<12>().unwrap().to_vec()));
+        }
+        // What is left after each is what nobody has been given.
+        let before = drawn.0.clone();
+        let bytes: [u8; 12] = drawn.take().unwrap();
+        assert_eq!([&drawn.0[..], &bytes].concat(), before);
+    }
+}

@@ -512,6 +512,38 @@ mod tests {
     }
 
     #[test]
+    fn the_place_for_output_is_no_larger_than_wanted_and_not_where_the_data_is() {
+        let mut memory = [7_u8; 1000];
+        let start = memory.as_mut_ptr();
+        for (data, room, expected) in [
+            ((0, 100), (500, 200), Some(164)),
+            ((0, 100), (500, 20), Some(20)),
+            ((0, 100), (100, 50), Some(50)),
+            ((0, 100), (99, 50), None),
+            ((200, 100), (100, 100), Some(100)),
+            ((200, 100), (100, 101), None),
+            ((200, 100), (200, 100), None),
+            ((200, 100), (220, 10), None),
+            // What counts is how much can be wanted.
+            ((200, 20), (100, 900), Some(84)),
+            ((0, 0), (0, 100), Some(64)),
+        ] {
+            let mut len = room.1 as CK_ULONG;
+            // SAFETY: within the array, which nobody else uses.
+            let (data, mut buffer) = unsafe {
+                let data = std::slice::from_raw_parts(start.add(data.0), data.1);
+                (data, Buffer::new(start.add(room.0), &raw mut len))
+            };
+            let place = buffer.place_apart_from(data).map(|place| place.len());
+            assert_eq!(place, expected, "{} bytes at {}", room.1, room.0);
+        }
+        let mut len = 100;
+        // SAFETY: NULL.
+        let mut query = unsafe { Buffer::new(null_mut(), &raw mut len) };
+        assert!(query.place_apart_from(&[]).is_none());
+    }
+
+    #[test]
     fn a_missing_length_is_refused_before_anything_is_done() {
         let mut room = [0_u8; 4];
         // SAFETY: valid or NULL.

@@ -1,12 +1,12 @@
-//! Large data, which a call reads where its caller has it. The same data in parts is copied, so that what comes
-//! of both is compared.
+//! Data that a call reads where its caller has it, and output that it writes where he wants it: with the sizes from
+//! which data is lent to requests, and below. What comes of one part and of several is compared.
 
 use std::ffi::c_void;
 
 use super::*;
 use crate::raw::slices::LENT_MIN;
 
-const SIZES: [usize; 5] = [LENT_MIN - 16, LENT_MIN, LENT_MIN + 16, 64 << 10, 1 << 20];
+const SIZES: [usize; 7] = [32, 1024, LENT_MIN - 16, LENT_MIN, LENT_MIN + 16, 64 << 10, 1 << 20];
 
 type Init = unsafe extern "C" fn(u64, *mut CK_MECHANISM, u64) -> CK_RV;
 type OnePart = unsafe extern "C" fn(u64, *mut u8, u64, *mut u8, *mut u64) -> CK_RV;
@@ -334,7 +334,7 @@ fn large_data_is_signed_and_verified() {
 }
 
 #[test]
-fn output_may_go_where_large_data_was() {
+fn output_may_go_where_the_data_was() {
     let library = Library::new();
     let session = library.session();
     let aes = secret(session, CKK_AES);

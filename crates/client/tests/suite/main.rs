@@ -4,6 +4,7 @@
 
 mod after_failover;
 mod asynchronous;
+mod at_once;
 mod attempts;
 mod call_faults;
 mod choice;

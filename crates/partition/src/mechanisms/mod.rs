@@ -595,6 +595,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_used_last_makes_no_difference_to_what_may_be_used() {
+        let last = AtomicUsize::new(0);
+        let mechanisms = [CKM_SHA256, CKM_AES_GCM, CKM_VENDOR_DEFINED, CKM_RSA_PKCS_KEY_PAIR_GEN]
+            .into_iter()
+            .flat_map(|kind| {
+                let params = Params::Malformed("too short".to_owned());
+                [Mechanism::plain(kind), Mechanism { kind, params }]
+            });
+        for mechanism in mechanisms {
+            for flag in [CKF_DIGEST, CKF_ENCRYPT, CKF_GENERATE_KEY_PAIR] {
+                let expected = ALL.usable_with(&mechanism, flag).map(|entry| entry.kind);
+                for at in [0, 17, ALL.0.len(), usize::MAX] {
+                    last.store(at, Ordering::Relaxed);
+                    for _ in 0..2 {
+                        let found = ALL.usable_again(&mechanism, flag, &last);
+                        assert_eq!(found.map(|entry| entry.kind), expected, "{mechanism:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_profile_narrows_sizes_and_uses_and_adds_numbers() {
         let rule = MechanismRule {
             name: "CKM_AES_KEY_WRAP".to_owned(),

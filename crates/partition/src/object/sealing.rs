@@ -150,7 +150,7 @@ mod tests {
     fn a_body_opens_for_its_own_object_only() {
         let key = SealingKey::generate().unwrap();
         let one = object(1, 7);
-        let body = seal(&one, &key).unwrap();
+        let body = seal(&one, &key, [1; NONCE_LEN]).unwrap();
         let opened = open(&one.id, 7, (true, true), &body, &key).unwrap();
         assert_eq!(opened.attributes, one.attributes);
         for (id, version, kind, key) in [
