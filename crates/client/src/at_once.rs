@@ -37,7 +37,7 @@ pub(crate) enum Came<T> {
 /// As [`Client::operation_init`], [`Client::one_part`], [`Client::verify`] and [`Client::update`], on the calling thread. `lend`
 /// gives the data for requests, where these have to be made.
 impl Client {
-    /// C_EncryptInit and its kin.
+    /// C_EncryptInit and its kin. What the operation keeps of the mechanism's parameter is taken from it.
     ///
     /// # Errors
     /// As [`Client::operation_init`] and [`Client::run`].
@@ -45,11 +45,11 @@ impl Client {
         &self,
         session: SessionHandle,
         kind: OperationKind,
-        mechanism: &Mechanism,
+        mechanism: &mut Mechanism,
         key: Option<ObjectHandle>,
     ) -> Result<()> {
         if !self.is_unscripted() {
-            return self.run(self.operation_init(session, kind, mechanism, key));
+            return self.run(self.operation_init(session, kind, &*mechanism, key));
         }
         let result = match self.init_begins(session, kind, mechanism, key) {
             Ok(None) => return Ok(()),
@@ -134,7 +134,7 @@ impl Client {
 }
 
 impl Client {
-    /// Begins an operation that the session remembers to be allowed. `Some`: it does not.
+    /// Begins an operation that the session remembers to be allowed. `Some`: it does not, and the mechanism is as it was.
     ///
     /// # Errors
     /// CKR_OPERATION_ACTIVE, and as [`Client::checkout`] and [`Client::alive`].
@@ -142,7 +142,7 @@ impl Client {
         &self,
         session: SessionHandle,
         kind: OperationKind,
-        mechanism: &Mechanism,
+        mechanism: &mut Mechanism,
         key: Option<ObjectHandle>,
     ) -> Result<Option<Checkout>> {
         let mut session = self.checkout(session)?;

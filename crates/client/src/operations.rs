@@ -77,11 +77,11 @@ impl Ready {
     /// An operation that has been checked, and may begin.
     pub(crate) fn of(
         kind: OperationKind,
-        mechanism: &Mechanism,
+        mechanism: impl FnOnce() -> Mechanism,
         key: Option<ObjectId>,
         (same, checked): &Known,
     ) -> Self {
-        let mechanism = same.as_ref().map_or_else(|| Arc::new(mechanism.clone()), Arc::clone);
+        let mechanism = same.as_ref().map_or_else(|| Arc::new(mechanism()), Arc::clone);
         Self { operation: Operation { kind, mechanism, key }, checked: *checked, beside: None }
     }
 }
@@ -100,10 +100,10 @@ impl Client {
         mechanism: impl Borrow<Mechanism>,
         key: Option<ObjectHandle>,
     ) -> Result<()> {
-        let mechanism = mechanism.borrow();
-        match self.init_begins(session, kind, mechanism, key)? {
+        let mut mechanism = mechanism.borrow().clone();
+        match self.init_begins(session, kind, &mut mechanism, key)? {
             None => Ok(()),
-            Some(session) => self.init_from(session, kind, mechanism, key).await,
+            Some(session) => self.init_from(session, kind, &mechanism, key).await,
         }
     }
 
@@ -122,7 +122,7 @@ impl Client {
         self.alive(&session.slot)?;
         let of_id = check.clone().of_key(id);
         let known = self.check(&mut session, of_id, kind, mechanism.clone(), id).await?;
-        *session.active(kind) = Active::Ready(Ready::of(kind, mechanism, id, &known));
+        *session.active(kind) = Active::Ready(Ready::of(kind, || mechanism.clone(), id, &known));
         if let (Some(stamp), true) = (stamp, known.1.holds_on()) {
             session.recent.keep(check, stamp, id, known);
         }

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet, hash_map::Entry},
+    mem::take,
     ops::{Index, IndexMut},
     sync::{
         Arc,
@@ -184,14 +185,15 @@ impl SessionState {
     pub(crate) fn recall(
         &mut self,
         kind: OperationKind,
-        mechanism: &Mechanism,
+        mechanism: &mut Mechanism,
         key: Option<ObjectHandle>,
         stamp: Stamp,
     ) -> bool {
         let Some((key, known)) = self.recent.find(kind, mechanism, key, stamp) else {
             return false;
         };
-        let ready = Ready::of(kind, mechanism, *key, known);
+        let own = || Mechanism { params: take(&mut mechanism.params), ..*mechanism };
+        let ready = Ready::of(kind, own, *key, known);
         *self.active(kind) = Active::Ready(ready);
         true
     }
@@ -228,7 +230,7 @@ impl SessionState {
 
     /// Takes the operation of that kind out: it is ended unless it is put back.
     pub(crate) fn take_active(&mut self, kind: OperationKind) -> Active {
-        std::mem::take(self.active(kind))
+        take(self.active(kind))
     }
 }
 

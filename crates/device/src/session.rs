@@ -81,7 +81,7 @@ impl DeviceSession {
     /// What is left to do.
     pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
         let Some(end) = self.free_end() else { return Err(Left::Ask(request)) };
-        let now = if request.is_timeless() { Duration::ZERO } else { end.now() };
+        let now = if request.is_timeless() { Duration::ZERO } else { end.seated.now() };
         let reply = end.session.handle(request, now);
         if end.answers_at_once() {
             return Ok(reply);
@@ -101,8 +101,9 @@ impl DeviceSession {
         signature: &[u8],
     ) -> std::result::Result<Result<Reply>, Left<()>> {
         let Some(end) = self.free_end() else { return Err(Left::Ask(())) };
-        let now = if operation.key.is_none() { Duration::ZERO } else { end.now() };
-        let reply = end.session.handle_one_part(operation, data, room, signature, now);
+        let FarEnd { seated, session, .. } = end;
+        let now = || seated.now();
+        let reply = session.handle_one_part(operation, data, room, signature, now);
         if end.answers_at_once() {
             return Ok(reply);
         }
@@ -182,6 +183,13 @@ impl Seated {
     }
 }
 
+impl Seated {
+    /// The time of the device, since 1970.
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.wire.clock.unix_now())
+    }
+}
+
 impl Drop for Seated {
     fn drop(&mut self) {
         self.0.device.troubles.close_session();
@@ -206,11 +214,6 @@ impl FarEnd {
             && device.admits_at_once(seat)
             && device.shared.engines.is_none()
             && !device.troubles.are_any()
-    }
-
-    /// The time of the device, since 1970.
-    fn now(&self) -> Duration {
-        Duration::from_nanos(self.seated.0.wire.clock.unix_now())
     }
 
     /// Sends an answer back at once, to what [`Self::is_free`] let through. `false`: it has to wait, or is refused, as

@@ -102,7 +102,8 @@ macro_rules! session_functions {
                 )*
                 $(
                     // SAFETY: as above; nothing of it is kept.
-                    let $owned = unsafe { $reader::new($($place),*) }.$read();
+                    #[allow(unused_mut)]
+                    let mut $owned = unsafe { $reader::new($($place),*) }.$read();
                 )*
                 let handle = hsmsim_types::SessionHandle($session);
                 let waits = false $(|| $memory.waits())* $(|| $owned.waits())*;

@@ -18,7 +18,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
+    now operation::init_now[Encrypt, SessionHandle(session), &mut mechanism, Some(ObjectHandle(key))];
     => operation::init[Encrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Encrypts in one part.
@@ -63,7 +63,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
+    now operation::init_now[Decrypt, SessionHandle(session), &mut mechanism, Some(ObjectHandle(key))];
     => operation::init[Decrypt, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Decrypts in one part.
@@ -107,7 +107,7 @@ session_functions! {
         mechanism: *mut CK_MECHANISM,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[Digest, SessionHandle(session), &mechanism, None];
+    now operation::init_now[Digest, SessionHandle(session), &mut mechanism, None];
     => operation::init[Digest, SessionHandle(session), &mechanism, None]
 
     /// Goes on with what was saved.
@@ -164,7 +164,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
+    now operation::init_now[Sign, SessionHandle(session), &mut mechanism, Some(ObjectHandle(key))];
     => operation::init[Sign, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs in one part.
@@ -206,7 +206,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
+    now operation::init_now[Verify, SessionHandle(session), &mut mechanism, Some(ObjectHandle(key))];
     => operation::init[Verify, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies in one part.
@@ -289,7 +289,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
+    now operation::init_now[SignRecover, SessionHandle(session), &mut mechanism, Some(ObjectHandle(key))];
     => operation::init[SignRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Signs so that the data comes back out of the signature.
@@ -312,7 +312,7 @@ session_functions! {
         key: CK_OBJECT_HANDLE,
     );
     read mechanism = MechanismIn(mechanism).read_optional();
-    now operation::init_now[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))];
+    now operation::init_now[VerifyRecover, SessionHandle(session), &mut mechanism, Some(ObjectHandle(key))];
     => operation::init[VerifyRecover, SessionHandle(session), &mechanism, Some(ObjectHandle(key))]
 
     /// Verifies a signature and gives what was signed.

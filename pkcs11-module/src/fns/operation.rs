@@ -30,7 +30,7 @@ pub(crate) fn init_now(
     client: &Client,
     kind: OperationKind,
     session: SessionHandle,
-    mechanism: &Result<Option<Mechanism>>,
+    mechanism: &mut Result<Option<Mechanism>>,
     key: Option<ObjectHandle>,
 ) -> Result<()> {
     match mechanism {

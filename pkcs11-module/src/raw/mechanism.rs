@@ -215,6 +215,7 @@ impl MechanismIn {
 ///
 /// # Errors
 /// Every other than CKR_MECHANISM_PARAM_INVALID.
+#[inline(always)] // So that what was read is not moved.
 fn or_malformed(kind: CK_MECHANISM_TYPE, params: Result<Params>) -> Result<Params> {
     match params {
         Err(error) if error.rv() == CKR_MECHANISM_PARAM_INVALID => {
@@ -386,7 +387,7 @@ unsafe fn part(ptr: *const CK_BYTE, len: CK_ULONG, what: &'static str) -> Result
 /// The parameter is NULL or holds as many bytes as it says.
 unsafe fn plain(raw: &CK_MECHANISM) -> Result<Params> {
     // The parameter of a mechanism without a name is not touched: the token will refuse the number.
-    if raw.ulParameterLen == 0 || names::mechanism(raw.mechanism).is_none() {
+    if raw.ulParameterLen == 0 || !names::is_mechanism(raw.mechanism) {
         return Ok(Params::None);
     }
     if raw.ulParameterLen > MAX_PLAIN {

@@ -76,7 +76,7 @@ impl Caller {
         lends_room: bool,
     ) -> Result<Vec<u8>> {
         let client = &self.world.client;
-        client.operation_init_now(self.session, *kind, mechanism, *key)?;
+        client.operation_init_now(self.session, *kind, &mut mechanism.clone(), *key)?;
         let mut room = [0; 200];
         let has = Room::Bytes(room.len());
         let output = if lends_room {
@@ -97,15 +97,15 @@ impl Caller {
 
     fn verify(&self, data: &[u8], mac: &[u8]) -> Result<()> {
         let client = &self.world.client;
-        let mechanism = Mechanism::plain(CKM_SHA256_HMAC);
-        client.operation_init_now(self.session, Verify, &mechanism, Some(self.mac))?;
+        let mechanism = &mut Mechanism::plain(CKM_SHA256_HMAC);
+        client.operation_init_now(self.session, Verify, mechanism, Some(self.mac))?;
         client.verify_now(self.session, Verify, data, Some(mac), || Ok(Passed::from(data)))
     }
 
     fn parts(&self, parts: &[&[u8]]) -> Result<Vec<u8>> {
         let client = &self.world.client;
-        let mechanism = Mechanism::plain(CKM_SHA256);
-        client.operation_init_now(self.session, Digest, &mechanism, None)?;
+        let mechanism = &mut Mechanism::plain(CKM_SHA256);
+        client.operation_init_now(self.session, Digest, mechanism, None)?;
         for part in parts {
             let nowhere = (Room::Bytes(0), None);
             client.update_now(self.session, Digest, part, nowhere, || Ok(Passed::from(*part)))?;
@@ -206,7 +206,7 @@ fn an_operation_in_parts_is_lost_with_its_member() {
         let nowhere = (Room::Bytes(0), None);
         client.update_now(session, Digest, &part, nowhere, || Ok(Passed::from(&part)))
     };
-    client.operation_init_now(session, Digest, &Mechanism::plain(CKM_SHA256), None).unwrap();
+    client.operation_init_now(session, Digest, &mut Mechanism::plain(CKM_SHA256), None).unwrap();
     update().unwrap();
     update().unwrap();
     caller.world.fault("link.cut client:hsm-eus-1");

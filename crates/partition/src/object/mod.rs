@@ -15,8 +15,8 @@ use std::{fmt, sync::OnceLock};
 use hsmsim_types::{
     Attribute, AttributeValue, Error, ObjectId, Result, Template,
     ck::{
-        CK_ATTRIBUTE_TYPE, CKA_CLASS, CKA_KEY_TYPE, CKA_PRIVATE, CKA_TOKEN, CKA_USAGE_LIMIT,
-        CKR_FUNCTION_FAILED,
+        CK_ATTRIBUTE_TYPE, CKA_CLASS, CKA_END_DATE, CKA_KEY_TYPE, CKA_PRIVATE, CKA_START_DATE,
+        CKA_TOKEN, CKA_USAGE_LIMIT, CKO_OTP_KEY, CKR_FUNCTION_FAILED,
     },
 };
 
@@ -169,6 +169,8 @@ pub(crate) struct Object {
     pub(crate) key_type: u64,
     /// Whether its uses are counted: it has CKA_USAGE_LIMIT.
     pub(crate) limited: bool,
+    /// Whether the time makes a difference to its use: it has dates, or the use changes it.
+    pub(crate) timed: bool,
     /// All attributes.
     pub(crate) attributes: Attributes,
     /// The key as the primitives want it, made on first use; apart, since much is no key, or is never used.
@@ -188,14 +190,21 @@ impl Object {
         attributes: Attributes,
         key: Option<KeyMaterial>,
     ) -> Self {
+        let class = attributes.ulong(CKA_CLASS).unwrap_or(u64::MAX);
+        let limited = attributes.get(CKA_USAGE_LIMIT).is_some();
+        let is_day = |kind| attributes.bytes(kind).is_some_and(|day| !day.is_empty());
         Self {
             id,
             version,
             token: attributes.flag(CKA_TOKEN),
             private: attributes.flag(CKA_PRIVATE),
-            class: attributes.ulong(CKA_CLASS).unwrap_or(u64::MAX),
+            class,
             key_type: attributes.ulong(CKA_KEY_TYPE).unwrap_or(0),
-            limited: attributes.get(CKA_USAGE_LIMIT).is_some(),
+            limited,
+            timed: limited
+                || class == CKO_OTP_KEY
+                || is_day(CKA_START_DATE)
+                || is_day(CKA_END_DATE),
             attributes,
             material: key.map_or_else(OnceLock::new, |key| OnceLock::from(Box::new(Ok(key)))),
         }

@@ -167,6 +167,18 @@ impl<'m> Ready<'m> {
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_KEY_HANDLE_INVALID and what
     /// [`check_key`] says.
     pub(crate) fn new(session: &Session, operation: &'m Operation) -> Result<Self> {
+        Self::of(session, operation, None)
+    }
+
+    /// The same with the key, if it was looked up.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn of(
+        session: &Session,
+        operation: &'m Operation,
+        key: Option<Arc<Object>>,
+    ) -> Result<Self> {
         let (flag, usage) = operation.kind.flag_and_usage();
         let mechanisms = &session.partition.personality().mechanisms;
         let entry = mechanisms.usable_again(&operation.mechanism, flag, &session.mechanism)?;
@@ -174,8 +186,14 @@ impl<'m> Ready<'m> {
             (Scheme::Digest(_) | Scheme::Xof(_) | Scheme::Sha512T, _) => None,
             (_, None) => return fail(CKR_KEY_HANDLE_INVALID, "the mechanism needs a key"),
             (_, Some(id)) => {
-                let key =
-                    session.partition.object(&session.application, id, CKR_KEY_HANDLE_INVALID)?;
+                let key = match key {
+                    Some(key) => key,
+                    None => session.partition.object(
+                        &session.application,
+                        id,
+                        CKR_KEY_HANDLE_INVALID,
+                    )?,
+                };
                 check_key(&key, entry, usage, &KEY_CODES)?;
                 Some(key)
             }

@@ -23,6 +23,17 @@ impl Session {
         };
         // Whoever looks for the key next says in its own words that there is none.
         let Ok(key) = self.object(key) else { return Ok(()) };
+        self.check_dates_of(&key)
+    }
+
+    /// The same of a key that was looked up.
+    ///
+    /// # Errors
+    /// As [`Self::check_dates`].
+    pub(super) fn check_dates_of(&self, key: &Object) -> Result<()> {
+        if !self.partition.personality().key_dates {
+            return Ok(());
+        }
         let day = |kind| key.attributes.bytes(kind).filter(|day| !day.is_empty());
         let (first, last) = (day(CKA_START_DATE), day(CKA_END_DATE));
         if first.is_none() && last.is_none() {

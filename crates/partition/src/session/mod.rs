@@ -146,11 +146,11 @@ impl Session {
             Request::OnePart { operation, data: Data::Owned(data), signature }
                 if matches!(operation.kind, OperationKind::Encrypt | OperationKind::Decrypt) =>
             {
-                self.one_part(&operation, Cow::Owned(data), None, &signature, now)
+                self.one_part(&operation, None, Cow::Owned(data), None, &signature)
             }
             Request::OnePart { operation, data, signature } => {
                 self.with_data(data, |session, data, room| {
-                    session.one_part(&operation, Cow::Borrowed(data), room, &signature, now)
+                    session.one_part(&operation, None, Cow::Borrowed(data), room, &signature)
                 })
             }
             Request::Check { operation } => self.check(&operation),
@@ -254,7 +254,8 @@ impl Session {
     }
 
     /// Answers a one-part operation whose data and mechanism are read where they are: as [`Self::handle`] answers a
-    /// request that was made of them. What comes of it may be written in `room`.
+    /// request that was made of them. What comes of it may be written in `room`; the time is only asked for where it makes
+    /// a difference.
     ///
     /// # Errors
     /// As [`Self::handle`].
@@ -264,10 +265,17 @@ impl Session {
         data: &[u8],
         room: Option<Room<'_>>,
         signature: &[u8],
-        now: Duration,
+        now: impl FnOnce() -> Duration,
     ) -> Result<Reply> {
-        self.meet(now, operation.key.is_some(), operation.key.as_ref())?;
-        self.one_part(operation, Cow::Borrowed(data), room, signature, now)
+        self.arrive(operation.key.is_some())?;
+        // Whoever looks for the key next says in its own words that there is none.
+        let found = |id| self.partition.object(&self.application, id, CKR_KEY_HANDLE_INVALID).ok();
+        let key = operation.key.as_ref().and_then(found);
+        if let Some(key) = key.as_deref().filter(|key| key.timed) {
+            self.now = now();
+            self.check_dates_of(key)?;
+        }
+        self.one_part(operation, key, Cow::Borrowed(data), room, signature)
     }
 
     /// The same for a part of an operation that has begun.
@@ -280,7 +288,7 @@ impl Session {
         data: &[u8],
         room: Option<Room<'_>>,
     ) -> Result<Reply> {
-        self.meet(Duration::ZERO, false, None)?;
+        self.arrive(false)?;
         self.update(kind, data, room)
     }
 
@@ -288,12 +296,17 @@ impl Session {
     /// to work.
     fn meet(&mut self, now: Duration, uses_objects: bool, worker: Option<&ObjectId>) -> Result<()> {
         self.now = now;
+        self.arrive(uses_objects)?;
+        self.check_dates(worker)
+    }
+
+    fn arrive(&self, uses_objects: bool) -> Result<()> {
         self.check_power()?;
         self.partition.refresh(&self.application)?;
         if uses_objects && self.application.login_was_taken() {
             return Err(self.login_is_gone());
         }
-        self.check_dates(worker)
+        Ok(())
     }
 
     /// Works on the data of a request, and on the room that was lent with it.
@@ -373,18 +386,19 @@ impl Session {
         Ok(Reply::Checked(Box::new(Checked { ends_by_date: ends, ..ready.checked()? })))
     }
 
+    /// `key`: if it was looked up.
     fn one_part(
         &mut self,
         operation: &Operation,
+        key: Option<Arc<Object>>,
         data: Cow<'_, [u8]>,
         room: Option<Room<'_>>,
         sig: &[u8],
-        now: Duration,
     ) -> Result<Reply> {
         self.active.take(operation.kind);
         let confirmed = std::mem::take(&mut self.confirmed);
         self.check_data(&data)?;
-        let ready = Ready::new(self, operation)?;
+        let ready = Ready::of(self, operation, key)?;
         ready.check_confirmed(confirmed)?;
         let limited = ready.key_object().filter(|key| key.limited);
         if let Some(key) = limited {
@@ -392,7 +406,7 @@ impl Session {
         }
         let reply = match ready.one_time() {
             Some((key, params, verify)) => {
-                self.one_time(&key.id, params, &data, verify.then_some(sig), now)?
+                self.one_time(&key.id, params, &data, verify.then_some(sig), self.now)?
             }
             None => {
                 // An output whose use is still to be counted nobody has seen until it was.

@@ -55,6 +55,28 @@ lookups! {
     object_class, object_class_number, OBJECT_CLASSES;
 }
 
+/// Whether there is a mechanism of that number that has a name: what is asked at every init, and so found without a
+/// search for those of the standard.
+pub fn is_mechanism(number: u64) -> bool {
+    const STANDARD: usize = 0x5000;
+    static NAMED: [u64; STANDARD / 64] = {
+        let mut named = [0; STANDARD / 64];
+        let mut at = 0;
+        while at < tables::MECHANISMS.len() {
+            let number = tables::MECHANISMS[at].0 as usize;
+            if number < STANDARD {
+                named[number / 64] |= 1 << (number % 64);
+            }
+            at += 1;
+        }
+        named
+    };
+    match usize::try_from(number) {
+        Ok(number) if number < STANDARD => NAMED[number / 64] >> (number % 64) & 1 == 1,
+        _ => mechanism(number).is_some(),
+    }
+}
+
 /// Every return value's name, in the order of the table.
 pub fn return_values() -> impl Iterator<Item = &'static str> + Clone {
     tables::RETURN_VALUES.iter().map(|&(_, name)| name)
@@ -93,6 +115,14 @@ mod tests {
         ] {
             let numbers: HashSet<_> = table.iter().map(|entry| entry.0).collect();
             assert_eq!(numbers.len(), table.len());
+        }
+    }
+
+    #[test]
+    fn a_mechanism_is_one_if_it_has_a_name() {
+        let listed = tables::MECHANISMS.iter().flat_map(|&(number, _)| [number, number + 1]);
+        for number in (0..0x6000).chain(listed).chain([u64::MAX]) {
+            assert_eq!(is_mechanism(number), mechanism(number).is_some(), "{number:#x}");
         }
     }
 
