@@ -137,7 +137,7 @@ impl Client {
     /// Begins an operation that the session remembers to be allowed. `Some`: it does not, and the mechanism is as it was.
     ///
     /// # Errors
-    /// CKR_OPERATION_ACTIVE, and as [`Client::checkout`] and [`Client::alive`].
+    /// CKR_OPERATION_ACTIVE, and as [`Client::checkout`].
     pub(crate) fn init_begins(
         &self,
         session: SessionHandle,
@@ -153,11 +153,19 @@ impl Client {
         if self.may_recover_in_call(session.group()) {
             return Ok(Some(session));
         }
-        self.alive(&session.slot)?;
-        match self.stamp(&session) {
-            Some(stamp) if session.recall(kind, mechanism, key, stamp) => Ok(None),
-            _ => Ok(Some(session)),
-        }
+        Ok(if self.recalls(&mut session, kind, mechanism, key) { None } else { Some(session) })
+    }
+
+    /// Whether the session stands and remembers that an operation is allowed, which then has begun.
+    pub(crate) fn recalls(
+        &self,
+        session: &mut Checkout,
+        kind: OperationKind,
+        mechanism: &mut Mechanism,
+        key: Option<ObjectHandle>,
+    ) -> bool {
+        self.alive(&session.slot).is_ok()
+            && self.stamp(session).is_some_and(|stamp| session.recall(kind, mechanism, key, stamp))
     }
 
     /// A one-part operation, as far as it comes at once.

@@ -103,7 +103,7 @@ impl Client {
         let mut mechanism = mechanism.borrow().clone();
         match self.init_begins(session, kind, &mut mechanism, key)? {
             None => Ok(()),
-            Some(session) => self.init_from(session, kind, &mechanism, key).await,
+            Some(session) => self.init_from(session, kind, &mut mechanism, key).await,
         }
     }
 
@@ -112,10 +112,13 @@ impl Client {
         &self,
         mut session: Checkout,
         kind: OperationKind,
-        mechanism: &Mechanism,
+        mechanism: &mut Mechanism,
         key: Option<ObjectHandle>,
     ) -> Result<()> {
         self.before_call(&session.slot.group).await;
+        if self.recalls(&mut session, kind, mechanism, key) {
+            return Ok(());
+        }
         let check = CheckOf::new(kind, key, mechanism);
         let stamp = self.stamp(&session);
         let id = key.map(|handle| self.key(session.group(), handle)).transpose()?;
