@@ -189,7 +189,7 @@ impl Client {
         };
         match self.call_primary(session, request).await? {
             (_, Reply::Checked(checked)) => {
-                let known = check.known(&mechanism, *checked);
+                let known = check.known(&mechanism, checked);
                 if known.1.holds_on() {
                     group.checks.keep(check, generation, known.clone());
                 }

@@ -518,7 +518,7 @@ pub enum Reply {
     /// tag.
     Message(Box<SealedMessage>),
     /// The operation is allowed.
-    Checked(Box<Checked>),
+    Checked(Checked),
     /// The operations of a state, which go on.
     Restored(Vec<Restored>),
     /// Objects came into being.
@@ -709,9 +709,17 @@ pub struct TokenInfo {
 
 #[cfg(test)]
 mod tests {
-    use hsmsim_types::ck::{CKM_SHA256, CKM_SHA256_HMAC};
+    use hsmsim_types::{
+        Result,
+        ck::{CKM_SHA256, CKM_SHA256_HMAC},
+    };
 
     use super::*;
+
+    #[test]
+    fn a_reply_is_four_words() {
+        assert_eq!(size_of::<Result<Reply>>(), 4 * size_of::<usize>());
+    }
 
     #[test]
     fn what_uses_a_key_or_the_clock_is_told_the_time() {

@@ -29,16 +29,16 @@ pub enum OutputLen {
     /// and longer by what stands around it.
     PadTagAppend {
         /// Bytes of a block.
-        block: usize,
+        block: u16,
         /// Bytes around the ciphertext.
-        tag: usize,
+        tag: u32,
     },
     /// Everything comes at the end, filled up to whole blocks and longer by what stands before them.
     ZeroTagAppend {
         /// Bytes of a block.
-        block: usize,
+        block: u16,
         /// Bytes before the first.
-        tag: usize,
+        tag: u32,
     },
     /// AEAD decryption: everything comes at the end, shorter by the tag of this many bytes.
     TagRemove(usize),
@@ -85,8 +85,13 @@ impl OutputLen {
             Self::Stealing(block) => total - stolen(total, block),
             Self::HoldsBlock(block) => total - (total / block * block).saturating_sub(block),
             Self::TagAppend(tag) => total + tag,
-            Self::PadTagAppend { block, tag } => total / block * block + block + tag,
-            Self::ZeroTagAppend { block, tag } => total.next_multiple_of(block) + tag,
+            Self::PadTagAppend { block, tag } => {
+                let block = usize::from(block);
+                total / block * block + block + tag as usize
+            }
+            Self::ZeroTagAppend { block, tag } => {
+                total.next_multiple_of(block.into()) + tag as usize
+            }
             Self::TagRemove(tag) => total.saturating_sub(tag),
         }
     }

@@ -135,7 +135,8 @@ impl Ecies {
             let tag = recipient.temporary_len() + self.mac_len;
             return Ok(match self.encryption {
                 Encryption::Cbc { cipher, padded: true, .. } => {
-                    OutputLen::PadTagAppend { block: cipher.block_len(), tag }
+                    // A block, a point and a MAC have few bytes.
+                    OutputLen::PadTagAppend { block: cipher.block_len() as u16, tag: tag as u32 }
                 }
                 _ => OutputLen::TagAppend(tag),
             });

@@ -383,7 +383,7 @@ impl Session {
         if let Some(key) = ready.key_object() {
             self.check_uses_left(key)?;
         }
-        Ok(Reply::Checked(Box::new(Checked { ends_by_date: ends, ..ready.checked()? })))
+        Ok(Reply::Checked(Checked { ends_by_date: ends, ..ready.checked()? }))
     }
 
     /// `key`: if it was looked up.

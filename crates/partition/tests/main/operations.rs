@@ -49,7 +49,7 @@ fn check_signature(
     };
     let sign = operation(OperationKind::Sign, mechanism, Some(private));
     match client.ask(Request::Check { operation: sign }).unwrap() {
-        Reply::Checked(checked) => assert_eq!(*checked, expected, "{name}"),
+        Reply::Checked(checked) => assert_eq!(checked, expected, "{name}"),
         other => panic!("{other:?}"),
     }
 
