@@ -140,6 +140,15 @@ fn virtual_session(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     group.bench_function("init and one part", |bencher| {
         let kind = OperationKind::Sign;
         bencher.iter(|| {
+            let mut mechanism = Mechanism::plain(CKM_SHA256_HMAC);
+            client.operation_init_now(session, kind, &mut mechanism, Some(key))?;
+            let (data, lend) = (black_box(&MESSAGE), || Ok((&MESSAGE).into()));
+            client.one_part_now(session, kind, data, (Room::Bytes(32), None), lend)
+        });
+    });
+    group.bench_function("init and one part, by request", |bencher| {
+        let kind = OperationKind::Sign;
+        bencher.iter(|| {
             let mechanism = Mechanism::plain(CKM_SHA256_HMAC);
             client.run(client.operation_init(session, kind, mechanism, Some(key)))?;
             client.run(client.one_part(session, kind, black_box(&MESSAGE), Room::Bytes(32)))
@@ -162,11 +171,16 @@ fn device(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     let mut session = drive(&clock, &NoTick, trust.open(open)).map_err(refused)??;
     let mut ask = |request| asked(&clock, &mut session, request);
     ask(login())?;
-    let sign = sign_with(created(ask(Request::Create { template: key_template() })?)?);
+    let operation = sign_with(created(ask(Request::Create { template: key_template() })?)?);
     let mut group = criterion.benchmark_group("3 device");
-    group.bench_function("one part", |bencher| bencher.iter(|| ask(sign.clone())));
+    group.bench_function("one part, by request", |bencher| {
+        bencher.iter(|| ask(one_part(&operation)));
+    });
     group.bench_function("random 32 B", |bencher| {
         bencher.iter(|| ask(Request::Random { len: 32 }));
+    });
+    group.bench_function("one part", |bencher| {
+        bencher.iter(|| session.one_part_at_once(&operation, black_box(&MESSAGE), None, &[]));
     });
     group.finish();
     Ok(())
@@ -208,10 +222,7 @@ fn partition(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
     let mut ask = |request: Request| PartitionSession::handle(&mut session, request, now);
     ask(login())?;
     let key = created(ask(Request::Create { template: key_template() })?)?;
-    let sign = sign_with(key);
-    let Request::OnePart { operation, .. } = sign.clone() else {
-        return Err("not one part".into());
-    };
+    let operation = sign_with(key);
     let mut group = criterion.benchmark_group("5 partition");
     group.bench_function("check", |bencher| {
         bencher.iter(|| ask(Request::Check { operation: operation.clone() }));
@@ -221,10 +232,13 @@ fn partition(criterion: &mut Criterion, cluster: &Arc<Cluster>) -> Done {
             ask(Request::GetAttributes { object: key, kinds: vec![CKA_LABEL], lengths: false })
         });
     });
-    group.bench_function("one part", |bencher| bencher.iter(|| ask(sign.clone())));
     group.bench_function("find by label", |bencher| {
         let template: Template = [Attribute::bytes(CKA_LABEL, *b"path")].into_iter().collect();
         bencher.iter(|| ask(Request::Find { template: template.clone() }));
+    });
+    group.bench_function("one part", |bencher| {
+        let data = black_box(&MESSAGE);
+        bencher.iter(|| session.handle_one_part(&operation, data, None, &[], || now));
     });
     group.finish();
     Ok(())
@@ -288,8 +302,12 @@ fn created(reply: Reply) -> Result<ObjectId, Box<dyn Error>> {
     }
 }
 
-fn sign_with(key: ObjectId) -> Request {
+fn sign_with(key: ObjectId) -> Operation {
     let mechanism = Arc::new(Mechanism::plain(CKM_SHA256_HMAC));
-    let operation = Operation { kind: OperationKind::Sign, mechanism, key: Some(key) };
-    Request::OnePart { operation, data: MESSAGE.to_vec().into(), signature: Vec::new() }
+    Operation { kind: OperationKind::Sign, mechanism, key: Some(key) }
+}
+
+fn one_part(operation: &Operation) -> Request {
+    let data = MESSAGE.to_vec().into();
+    Request::OnePart { operation: operation.clone(), data, signature: Vec::new() }
 }
