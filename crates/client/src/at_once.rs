@@ -17,7 +17,7 @@ use crate::{
     Client,
     api::{Output, Room},
     call::{AnsweredOr, Begun},
-    operations::deliver,
+    operations::{deliver, too_small},
     parts::written,
     script::CalledOn,
     session::{Active, Checkout, SessionSlot, Stash},
@@ -56,7 +56,7 @@ impl Client {
             Ok(Some(checkout)) => self.run(self.init_from(checkout, kind, mechanism, key)),
             Err(error) => Err(error),
         };
-        result.map_err(|error| self.without_login(CalledOn::Session(session), error))
+        self.seen_by_caller(session, result)
     }
 
     /// C_Encrypt, C_Decrypt, C_Digest, C_Sign.
@@ -74,13 +74,11 @@ impl Client {
         if !self.is_unscripted() {
             return self.run(self.one_part(session, kind, lend()?, room));
         }
-        let result = match self.one_part_begins(session, kind, data.into(), room, place) {
-            Ok(Came::Done(output)) => return Ok(output),
-            Ok(Came::Left(checkout, begun)) => lend()
-                .and_then(|data| self.run(self.one_part_from(checkout, begun, kind, data, room))),
-            Err(error) => Err(error),
-        };
-        result.map_err(|error| self.without_login(CalledOn::Session(session), error))
+        let came = self.one_part_begins(session, kind, data.into(), room, place);
+        self.come_to_end(session, came, |checkout, begun| {
+            let data = lend()?;
+            self.run(self.one_part_from(checkout, begun, kind, data, room))
+        })
     }
 
     /// C_Verify, C_VerifySignature.
@@ -98,14 +96,11 @@ impl Client {
         if !self.is_unscripted() {
             return self.run(self.verify(session, kind, lend()?, signature));
         }
-        let result = match self.verify_begins(session, kind, data.into(), signature) {
-            Ok(Came::Done(())) => return Ok(()),
-            Ok(Came::Left(checkout, begun)) => lend().and_then(|data| {
-                self.run(self.verify_from(checkout, begun, kind, data, signature))
-            }),
-            Err(error) => Err(error),
-        };
-        result.map_err(|error| self.without_login(CalledOn::Session(session), error))
+        let came = self.verify_begins(session, kind, data.into(), signature);
+        self.come_to_end(session, came, |checkout, begun| {
+            let data = lend()?;
+            self.run(self.verify_from(checkout, begun, kind, data, signature))
+        })
     }
 
     /// C_EncryptUpdate and its kin.
@@ -123,12 +118,30 @@ impl Client {
         if !self.is_unscripted() {
             return self.run(self.update(session, kind, lend()?, room));
         }
-        let result = match self.update_begins(session, kind, data.into(), room, place) {
-            Ok(Came::Done(output)) => return Ok(output),
-            Ok(Came::Left(checkout, begun)) => lend()
-                .and_then(|data| self.run(self.update_from(checkout, begun, kind, data, room))),
+        let came = self.update_begins(session, kind, data.into(), room, place);
+        self.come_to_end(session, came, |checkout, begun| {
+            let data = lend()?;
+            self.run(self.update_from(checkout, begun, kind, data, room))
+        })
+    }
+
+    /// The result of a call that came so far, with what `rest` makes of one that has something left to do.
+    #[inline]
+    fn come_to_end<T>(
+        &self,
+        session: SessionHandle,
+        came: Result<Came<T>>,
+        rest: impl FnOnce(Checkout, Option<Begun>) -> Result<T>,
+    ) -> Result<T> {
+        let result = match came {
+            Ok(Came::Done(result)) => return Ok(result),
+            Ok(Came::Left(checkout, begun)) => rest(checkout, begun),
             Err(error) => Err(error),
         };
+        self.seen_by_caller(session, result)
+    }
+
+    fn seen_by_caller<T>(&self, session: SessionHandle, result: Result<T>) -> Result<T> {
         result.map_err(|error| self.without_login(CalledOn::Session(session), error))
     }
 }
@@ -294,11 +307,8 @@ impl Client {
             return None;
         };
         let (group, index) = (&*slot.group, *member);
-        let fits = match room {
-            Room::Query => false,
-            Room::Bytes(room) => room >= ready.checked.output.update(*before, data.len()),
-        };
-        if !fits
+        let output = ready.checked.output.update(*before, data.len());
+        if too_small(output, room).is_some()
             || group.members[index].asynchronous
             || self.may_stream(slot, subs, index, *member_generation).is_err()
         {

@@ -393,7 +393,7 @@ impl Client {
 
     /// As [`Self::call_member`], if nothing has to be prepared and nothing on the way has to wait; otherwise what
     /// is left to do.
-    pub(crate) fn call_member_at_once(
+    fn call_member_at_once(
         &self,
         session: &mut Checkout,
         index: usize,

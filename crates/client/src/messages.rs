@@ -131,7 +131,7 @@ impl Client {
             data: data.to_data(Vec::new(), 0),
             signature: Vec::new(),
         };
-        let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
+        let choose = |group: &Group| ready.chosen(group);
         let (nonce, mut sealed) = match self.call_chosen(&mut session, choose, request).await? {
             (_, Reply::Message(message)) => (message.nonce, message.bytes),
             (_, other) => return Err(unexpected(&other)),
@@ -167,7 +167,7 @@ impl Client {
             data: data.to_data(Vec::new(), 0),
             signature: tag.to_vec(),
         };
-        let choose = if ready.checked.on_primary() { Group::primary } else { Group::one_part };
+        let choose = |group: &Group| ready.chosen(group);
         let answer = self.call_chosen(&mut session, choose, request).await;
         if answer.as_ref().err().is_none_or(|error| error.rv() == CKR_AEAD_DECRYPT_FAILED) {
             *session.active(kind) = ready.next();

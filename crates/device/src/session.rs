@@ -80,13 +80,10 @@ impl DeviceSession {
     /// # Errors
     /// What is left to do.
     pub fn answer_at_once(&mut self, request: Request) -> std::result::Result<Result<Reply>, Left> {
-        let Some(end) = self.free_end() else { return Err(Left::Ask(request)) };
-        let now = if request.is_timeless() { Duration::ZERO } else { end.seated.now() };
-        let reply = end.session.handle(request, now);
-        if end.answers_at_once() {
-            return Ok(reply);
-        }
-        Err(self.hold(reply))
+        self.at_once(request, |end, request| {
+            let now = if request.is_timeless() { Duration::ZERO } else { end.seated.now() };
+            end.session.handle(request, now)
+        })
     }
 
     /// The same for a one-part operation that is read where it is, and of which no request is made.
@@ -100,14 +97,9 @@ impl DeviceSession {
         room: Option<&mut [MaybeUninit<u8>]>,
         signature: &[u8],
     ) -> std::result::Result<Result<Reply>, Left<()>> {
-        let Some(end) = self.free_end() else { return Err(Left::Ask(())) };
-        let FarEnd { seated, session, .. } = end;
-        let now = || seated.now();
-        let reply = session.handle_one_part(operation, data, room, signature, now);
-        if end.answers_at_once() {
-            return Ok(reply);
-        }
-        Err(self.hold(reply))
+        self.at_once((), |FarEnd { seated, session, .. }, ()| {
+            session.handle_one_part(operation, data, room, signature, || seated.now())
+        })
     }
 
     /// The same for a part of an operation that has begun.
@@ -120,25 +112,25 @@ impl DeviceSession {
         data: &[u8],
         room: Option<&mut [MaybeUninit<u8>]>,
     ) -> std::result::Result<Result<Reply>, Left<()>> {
-        let Some(end) = self.free_end() else { return Err(Left::Ask(())) };
-        let reply = end.session.handle_part(kind, data, room);
+        self.at_once((), |end, ()| end.session.handle_part(kind, data, room))
+    }
+
+    /// Does what is asked if nothing on its way has to wait or may be refused, as [`FarEnd::serve`] says.
+    #[inline]
+    fn at_once<Q>(
+        &mut self,
+        asked: Q,
+        work: impl FnOnce(&mut FarEnd, Q) -> Result<Reply>,
+    ) -> std::result::Result<Result<Reply>, Left<Q>> {
+        let Some(end) = self.end.as_deref_mut().filter(|end| end.is_free()) else {
+            return Err(Left::Ask(asked));
+        };
+        let reply = work(end, asked);
         if end.answers_at_once() {
             return Ok(reply);
         }
-        Err(self.hold(reply))
-    }
-
-    /// The far end, if nothing that is asked of it may have to wait or be refused on its way, as
-    /// [`FarEnd::serve`] says.
-    fn free_end(&mut self) -> Option<&mut FarEnd> {
-        self.end.as_deref_mut().filter(|end| end.is_free())
-    }
-
-    /// Keeps an answer that has to wait on its way back.
-    #[cold]
-    fn hold<Q>(&mut self, reply: Result<Reply>) -> Left<Q> {
         self.become_task(|end| Box::pin(end.answer(reply)));
-        Left::Wait
+        Err(Left::Wait)
     }
 
     /// The answer to the last request; `None` if the connection was refused or reset.
@@ -181,9 +173,7 @@ impl Seated {
     pub(crate) fn take(connection: &Arc<Established>) -> Option<Self> {
         connection.device.troubles.open_session().then(|| Self(Arc::clone(connection)))
     }
-}
 
-impl Seated {
     /// The time of the device, since 1970.
     fn now(&self) -> Duration {
         Duration::from_nanos(self.0.wire.clock.unix_now())
