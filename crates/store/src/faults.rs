@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use hsmsim_types::Result;
+use rusqlite::Connection;
 
 use crate::{DeviceIndex, Ledger, database::Outcome, ledger_files as sql, ledger_memory::Tables};
 
@@ -124,7 +125,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn standing_faults(&self) -> Result<Vec<FaultRow>> {
-        self.read(sql::standing_faults, Tables::standing_faults)
+        self.faults(sql::standing_faults, Tables::standing_faults)
     }
 
     /// Every fault since the last reset, oldest first.
@@ -132,7 +133,15 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn fault_history(&self) -> Result<Vec<FaultRow>> {
-        self.read(sql::fault_history, Tables::fault_history)
+        self.faults(sql::fault_history, Tables::fault_history)
+    }
+
+    fn faults(
+        &self,
+        file: impl FnOnce(&Connection) -> rusqlite::Result<Vec<FaultRow>>,
+        memory: impl FnOnce(&Tables) -> Vec<FaultRow>,
+    ) -> Result<Vec<FaultRow>> {
+        if self.is_idle()? { Ok(Vec::new()) } else { self.read(file, memory) }
     }
 
     fn heal(&self, which: Healed, at_ns: u64) -> Result<usize> {

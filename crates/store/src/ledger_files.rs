@@ -168,6 +168,11 @@ pub(crate) fn owes_anything(db: &Connection) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM owed")?.exists([])
 }
 
+/// Whether no fault is on record, healed or not, and nothing is owed.
+pub(crate) fn is_idle(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(!owes_anything(db)? && !db.prepare_cached("SELECT 1 FROM faults")?.exists([])?)
+}
+
 fn owed_where(db: &Connection, which: &str, values: impl Params) -> rusqlite::Result<Vec<OwedRow>> {
     let columns = "id, grp, member, object, kind, at, pid";
     db.prepare_cached(&format!("SELECT {columns} FROM owed WHERE {which} ORDER BY id"))?

@@ -149,6 +149,11 @@ impl Tables {
         !self.owed.is_empty()
     }
 
+    /// Whether no fault is on record, healed or not, and nothing is owed.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.faults.is_empty() && self.owed.is_empty()
+    }
+
     /// Gives how many there were.
     pub(crate) fn settle(&mut self, ids: &[u64]) -> usize {
         ids.iter().filter(|&&id| self.settle_one(id)).count()

@@ -35,6 +35,7 @@ mod feeding;
 mod files;
 mod gate;
 mod generation;
+mod idle;
 mod ledger;
 mod ledger_files;
 mod ledger_memory;

@@ -119,7 +119,7 @@ impl Ledger {
     /// # Errors
     /// See [`Ledger`].
     pub fn owes_anything(&self) -> Result<bool> {
-        self.read(sql::owes_anything, Tables::owes_anything)
+        Ok(!self.is_idle()? && self.read(sql::owes_anything, Tables::owes_anything)?)
     }
 
     /// Strikes out work that was done; rows that are gone already are no error.

@@ -8,7 +8,8 @@
 //! |---|---|---|
 //! | 0 | 8 | header: magic, version, devices, partitions of a device, process slots, words in all |
 //! | 8 | 8 | generation of the fault table |
-//! | 16 | 8 | generation of the ledger |
+//! | 16 | 1 | generation of the ledger |
+//! | 17 | 7 | at which generation the ledger was idle, 6 spare words |
 //! | 24 | 39 | spare words of the cluster |
 //! | 63 | 1 | counts additions to outboxes |
 //! | 64 | 32 × devices | power epoch, 15 spare words, 16 engines |
@@ -45,6 +46,7 @@ const VERSION: u64 = 1;
 const HEADER_WORDS: usize = 8;
 const FAULTS: usize = 8;
 const LEDGER: usize = 16;
+const IDLE: usize = 17;
 const CLUSTER: usize = 24;
 const OUTBOX: usize = 63;
 const DEVICES: usize = 64;
@@ -222,6 +224,11 @@ impl SharedPage {
 
     pub(crate) fn ledger_word(&self) -> &AtomicU64 {
         &self.words()[LEDGER]
+    }
+
+    /// At which generation the ledger asked for nothing (`idle.rs`).
+    pub(crate) fn idle_word(&self) -> &AtomicU64 {
+        &self.words()[IDLE]
     }
 
     pub(crate) fn partition_word(&self, device: DeviceIndex, partition: u16) -> &AtomicU64 {

@@ -1,6 +1,9 @@
 //! Several processes on one state directory, without a server.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fs,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use hsmsim_tests::{Sandbox, process::Running};
 
@@ -77,4 +80,44 @@ fn a_fault_set_by_one_process_strikes_two_others_within_10_ms() {
         }
         sandbox.hsmsim(&["fault", "heal", "--all"]);
     }
+}
+
+/// Whether a process has the ledger's file open.
+fn has_the_ledger_open(worker: &Running, sandbox: &Sandbox) -> bool {
+    let ledger = sandbox.state().join("ledger.db");
+    assert!(ledger.exists());
+    let links = fs::read_dir(format!("/proc/{}/fd", worker.pid())).expect("a living process");
+    links.flatten().any(|link| fs::read_link(link.path()).is_ok_and(|file| file == ledger))
+}
+
+#[test]
+fn ledger_that_asks_for_nothing_is_opened_by_one_process_and_spared_the_next() {
+    let sandbox = Sandbox::new("ha-pair");
+    let mut destroyer = serving(&sandbox);
+    ask(&mut destroyer, "make key");
+    ask(&mut destroyer, "destroy key");
+    // The deletion is on record, so that the first who starts has to look.
+    let (first, mut next) = (serving(&sandbox), serving(&sandbox));
+    assert!(has_the_ledger_open(&first, &sandbox));
+    assert!(!has_the_ledger_open(&next, &sandbox));
+    // Nor is it by sessions and searches; a copy asks whether its key was destroyed meanwhile.
+    assert_eq!(ask(&mut next, "find key"), "none");
+    assert!(!has_the_ledger_open(&next, &sandbox));
+    ask(&mut next, "make other");
+    assert!(has_the_ledger_open(&next, &sandbox));
+}
+
+#[test]
+fn fault_set_after_a_ledger_was_found_idle_strikes_who_starts() {
+    let sandbox = Sandbox::new("single");
+    let mut destroyer = serving(&sandbox);
+    ask(&mut destroyer, "make key");
+    ask(&mut destroyer, "destroy key");
+    for _ in 0..2 {
+        sandbox.worker(WORKER, &["start", "key"]).end(BOUND).refused().says(&["no such key"]);
+    }
+    sandbox.hsmsim(&["fault", "add", "link.cut", "client:hsm-eus-1"]);
+    sandbox.worker(WORKER, &["start", "key"]).end(BOUND).refused().says(&["TokenNotPresent"]);
+    sandbox.hsmsim(&["fault", "heal", "--all"]);
+    sandbox.worker(WORKER, &["start", "key"]).end(BOUND).refused().says(&["no such key"]);
 }

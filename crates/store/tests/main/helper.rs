@@ -21,6 +21,7 @@ fn other_process() {
     let state = Path::new(&state);
     match role.as_str() {
         "pairs" => crate::kill::write_pairs(state, round),
+        "debts" => crate::kill::owe_and_settle(state),
         "hammer" => crate::processes::hammer(state),
         "slot" => crate::processes::hold_slot(state),
         "fork" => crate::fork::parent_that_forks(state),

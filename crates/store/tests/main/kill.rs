@@ -3,9 +3,12 @@
 use std::{
     collections::BTreeSet,
     path::Path,
+    slice,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use hsmsim_store::{Ledger, NewOwed, OwedKind};
 use tempfile::TempDir;
 
 use crate::{
@@ -66,4 +69,45 @@ fn killed_a_hundred_times_no_acknowledged_object_is_lost_and_none_is_half() {
         assert_eq!(store.count().unwrap(), found.len() as u64);
     }
     eprintln!("{} pairs acknowledged, {left_odd} of 100 kills inside a commit", acknowledged.len());
+}
+
+/// The other process: owes a deletion and strikes it out, over and over, until it is killed.
+pub(crate) fn owe_and_settle(state: &Path) {
+    let ledger = Ledger::open(&open(state));
+    let (group, member) = (Arc::from("g"), Arc::from("hsm-a"));
+    let owed =
+        NewOwed { group, member, object: id(1, 0, 0), kind: OwedKind::Delete, at_ns: 1, pid: 1 };
+    loop {
+        let ids = ledger.owe(slice::from_ref(&owed)).unwrap();
+        say("ack owed");
+        ledger.settle(&ids).unwrap();
+        say("ack settled");
+    }
+}
+
+#[test]
+fn killed_while_it_owes_no_word_hides_what_is_owed() {
+    let place = TempDir::new().unwrap();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut idle = 0;
+    for round in 0..100 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        let mut debtor = start("debts", place.path(), round);
+        debtor.next("ack ").expect("an acknowledgement");
+        // Whoever starts meanwhile looks too, and leaves word.
+        let strike = Instant::now() + Duration::from_micros((random >> 33) % 3_000);
+        while Instant::now() < strike {
+            Ledger::open(&open(place.path())).is_idle().unwrap();
+        }
+        debtor.kill();
+        debtor.child.wait().unwrap();
+
+        let by_word = Ledger::open(&open(place.path())).is_idle().unwrap();
+        let ledger = Ledger::open(&open(place.path()));
+        let owed = ledger.owed("g").unwrap();
+        assert_eq!(by_word, owed.is_empty(), "round {round}");
+        idle += u32::from(by_word);
+        ledger.settle(&owed.iter().map(|row| row.id).collect::<Vec<_>>()).unwrap();
+    }
+    eprintln!("{idle} of 100 kills left nothing owed");
 }
