@@ -10,7 +10,7 @@ use super::{allocated, check, infallible};
 use crate::{Error, Result};
 
 /// A non-negative number, wiped when dropped.
-pub(crate) struct Bn(NonNull<sys::BIGNUM>);
+pub(crate) struct Bn(pub(super) NonNull<sys::BIGNUM>);
 
 // SAFETY: a number is a plain heap object without ties to a thread.
 unsafe impl Send for Bn {}
@@ -18,10 +18,10 @@ unsafe impl Send for Bn {}
 unsafe impl Sync for Bn {}
 
 /// Scratch space that the library wants for its longer operations.
-struct Scratch(NonNull<sys::BN_CTX>);
+pub(super) struct Scratch(pub(super) NonNull<sys::BN_CTX>);
 
 impl Scratch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         // SAFETY: a constructor without arguments.
         Scratch(allocated(unsafe { sys::BN_CTX_new() }))
     }
@@ -35,7 +35,7 @@ impl Drop for Scratch {
 }
 
 impl Bn {
-    fn zero() -> Self {
+    pub(super) fn zero() -> Self {
         // SAFETY: a constructor without arguments.
         Bn(allocated(unsafe { sys::BN_new() }))
     }
@@ -230,39 +230,6 @@ impl Bn {
         let status = unsafe { sys::BN_rand_range_ex(out.0.as_ptr(), min, bound.as_ptr()) };
         check(status, Error::Internal)?;
         Ok(out)
-    }
-
-    /// A prime `p` of exactly `bits` bits for which `(p - 1) / 2` is prime too.
-    pub(crate) fn random_safe_prime(bits: usize) -> Result<Bn> {
-        let out = Self::zero();
-        let bits = i32::try_from(bits).map_err(|_| Error::Internal)?;
-        let none = ptr::null();
-        // SAFETY: `out` is owned; null pointers ask for no condition and no progress calls.
-        let status = unsafe {
-            sys::BN_generate_prime_ex(out.0.as_ptr(), bits, 1, none, none, ptr::null_mut())
-        };
-        check(status, Error::Internal)?;
-        Ok(out)
-    }
-
-    /// Whether this is a prime, with an error below 2^-128 (64 rounds of Miller and Rabin with
-    /// random bases, after trial division).
-    pub(crate) fn is_prime(&self) -> Result<bool> {
-        let scratch = Scratch::new();
-        let mut prime = 0;
-        // SAFETY: a valid number; the scratch space is owned; null asks for no progress calls.
-        let status = unsafe {
-            sys::BN_primality_test(
-                &mut prime,
-                self.as_ptr(),
-                sys::BN_prime_checks_for_validation,
-                scratch.0.as_ptr(),
-                1,
-                ptr::null_mut(),
-            )
-        };
-        check(status, Error::Internal)?;
-        Ok(prime == 1)
     }
 
     pub(crate) fn plus(&self, other: &Bn) -> Bn {
