@@ -23,7 +23,7 @@ pub(crate) mod hashing;
 pub(crate) mod kem;
 pub(crate) mod ml_dsa;
 pub(crate) mod pbkdf2;
-mod prime;
+pub(crate) mod prime;
 pub(crate) mod rsa;
 pub(crate) mod shake;
 

@@ -62,18 +62,6 @@ type RawOperation =
     unsafe extern "C" fn(*mut sys::RSA, *mut usize, *mut u8, usize, *const u8, usize, i32) -> i32;
 
 impl Rsa {
-    /// Generates a key whose modulus has exactly `bits` bits, a multiple of 128.
-    pub(crate) fn generate(bits: i32, e: &Bn) -> Result<Self> {
-        // SAFETY: the new key is owned by `this` before it is filled; `e` is valid.
-        unsafe {
-            let this = Rsa(allocated(sys::RSA_new()));
-            let status =
-                sys::RSA_generate_key_ex(this.0.as_ptr(), bits, e.as_ptr(), ptr::null_mut());
-            check(status, Error::Internal)?;
-            Ok(this)
-        }
-    }
-
     /// Builds a private key and lets the library check that its parts belong together.
     pub(crate) fn private(parts: &PrivateParts) -> Result<Self> {
         // The library takes exponents of more than 33 bits only when told so.

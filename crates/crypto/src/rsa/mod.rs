@@ -1,10 +1,13 @@
 //! RSA keys: generation, import with every check that can be made, and their numbers.
 //!
+//! A pair is made in `generate.rs`, its primes are found in `primes.rs`.
 //! The operations are in `private.rs` (signing, decryption) and `public.rs` (verification,
 //! encryption). A key is parsed and checked once; operations on it run on any number of threads at
 //! once, blinded, and every private result is checked with the public exponent before it leaves.
 
+mod generate;
 mod import;
+mod primes;
 mod private;
 mod public;
 mod x931;
@@ -22,8 +25,7 @@ use crate::{Error, Result};
 pub const MODULUS_BITS_MIN: u32 = 1024;
 /// The largest modulus that is taken, in bits.
 pub const MODULUS_BITS_MAX: u32 = 8192;
-/// The largest public exponent that is imported, in bits (FIPS 186-5, A.1.1). Generated keys have
-/// at most 32 bits, the library's limit.
+/// The largest public exponent, in bits (FIPS 186-5, A.1.1).
 pub const EXPONENT_BITS_MAX: usize = 256;
 
 /// The numbers of a private key (RFC 8017, 3.2), each big endian without leading zeros.
@@ -66,24 +68,6 @@ pub struct RsaPrivateKey {
 }
 
 impl RsaPrivateKey {
-    /// Generates a key pair with a modulus of exactly `bits` bits and the public exponent `e`
-    /// (big endian, odd, above 1, at most 32 bits).
-    ///
-    /// # Errors
-    /// [`Error::KeySize`] unless `bits` is a multiple of 128 from [`MODULUS_BITS_MIN`] to
-    /// [`MODULUS_BITS_MAX`]; [`Error::InvalidParameter`] for the exponent.
-    pub fn generate(bits: u32, e: &[u8]) -> Result<Self> {
-        if !(MODULUS_BITS_MIN..=MODULUS_BITS_MAX).contains(&bits) || !bits.is_multiple_of(128) {
-            return Err(Error::KeySize);
-        }
-        let e = Bn::from_bytes(e);
-        if !e.is_odd() || e.is_one() || e.bits() > 32 {
-            return Err(Error::InvalidParameter);
-        }
-        let bits = i32::try_from(bits).map_err(|_| Error::KeySize)?;
-        Ok(RsaPrivateKey { key: ffi::rsa::Rsa::generate(bits, &e)? })
-    }
-
     /// Imports a private key, completes and checks it.
     ///
     /// Needed are `n` and `d`; see [`RsaComponents`] for the rest. What is given is never replaced:

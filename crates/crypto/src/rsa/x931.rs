@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::{MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaComponents, RsaPrivateKey, RsaPublicKey};
+use super::{MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaPrivateKey, RsaPublicKey};
 use crate::digest::HashAlg;
 use crate::ffi::bn::{Bn, TopBits};
 use crate::{Error, Result};
@@ -36,26 +36,11 @@ impl RsaPrivateKey {
             return Err(Error::InvalidParameter);
         }
         let half = bits as usize / 2;
-        let smallest_distance = Bn::from_word(1).shifted_left(half - 100);
         loop {
             let (p, q) = (strong_prime(half, &e)?, strong_prime(half, &e)?);
-            let (p, q) = if p.compare(&q) == Ordering::Less { (q, p) } else { (p, q) };
-            if p.minus(&q).compare(&smallest_distance) != Ordering::Greater {
-                continue;
+            if let Some(key) = Self::of_primes(p, q, &e)? {
+                return Ok(key);
             }
-            let d = private_exponent(&e, &p.minus_one(), &q.minus_one())?;
-            // A shorter one could be found from the public key (FIPS 186-4, B.3.1).
-            if d.bits() <= half {
-                continue;
-            }
-            return Self::from_components(&RsaComponents {
-                n: p.times(&q).to_bytes().to_vec(),
-                e: e.to_bytes().to_vec(),
-                d: d.to_bytes(),
-                p: p.to_bytes(),
-                q: q.to_bytes(),
-                ..RsaComponents::default()
-            });
         }
     }
 
@@ -205,13 +190,4 @@ fn auxiliary_prime(bits: usize) -> Result<Bn> {
         candidate = candidate.plus(&Bn::from_word(2));
     }
     Ok(candidate)
-}
-
-/// The inverse of `e` modulo the least common multiple of `p - 1` and `q - 1`. As that is even and
-/// the library inverts modulo odd numbers, it is `(1 + m * (-m^-1 mod e)) / e`.
-fn private_exponent(e: &Bn, p_minus_one: &Bn, q_minus_one: &Bn) -> Result<Bn> {
-    let gcd = p_minus_one.gcd(q_minus_one);
-    let multiple = p_minus_one.times(q_minus_one).divided_by(&gcd)?;
-    let inverse = multiple.modulo(e)?.inverse(e)?;
-    multiple.times(&e.minus(&inverse)).plus(&Bn::from_word(1)).divided_by(e)
 }

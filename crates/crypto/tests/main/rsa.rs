@@ -18,7 +18,16 @@ fn public() -> RsaPublicKey {
 
 #[test]
 fn generated_keys_have_the_size_and_exponent_asked_for() {
-    for (bits, e) in [(1024, &[3][..]), (1536, &F4), (2048, &[0, 1, 0, 1]), (3072, &F4)] {
+    let (of_33_bits, largest) = ([1, 0, 0, 0, 1], [0xff; 32]);
+    for (bits, e) in [
+        (1024, &[3][..]),
+        (1024, &of_33_bits),
+        (1152, &largest),
+        (1536, &F4),
+        (2048, &[0, 1, 0, 1]),
+        (3072, &F4),
+        (4096, &F4),
+    ] {
         let key = RsaPrivateKey::generate(bits, e).unwrap();
         assert_eq!(key.modulus_bits(), bits as usize);
         assert_eq!(key.modulus_len(), bits as usize / 8);
@@ -39,7 +48,9 @@ fn impossible_sizes_and_exponents_are_refused() {
     for bits in [0, 512, 1000, 1025, 2040, 8320, u32::MAX] {
         assert_eq!(generate(bits, &F4), Error::KeySize, "{bits} bits");
     }
-    for e in [&[][..], &[0], &[1], &[4], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
+    let mut of_257_bits = [0; 33];
+    (of_257_bits[0], of_257_bits[32]) = (1, 1);
+    for e in [&[][..], &[0], &[1], &[4], &[1, 0, 0], &of_257_bits] {
         assert_eq!(generate(2048, e), Error::InvalidParameter, "{e:?}");
     }
 }
