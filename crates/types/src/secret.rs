@@ -5,16 +5,27 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Secret bytes: wiped on drop, printed as their length only.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SecretBytes(Zeroizing<Vec<u8>>);
+pub struct SecretBytes(Vec<u8>);
 
 impl SecretBytes {
     /// Takes over `bytes`.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(bytes)
+    }
+}
+
+impl Drop for SecretBytes {
+    /// As [`Zeroizing`] does it, which wipes byte by byte, and calls for the room behind them if there is
+    /// none too: an object has many.
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+        if self.0.capacity() > self.0.len() {
+            self.0.spare_capacity_mut().zeroize();
+        }
     }
 }
 
@@ -26,8 +37,8 @@ impl std::ops::Deref for SecretBytes {
 }
 
 impl From<Zeroizing<Vec<u8>>> for SecretBytes {
-    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self(bytes)
+    fn from(mut bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(std::mem::take(&mut bytes))
     }
 }
 
