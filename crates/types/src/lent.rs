@@ -137,12 +137,8 @@ impl Loan {
     /// The bytes stay readable and unchanged until [`Self::end`] has returned or the loan was dropped, one of
     /// which comes to pass: it is not forgotten. For as long the room can be written, and nobody else reads or writes it.
     pub unsafe fn new(bytes: &[u8], room: Option<(NonNull<u8>, usize)>) -> Self {
-        let read = bytes.as_ptr_range();
-        let room = room.map(|(start, len)| Room { start, len }).filter(|room| {
-            let start = room.start.addr().get();
-            let end = start.saturating_add(room.len);
-            end <= read.start.addr() || start >= read.end.addr()
-        });
+        let room = room.filter(|&place| lies_apart(bytes, place));
+        let room = room.map(|(start, len)| Room { start, len });
         let place = RwLock::new(Place::Borrowed(NonNull::from(bytes).cast()));
         Self(Lent(Arc::new(Shared { len: bytes.len(), place, room: Mutex::new(room) })))
     }
@@ -182,6 +178,13 @@ impl fmt::Debug for Loan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Loan({} bytes)", self.0.len())
     }
+}
+
+/// Whether a place, where it begins and its length, lies nowhere where the bytes do.
+pub fn lies_apart(bytes: &[u8], (start, len): (NonNull<u8>, usize)) -> bool {
+    let (bytes, start) = (bytes.as_ptr_range(), start.addr().get());
+    let end = start.saturating_add(len);
+    end <= bytes.start.addr() || start >= bytes.end.addr()
 }
 
 /// Lends bytes for as long as `work` takes.

@@ -11,6 +11,7 @@ use hsmsim_types::{
         CKR_GENERAL_ERROR,
     },
     error::fail,
+    lent::lies_apart,
 };
 use parking_lot::Mutex;
 
@@ -226,11 +227,13 @@ impl Buffer {
         self.ptr.0
     }
 
-    /// Where the bytes go, and how many there is room for, if they go there at once.
-    pub(super) fn place(&self) -> Option<(NonNull<CK_BYTE>, usize)> {
+    /// Where the output of so much data goes, and how many bytes there is room for, if it goes there at once: no more than
+    /// can be wanted, since some callers say that there is more than they have.
+    pub(super) fn place(&self, data_len: usize) -> Option<(NonNull<CK_BYTE>, usize)> {
         match self.room() {
             Ok(Room::Bytes(room)) if self.gathered.is_none() => {
-                NonNull::new(self.ptr.0).map(|start| (start, room.min(MAX_BYTES)))
+                let len = room.min(MAX_BYTES).min(data_len + BEYOND_DATA);
+                NonNull::new(self.ptr.0).map(|start| (start, len))
             }
             _ => None,
         }
@@ -238,14 +241,7 @@ impl Buffer {
 
     /// The same as memory, unless it lies where the data is.
     pub(crate) fn place_apart_from(&mut self, data: &[u8]) -> Option<&mut [MaybeUninit<u8>]> {
-        let (start, len) = self.place()?;
-        // No more than can be wanted: some callers say that there is more than they have.
-        let len = len.min(data.len() + BEYOND_DATA);
-        let (from, to) = (start.addr().get(), start.addr().get().saturating_add(len));
-        let data = data.as_ptr_range();
-        if from < data.end.addr() && data.start.addr() < to {
-            return None;
-        }
+        let (start, len) = self.place(data.len()).filter(|&place| lies_apart(data, place))?;
         // SAFETY: by the promise given to `new` it can be written and nobody else uses it, and by this borrow this
         // library does not either.
         Some(unsafe { std::slice::from_raw_parts_mut(start.as_ptr().cast(), len) })

@@ -111,9 +111,7 @@ impl Input {
         if bytes.len() < LENT_MIN || self.kept.is_some() {
             return Ok(bytes.into());
         }
-        // No more than can be wanted: some callers say that there is more than they have.
-        let most = bytes.len() + BEYOND_DATA;
-        let room = output.and_then(Buffer::place).map(|(start, len)| (start, len.min(most)));
+        let room = output.and_then(|output| output.place(bytes.len()));
         // SAFETY: by the promise given to `new` the bytes stay as they are until they are taken back or `self` is
         // dropped, either of which ends the loan. The room is the caller's, who has promised it to the buffer, and
         // which that writes after the data was taken back.

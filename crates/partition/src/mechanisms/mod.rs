@@ -363,6 +363,23 @@ impl Entry {
     pub(crate) fn takes_size(&self, size: u64) -> bool {
         (self.sizes.0..=self.sizes.1).contains(&size)
     }
+
+    /// Itself, if it may be used so (a CKF_ flag).
+    fn usable(&self, flag: CK_FLAGS) -> Result<&Self> {
+        if self.info.flags & flag == 0 {
+            let name = or_hex(names::mechanism, self.kind);
+            return fail(CKR_MECHANISM_INVALID, format!("{name} cannot be used for this"));
+        }
+        Ok(self)
+    }
+
+    /// Itself, if the parameter can be one of its.
+    fn taking(&self, mechanism: &Mechanism) -> Result<&Self> {
+        match &mechanism.params {
+            Params::Malformed(rule) => fail(CKR_MECHANISM_PARAM_INVALID, rule.clone()),
+            _ => Ok(self),
+        }
+    }
 }
 
 /// The mechanisms of a profile, in ascending order of their numbers.
@@ -416,13 +433,14 @@ impl Mechanisms {
     /// # Errors
     /// CKR_MECHANISM_INVALID.
     pub(crate) fn get(&self, kind: CK_MECHANISM_TYPE) -> Result<&Entry> {
-        match self.0.binary_search_by_key(&kind, |entry| entry.kind) {
-            Ok(at) => Ok(&self.0[at]),
-            Err(_) => {
-                let name = or_hex(names::mechanism, kind);
-                fail(CKR_MECHANISM_INVALID, format!("{name} is not offered"))
-            }
-        }
+        self.position(kind).map(|at| &self.0[at])
+    }
+
+    fn position(&self, kind: CK_MECHANISM_TYPE) -> Result<usize> {
+        self.0.binary_search_by_key(&kind, |entry| entry.kind).or_else(|_| {
+            let name = or_hex(names::mechanism, kind);
+            fail(CKR_MECHANISM_INVALID, format!("{name} is not offered"))
+        })
     }
 
     /// Whether one of them uses keys of that type so (a CKF_ flag) and asks for the usage. The public half
@@ -441,12 +459,7 @@ impl Mechanisms {
     /// # Errors
     /// CKR_MECHANISM_INVALID.
     pub(crate) fn usable(&self, kind: CK_MECHANISM_TYPE, flag: CK_FLAGS) -> Result<&Entry> {
-        let entry = self.get(kind)?;
-        if entry.info.flags & flag == 0 {
-            let name = or_hex(names::mechanism, kind);
-            return fail(CKR_MECHANISM_INVALID, format!("{name} cannot be used for this"));
-        }
-        Ok(entry)
+        self.get(kind)?.usable(flag)
     }
 
     /// The same of a mechanism with a parameter, which is judged after it.
@@ -454,11 +467,7 @@ impl Mechanisms {
     /// # Errors
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID for what cannot be its parameter.
     pub(crate) fn usable_with(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {
-        let entry = self.usable(mechanism.kind, flag)?;
-        match &mechanism.params {
-            Params::Malformed(rule) => fail(CKR_MECHANISM_PARAM_INVALID, rule.clone()),
-            _ => Ok(entry),
-        }
+        self.usable(mechanism.kind, flag)?.taking(mechanism)
     }
 
     /// As [`Self::usable_with`], for a session that used the one at `last` before.
@@ -471,21 +480,16 @@ impl Mechanisms {
         flag: CK_FLAGS,
         last: &AtomicUsize,
     ) -> Result<&Entry> {
-        match self.0.get(last.load(Ordering::Relaxed)) {
-            Some(entry)
-                if entry.kind == mechanism.kind
-                    && entry.info.flags & flag != 0
-                    && !matches!(mechanism.params, Params::Malformed(_)) =>
-            {
-                Ok(entry)
-            }
+        let kind = mechanism.kind;
+        let entry = match self.0.get(last.load(Ordering::Relaxed)) {
+            Some(entry) if entry.kind == kind => entry,
             _ => {
-                let entry = self.usable_with(mechanism, flag)?;
-                let at = self.0.binary_search_by_key(&entry.kind, |entry| entry.kind);
-                last.store(at.unwrap_or_default(), Ordering::Relaxed);
-                Ok(entry)
+                let at = self.position(kind)?;
+                last.store(at, Ordering::Relaxed);
+                &self.0[at]
             }
-        }
+        };
+        entry.usable(flag)?.taking(mechanism)
     }
 }
 

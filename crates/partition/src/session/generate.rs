@@ -14,10 +14,10 @@ use hsmsim_crypto::{
     rsa::RsaPrivateKey,
     slh_dsa::SlhDsaPrivateKey,
 };
-use hsmsim_types::{Error, Mechanism, Params, Result, Template, ck::*, error::fail};
+use hsmsim_types::{Error, Mechanism, Result, Template, ck::*, error::fail};
 use zeroize::Zeroizing;
 
-use super::Session;
+use super::{Session, parameters::no_parameter};
 use crate::{
     api::Reply,
     attributes::{
@@ -43,7 +43,8 @@ const EXPONENT: &[u8] = &[1, 0, 1];
 impl Session {
     pub(super) fn generate_key(&self, mechanism: &Mechanism, template: Template) -> Result<Reply> {
         let mechanisms = &self.partition.personality().mechanisms;
-        match mechanisms.usable_again(mechanism, CKF_GENERATE, &self.mechanism)?.scheme {
+        let entry = mechanisms.usable_again(mechanism, CKF_GENERATE, &self.mechanism)?;
+        match entry.scheme {
             Scheme::Pbkdf2 => return self.generate_from_password(mechanism, template),
             Scheme::HotpKeyGen => return self.generate_hotp(mechanism, template),
             Scheme::TlsPremasterGen => return self.generate_premaster(mechanism, template),
@@ -52,12 +53,11 @@ impl Session {
             | Scheme::DsaProvableParameterGen
             | Scheme::DhParameterGen
             | Scheme::X942ParameterGen => {
-                let entry = mechanisms.usable_again(mechanism, CKF_GENERATE, &self.mechanism)?;
                 return self.generate_parameters(entry, mechanism, template);
             }
             _ => {}
         }
-        let entry = self.generator(mechanism, CKF_GENERATE)?;
+        no_parameter(&mechanism.params)?;
         let Scheme::SecretKeyGen(key_type) = entry.scheme else {
             return fail(CKR_MECHANISM_INVALID, "the mechanism makes no secret key");
         };
@@ -129,16 +129,9 @@ impl Session {
     }
 
     fn generator(&self, mechanism: &Mechanism, flag: CK_FLAGS) -> Result<&Entry> {
-        let entry = self.partition.personality().mechanisms.usable_again(
-            mechanism,
-            flag,
-            &self.mechanism,
-        )?;
-        match &mechanism.params {
-            Params::None => Ok(entry),
-            Params::Bytes(bytes) if bytes.is_empty() => Ok(entry),
-            _ => fail(CKR_MECHANISM_PARAM_INVALID, "key generation takes no parameter"),
-        }
+        let mechanisms = &self.partition.personality().mechanisms;
+        let entry = mechanisms.usable_again(mechanism, flag, &self.mechanism)?;
+        no_parameter(&mechanism.params).map(|()| entry)
     }
 
     pub(super) fn origin(&self, mechanism: &Mechanism, known: Attributes) -> Origin {

@@ -118,7 +118,9 @@ fn made(
     })
 }
 
-fn no_parameter(params: &Params) -> Result<()> {
+/// # Errors
+/// CKR_MECHANISM_PARAM_INVALID for any parameter.
+pub(super) fn no_parameter(params: &Params) -> Result<()> {
     match params {
         Params::None => Ok(()),
         Params::Bytes(bytes) if bytes.is_empty() => Ok(()),
