@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What a test calls first with the programs it needs, each a name on PATH or a
-/// [`OPENSSL_ENGINE`](crate::programs::OPENSSL_ENGINE).
+/// [`OPENSSL_ENGINE`].
 ///
 /// If one is missing the test ends here: its name and the reason go as a line into the file that
 /// `HSMSIM_SKIPPED` names, where `scripts/test` counts them.
@@ -48,7 +48,7 @@ pub fn test_name_of(inner: &'static str) -> &'static str {
 }
 
 /// Fails a test whose programs are not there: those that `scripts/test` installs and no system lacks
-/// a package of. Names as for [`needs`](crate::needs).
+/// a package of. Names as for [`needs`].
 ///
 /// # Panics
 /// If one is missing.

@@ -109,7 +109,7 @@ impl LoadMetrics {
     }
 
     /// The time that this part of all did not exceed, in drill milliseconds. `part`: one of
-    /// [`hsmsim_sim_config::PERCENTILES`].
+    /// [`PERCENTILES`](hsmsim_sim_config::drill::PERCENTILES).
     pub fn percentile_ms(&self, part: f64) -> f64 {
         match part {
             _ if part >= 1.0 => self.max_ms,

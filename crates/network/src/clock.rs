@@ -39,7 +39,7 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's monotonic clock. Its sleeps must be polled under [`drive`](crate::drive); for
+    /// The machine's monotonic clock. Its sleeps must be polled under [`drive`](fn@crate::drive); for
     /// tasks on another runtime take the clock of [`Timers`](crate::Timers).
     pub const fn real() -> Self {
         Clock { source: Source::Real }
@@ -209,7 +209,7 @@ impl Future for Sleep {
     type Output = ();
 
     /// # Panics
-    /// If a sleep of [`Clock::real`] is polled outside [`drive`](crate::drive): nobody would ever
+    /// If a sleep of [`Clock::real`] is polled outside [`drive`](fn@crate::drive): nobody would ever
     /// wake it, and a silent hang is worse.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();

@@ -3,7 +3,7 @@
 //! Everything in the simulator that waits or draws a random number does it through this crate, so
 //! that the same code runs in two ways:
 //!
-//! * **In real time** under an application's own threads. [`drive`] polls a call's future on the
+//! * **In real time** under an application's own threads. [`drive`](fn@drive) polls a call's future on the
 //!   calling thread and waits, precisely, for what the future waits for.
 //! * **In virtual time** in one thread under a [`VirtualExecutor`], where ten minutes pass in a
 //!   second and the same seed gives the same run.

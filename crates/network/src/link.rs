@@ -6,7 +6,7 @@
 //! blackhole drops it, a hold keeps it, and otherwise it arrives after the delay and what its
 //! [impairments](Impairment) add, but not before an earlier message of the same [`Flow`], unless one of
 //! them ends the connection. What counts is everything that happens to the link until the message has
-//! arrived; see [`Passage`](crate::Passage). A firewall on the way that forgets idle connections is asked
+//! arrived; see [`Passage`]. A firewall on the way that forgets idle connections is asked
 //! by whoever keeps a connection: [`Link::forgot`].
 //!
 //! Faults are set and healed from outside, by whoever keeps the fault table; a link never heals

@@ -1,6 +1,6 @@
 //! A timer thread, for real-time sleeps that no caller drives.
 //!
-//! Foreground calls wait on their own thread under [`drive`](crate::drive) and need nothing from
+//! Foreground calls wait on their own thread under [`drive`](fn@crate::drive) and need nothing from
 //! here. Background work (recovery probes, asynchronous replication) lives on a runtime whose threads
 //! know nothing of our deadlines; this one thread wakes it. It is started only where background
 //! threads are allowed, and its precision is that of the operating system, not of `drive`.
@@ -96,7 +96,7 @@ impl Timers {
         Ok(Timers { queue, thread: Some(thread) })
     }
 
-    /// A real clock whose sleeps may be polled by any runtime. Under [`drive`](crate::drive) they
+    /// A real clock whose sleeps may be polled by any runtime. Under [`drive`](fn@crate::drive) they
     /// are as precise as those of [`Clock::real`] and leave the thread alone.
     pub fn clock(&self) -> Clock {
         Clock::with_timers(Arc::clone(&self.queue))

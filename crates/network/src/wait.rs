@@ -89,7 +89,7 @@ impl<A: Future, B: Future> Future for Race<A, B> {
 
 /// Waits for all of them; gives what they give, in their order.
 ///
-/// Under an executor only those are asked again that were woken. Under a [`drive`](crate::drive) each one
+/// Under an executor only those are asked again that were woken. Under a [`drive`](fn@crate::drive) each one
 /// that is not done is asked at every poll: it learns deadlines from the polls alone, and a sleep in real
 /// time is woken by nobody. The usual `join_all` asks all of thirty at most, and of more, or when it cannot
 /// tell how many there are, only those that were woken.

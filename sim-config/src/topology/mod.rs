@@ -32,7 +32,7 @@ pub use provisioning::{Pin, Provisioning, StateSettings};
 ///
 /// Every name a topology mentions exists in it: a group's members name devices of `devices`, their
 /// partition indexes are below the device's `partitions`, no partition is used twice. What remains
-/// is judgement (a group in one stamp, a far primary), and that is [`crate::check`]'s.
+/// is judgement (a group in one stamp, a far primary), and that is [`check`](fn@crate::check)'s.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Topology {
     /// Short name, shown in `status` and reports.

@@ -25,7 +25,7 @@ pub(crate) enum Args {
         /// Which of its calls, and what becomes of them
         #[arg(value_name = "KEY=VALUE")]
         words: Vec<String>,
-        /// A file of [[call]] sections
+        /// A file of `[[call]]` sections
         #[arg(long, value_name = "PATH", conflicts_with = "function")]
         file: Option<PathBuf>,
     },

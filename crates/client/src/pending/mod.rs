@@ -9,7 +9,7 @@
 //!
 //! A pending call has its session's state, as any call has it; what it has come to waits with the session until
 //! somebody asks for it. Until then every other function that works on the session is refused. A call that was
-//! given a number ([`saved`]) no longer waits there.
+//! given a number (`saved.rs`) no longer waits there.
 
 mod saved;
 

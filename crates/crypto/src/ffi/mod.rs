@@ -1,7 +1,7 @@
 //! AWS-LC through its C interface: the only place of the crate with `unsafe`.
 //!
 //! One small file per primitive. Each wraps the C object in a type that owns it, gives safe methods
-//! over slices, and turns a failed call into an [`Error`](crate::Error); nothing outside this folder
+//! over slices, and turns a failed call into an [`Error`]; nothing outside this folder
 //! sees a pointer. Lengths are checked here wherever the C side trusts them.
 //!
 //! AWS-LC is linked under prefixed symbol names, so it never meets an OpenSSL of the host process.
