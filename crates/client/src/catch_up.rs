@@ -14,13 +14,14 @@ use hsmsim_types::{Error, ObjectId, Result, ck::*, error::fail};
 
 use crate::{
     Client, MemberRecovery,
-    call::{Failure, within},
+    call::Failure,
     group::Group,
     member::Member,
     operations::unexpected,
     planted::Planted,
     replicate::LIBRARY_SESSION,
     session::Sub,
+    timeout::within,
     transport::{CallError, Connection, MemberSession},
 };
 

@@ -43,6 +43,7 @@ pub mod script;
 mod session;
 mod slot_events;
 mod slots;
+mod timeout;
 pub mod transport;
 pub mod view;
 

@@ -7,7 +7,7 @@ use hsmsim_network::all;
 use hsmsim_partition::api::{Reply, Request};
 use hsmsim_types::{Result, SlotId};
 
-use crate::{Client, call::within, group::Group, member::Member, transport::MemberSession};
+use crate::{Client, group::Group, member::Member, timeout::within, transport::MemberSession};
 
 /// A group and what its members answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use hsmsim_types::{Result, Role, SessionHandle, SlotId, ck::*, error::fail};
 
 use crate::{
     Client, SessionInfo,
-    call::within,
     group::Group,
     member::{Loss, Member},
     session::{Checkout, Removed, SessionSlot},
+    timeout::within,
 };
 
 impl Client {

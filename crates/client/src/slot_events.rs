@@ -11,7 +11,7 @@ use hsmsim_partition::api::Request;
 use hsmsim_types::{Result, SlotId, ck::CKR_NO_EVENT, error::fail};
 use parking_lot::Mutex;
 
-use crate::{Client, call::within, group::Group, replicate::LIBRARY_SESSION};
+use crate::{Client, group::Group, replicate::LIBRARY_SESSION, timeout::within};
 
 /// How often members are asked for a sign of life while somebody waits, in drill time: the interval of a
 /// device's own heartbeats.

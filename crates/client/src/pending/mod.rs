@@ -36,9 +36,9 @@ use tokio::sync::Notify;
 
 use crate::{
     Client,
-    call::within,
     script::{self, functions},
     session::SessionSlot,
+    timeout::within,
 };
 
 /// What a call has come to.

@@ -13,7 +13,7 @@ use hsmsim_types::{Error, ObjectId, Result, SessionHandle, ck::*, error::fail};
 use parking_lot::Mutex;
 
 use super::{Finished, Pending, State};
-use crate::{Client, call::within, script::functions, session::SessionSlot};
+use crate::{Client, script::functions, session::SessionSlot, timeout::within};
 
 /// The most calls that are kept: whoever never joins must not fill the memory.
 const MOST: usize = 1024;

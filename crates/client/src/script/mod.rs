@@ -28,7 +28,7 @@ use hsmsim_types::{
 };
 use parking_lot::Mutex;
 
-use crate::{Client, call::within, group::Group, session::Checkout};
+use crate::{Client, group::Group, session::Checkout, timeout::within};
 
 use rules::{Caller, Facts, Origin, Rules};
 
