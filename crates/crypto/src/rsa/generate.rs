@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use super::{
-    EXPONENT_BITS_MAX, MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaComponents, RsaPrivateKey, primes,
+    EXPONENT_BITS_MAX, MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaComponents, RsaPrivateKey,
+    primes::{self, Progression},
 };
 use crate::ffi::bn::Bn;
 use crate::{Error, Result};
@@ -27,8 +28,9 @@ impl RsaPrivateKey {
         if !e.is_odd() || e.is_one() || e.bits() > EXPONENT_BITS_MAX {
             return Err(Error::InvalidParameter);
         }
+        let half = bits as usize / 2;
         loop {
-            let [p, q] = primes::pair(bits as usize / 2, &e)?;
+            let [p, q] = primes::pair(half, &e, [|| Progression::odd(half); 2])?;
             if let Some(key) = Self::of_primes(p, q, &e)? {
                 return Ok(key);
             }
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn primes_that_lie_close_together_make_no_key() {
         let e = Bn::from_word(65537);
-        let [p, far] = primes::pair(512, &e).unwrap();
+        let [p, far] = primes::pair(512, &e, [|| Progression::odd(512); 2]).unwrap();
         let mut near = p.plus(&Bn::from_word(2));
         while !near.is_prime().unwrap() {
             near = near.plus(&Bn::from_word(2));

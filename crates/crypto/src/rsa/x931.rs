@@ -7,7 +7,10 @@
 
 use std::cmp::Ordering;
 
-use super::{MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaPrivateKey, RsaPublicKey};
+use super::{
+    MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaPrivateKey, RsaPublicKey,
+    primes::{self, Progression},
+};
 use crate::digest::HashAlg;
 use crate::ffi::bn::{Bn, TopBits};
 use crate::{Error, Result};
@@ -37,7 +40,7 @@ impl RsaPrivateKey {
         }
         let half = bits as usize / 2;
         loop {
-            let (p, q) = (strong_prime(half, &e)?, strong_prime(half, &e)?);
+            let [p, q] = primes::pair(half, &e, [strong(half)?, strong(half)?])?;
             if let Some(key) = Self::of_primes(p, q, &e)? {
                 return Ok(key);
             }
@@ -151,9 +154,9 @@ fn with_trailer(hash: HashAlg, digest: &[u8]) -> Result<Vec<u8>> {
     Ok([digest, &[number, 0xcc]].concat())
 }
 
-/// A prime `p` of `bits` bits, with `p - 1` prime to `e`, a prime factor of `p - 1` and one of
-/// `p + 1` (FIPS 186-4, C.9).
-fn strong_prime(bits: usize, e: &Bn) -> Result<Bn> {
+/// Draws progressions of numbers `p` of `bits` bits for which `p - 1` and `p + 1` have one large prime factor each, the
+/// same in every progression (FIPS 186-4, C.9).
+fn strong(bits: usize) -> Result<impl Fn() -> Result<Progression>> {
     // FIPS 186-4, table B.1: more than 100, 140 and 170 bits.
     let auxiliary_bits = match bits {
         ..1024 => 101,
@@ -166,18 +169,12 @@ fn strong_prime(bits: usize, e: &Bn) -> Result<Bn> {
     let k = r2.minus(&Bn::from_word(2)).times_modulo(&double.modulo(&r2)?.inverse(&r2)?, &r2)?;
     let remainder = double.times(&k).plus(&Bn::from_word(1));
     let step = double.times(&r2);
-    loop {
+    Ok(move || {
         let x = Bn::random(bits, TopBits::Two)?;
         // The first number from x on that leaves this remainder.
         let offset = remainder.plus(&step).minus(&x.modulo(&step)?).modulo(&step)?;
-        let mut candidate = x.plus(&offset);
-        while candidate.bits() == bits {
-            if candidate.minus_one().gcd(e).is_one() && candidate.is_prime()? {
-                return Ok(candidate);
-            }
-            candidate = candidate.plus(&step);
-        }
-    }
+        Ok(Progression { start: x.plus(&offset), step: step.clone() })
+    })
 }
 
 /// The first prime from a random number on.
@@ -190,4 +187,31 @@ fn auxiliary_prime(bits: usize) -> Result<Bn> {
         candidate = candidate.plus(&Bn::from_word(2));
     }
     Ok(candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_progression_have_large_factors_below_and_above() {
+        for (bits, auxiliary_bits) in [(512, 101), (1024, 141), (1536, 171)] {
+            let draw = strong(bits).unwrap();
+            let (one, two) = (draw().unwrap(), draw().unwrap());
+            assert_eq!(one.step.compare(&two.step), Ordering::Equal);
+            assert_ne!(one.start.compare(&two.start), Ordering::Equal);
+            for Progression { start, step } in [one, two] {
+                let number = start.plus(&step.times(&Bn::from_word(5)));
+                // Of the step, which is twice their product, each has the one factor.
+                let below = number.minus_one().gcd(&step);
+                let above = number.plus(&Bn::from_word(1)).gcd(&step);
+                for factor in [&below, &above] {
+                    let prime = factor.shifted_right(1);
+                    assert!(!factor.is_odd() && prime.is_prime().unwrap());
+                    assert_eq!(prime.bits(), auxiliary_bits);
+                }
+                assert_eq!(below.times(&above).compare(&step.shifted_left(1)), Ordering::Equal);
+            }
+        }
+    }
 }
