@@ -20,8 +20,24 @@ impl RsaPrivateKey {
     /// [`Error::KeySize`] unless `bits` is a multiple of 128 from [`MODULUS_BITS_MIN`] to
     /// [`MODULUS_BITS_MAX`]; [`Error::InvalidParameter`] for the exponent.
     pub fn generate(bits: u32, e: &[u8]) -> Result<Self> {
+        Self::generate_among(bits, MODULUS_BITS_STEP, e, |half| {
+            Ok([move || Progression::odd(half); 2])
+        })
+    }
+
+    /// The same for a modulus whose bits are a multiple of `step`, with primes of half the length among the numbers
+    /// that `draws` leads to.
+    ///
+    /// # Errors
+    /// [`Error::KeySize`], [`Error::InvalidParameter`].
+    pub(super) fn generate_among<D: Fn() -> Result<Progression>>(
+        bits: u32,
+        step: u32,
+        e: &[u8],
+        draws: impl Fn(usize) -> Result<[D; 2]>,
+    ) -> Result<Self> {
         let taken = (MODULUS_BITS_MIN..=MODULUS_BITS_MAX).contains(&bits);
-        if !taken || !bits.is_multiple_of(MODULUS_BITS_STEP) {
+        if !taken || !bits.is_multiple_of(step) {
             return Err(Error::KeySize);
         }
         let e = Bn::from_bytes(e);
@@ -30,7 +46,7 @@ impl RsaPrivateKey {
         }
         let half = bits as usize / 2;
         loop {
-            let [p, q] = primes::pair(half, &e, [|| Progression::odd(half); 2])?;
+            let [p, q] = primes::pair(half, &e, draws(half)?)?;
             if let Some(key) = Self::of_primes(p, q, &e)? {
                 return Ok(key);
             }
@@ -39,7 +55,7 @@ impl RsaPrivateKey {
 
     /// The key of two primes of the same length; `None` if they lie so close together, or make the
     /// private exponent so short, that the key could be found from the public one (FIPS 186-5, A.1.1).
-    pub(super) fn of_primes(p: Bn, q: Bn, e: &Bn) -> Result<Option<Self>> {
+    fn of_primes(p: Bn, q: Bn, e: &Bn) -> Result<Option<Self>> {
         let half = p.bits();
         let (p, q) = if p.compare(&q) == Ordering::Less { (q, p) } else { (p, q) };
         let smallest_distance = Bn::from_word(1).shifted_left(half - 100);

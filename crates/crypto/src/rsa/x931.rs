@@ -7,10 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::{
-    MODULUS_BITS_MAX, MODULUS_BITS_MIN, RsaPrivateKey, RsaPublicKey,
-    primes::{self, Progression},
-};
+use super::{RsaPrivateKey, RsaPublicKey, primes::Progression};
 use crate::digest::HashAlg;
 use crate::ffi::bn::{Bn, TopBits};
 use crate::{Error, Result};
@@ -27,24 +24,9 @@ impl RsaPrivateKey {
     /// `CKM_RSA_FIPS_186_3_AUX_PRIME_KEY_PAIR_GEN` is the same construction.
     ///
     /// # Errors
-    /// [`Error::KeySize`] unless `bits` is a multiple of 256 from [`MODULUS_BITS_MIN`] to
-    /// [`MODULUS_BITS_MAX`]; [`Error::InvalidParameter`] for the exponent.
+    /// As [`generate`](Self::generate); `bits` is a multiple of 256.
     pub fn generate_x931(bits: u32, e: &[u8]) -> Result<Self> {
-        let taken = (MODULUS_BITS_MIN..=MODULUS_BITS_MAX).contains(&bits);
-        if !taken || !bits.is_multiple_of(MODULUS_BITS_STEP) {
-            return Err(Error::KeySize);
-        }
-        let e = Bn::from_bytes(e);
-        if !e.is_odd() || e.is_one() || e.bits() > super::EXPONENT_BITS_MAX {
-            return Err(Error::InvalidParameter);
-        }
-        let half = bits as usize / 2;
-        loop {
-            let [p, q] = primes::pair(half, &e, [strong(half)?, strong(half)?])?;
-            if let Some(key) = Self::of_primes(p, q, &e)? {
-                return Ok(key);
-            }
-        }
+        Self::generate_among(bits, MODULUS_BITS_STEP, e, |half| Ok([strong(half)?, strong(half)?]))
     }
 
     /// Signs given bytes, a digest and its trailer, with the header and padding of X9.31

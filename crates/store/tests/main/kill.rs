@@ -16,6 +16,14 @@ use crate::{
     support::{id, open, partition, put},
 };
 
+/// Where the random moments of a test begin.
+const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The random number after another.
+fn following(random: u64) -> u64 {
+    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963)
+}
+
 /// The other process: writes pairs of objects and acknowledges each, until it is killed.
 pub(crate) fn write_pairs(state: &Path, round: u32) {
     let state = open(state);
@@ -30,10 +38,10 @@ pub(crate) fn write_pairs(state: &Path, round: u32) {
 fn killed_a_hundred_times_no_acknowledged_object_is_lost_and_none_is_half() {
     let place = TempDir::new().unwrap();
     let mut acknowledged = BTreeSet::new();
-    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = SEED;
     let mut left_odd = 0;
     for round in 0..100 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        random = following(random);
         let (acks, micros) = ((random >> 60) + 1, (random >> 33) % 3_000);
         let mut writer = start("pairs", place.path(), round);
         for _ in 0..acks {
@@ -88,10 +96,10 @@ pub(crate) fn owe_and_settle(state: &Path) {
 #[test]
 fn killed_while_it_owes_no_word_hides_what_is_owed() {
     let place = TempDir::new().unwrap();
-    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = SEED;
     let mut idle = 0;
     for round in 0..100 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        random = following(random);
         let mut debtor = start("debts", place.path(), round);
         debtor.next("ack ").expect("an acknowledgement");
         // Whoever starts meanwhile looks too, and leaves word.
